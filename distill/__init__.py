@@ -1,0 +1,1 @@
+"""recipe -> split -> generate -> filter -> mix -> train -> evaluate (each arm) -> compare -> report."""

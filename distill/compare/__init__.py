@@ -1,0 +1,1 @@
+"""Arms side by side: intervals, gap recovered, report and cards."""

@@ -1,0 +1,99 @@
+"""What a stage is told besides its spec: where things lie, how fast to go, which rank of how many it is.
+
+Nothing here changes an answer, so nothing here is part of a key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import Field
+
+from distill.rows import Frozen
+
+if TYPE_CHECKING:
+    from distill.protocols import Accept
+
+T = TypeVar("T")
+
+
+class Runtime(Frozen):
+    """How fast and where, never what: no field of this may change a result."""
+
+    launch: dict[str, str] = {}
+    """Stage (`generate`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name or a path. Others run here."""
+    batch_tokens: int = Field(8192, gt=0)
+    """Most tokens (padding and new ones included) in one generation or scoring batch."""
+    per_device_batch: int = Field(8, gt=0)
+    """Training rows per process and step; accumulation makes up the rest of `train.batch_size`."""
+    report_to: tuple[str, ...] = ()
+    """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A reference that was followed: where it lies on this machine and exactly what it is."""
+
+    ref: str
+    path: Path
+    revision: str
+    """Commit for a hub id, `sha256:…` for files: never empty."""
+    terms: tuple[str, ...] = ()
+    """Licence ids found with it (package metadata, hub card); empty when unknown."""
+
+    @property
+    def origin(self) -> str:
+        """`<name>@<revision>`, as rows carry it."""
+        return f"{self.ref}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among the processes of its stage."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def main(self) -> bool:
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        """Wait for the others; returns at once in a world of one."""
+        if self.world > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed to every stage beside its spec and inputs."""
+
+    cache: Path
+    """Root of the cache: `answers/` and `models/` lie under it."""
+    resolved: Mapping[str, Resolved]
+    """Every reference in the spec, already followed."""
+    runtime: Runtime = Runtime()
+    ranks: Ranks = Ranks()
+    accept: Accept | None = None
+    """For generation: the recipe's own filters."""
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """One line for the person watching, from the first rank only."""
+        if self.ranks.main:
+            print(text, file=sys.stderr, flush=True)
+
+    def progress(self, items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+        """The items as they come, with rate and remaining time on a terminal and silence elsewhere."""
+        from tqdm import tqdm
+
+        quiet = not self.ranks.main or bool(os.environ.get("DISTILL_QUIET")) or None
+        yield from tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)

@@ -1,0 +1,1 @@
+"""Whatever answers or scores: echo, transformers."""

@@ -1,0 +1,1 @@
+"""One arm (teacher, base, student, a checkpoint) on every suite, item by item."""

@@ -1,0 +1,1 @@
+"""Rows are judged: one file per family, and the stage that keeps the books."""

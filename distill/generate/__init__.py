@@ -1,0 +1,1 @@
+"""The teacher writes rows: one file per method, and the stage that drives them."""

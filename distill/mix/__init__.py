@@ -1,0 +1,1 @@
+"""Kept teacher rows and real rows become one training set."""

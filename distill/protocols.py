@@ -1,0 +1,169 @@
+"""The seams: what answers, what scores, what judges. Fakes belong here and nowhere else.
+
+    Engine   messages -> completion          Scorer   messages with an answer -> its tokens' log-probabilities
+    Embedder texts -> vectors                Filter   rows -> verdicts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import Field
+
+from distill.rows import Frozen, Message, Row, digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class Sampling(Frozen):
+    """How an answer is drawn."""
+
+    temperature: float = Field(0.7, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    """0 is off."""
+    max_new_tokens: int = Field(256, gt=0)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to an engine. Two requests with one key are the same question and have one answer."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int = 0
+    sample: int = 0
+    """0, 1, … for several answers to the same messages."""
+
+    @property
+    def key(self) -> str:
+        """Hash of everything on this side of the engine that changes the answer; 24 hex digits."""
+        # A greedy answer has no noise, so that neither seed nor sample belongs to its key.
+        noise = [self.seed, self.sample] if self.sampling.temperature > 0 else []
+        messages = [message.model_dump() for message in self.messages]
+        return digest([messages, self.sampling.model_dump(), noise])[:24]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What became of one request. A failure is `finish="error"` with its reason, never an empty text."""
+
+    request: str
+    """The request's key."""
+    text: str
+    finish: Literal["stop", "length", "error"]
+    prompt_tokens: int
+    new_tokens: int
+    reasoning: str | None = None
+    error: str | None = None
+
+
+class Engine(Protocol):
+    name: str
+    """Everything on the engine's side that changes an answer, hashed: model revision, kind, dtype, template."""
+    template: str
+    """Hash of the chat template it renders with."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """One completion per request of this rank's share, as each is done, in any order; never None."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A conversation whose last message is an answer; its tokens (with the stop token) are scored."""
+
+    key: str
+    messages: tuple[Message, ...]
+    at: npt.NDArray[np.int32] | None = None
+    """(T, k) token ids to report at each position instead of the scorer's own top k."""
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """Scores of one answer of T tokens, natural logarithms."""
+
+    request: str
+    tokens: npt.NDArray[np.int32]
+    """(T,) the answer's token ids, the stop token last."""
+    logprobs: npt.NDArray[np.float32]
+    """(T,) log-probability of each of them."""
+    best: npt.NDArray[np.int32]
+    """(T,) the scorer's own most likely token at each position."""
+    top_ids: npt.NDArray[np.int32]
+    """(T, k) the requested ids, or the k most likely ones, most likely first."""
+    top_logprobs: npt.NDArray[np.float32]
+    """(T, k) their log-probabilities under the scorer."""
+    error: str | None = None
+
+
+class Scorer(Protocol):
+    tokenizer: str
+    """Hash of the vocabulary: token ids of two scorers mean the same only where it is equal."""
+    template: str
+
+    def score(self, requests: Sequence[ScoreRequest], top_k: int) -> Iterator[TokenScores]:
+        """One result per request of this rank's share, in any order."""
+        ...
+
+
+class Embedder(Protocol):
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(texts,) -> (texts, dim), each row of length 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a filter says of one row."""
+
+    keep: bool
+    reason: str = ""
+    """A slug that says what was found, such as `too_long`: a count in the ledger."""
+    score: float | None = None
+    evidence: str | None = None
+    """What the judgement rests on, such as the row it duplicates."""
+
+
+KEEP = Verdict(True)
+
+
+class Filter(Protocol):
+    kind: str
+    scope: Literal["row", "set"]
+    """`row` judges a row alone; `set` needs the others."""
+
+    def judge(self, rows: Sequence[Row]) -> list[Verdict]:
+        """Same length, same order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A row with the first verdict that dropped it, or the verdict that all filters passed."""
+
+    row: Row
+    verdict: Verdict
+    filter: str
+    """Kind of the filter that dropped it; empty when kept."""
+
+
+class Accept(Protocol):
+    """The recipe's filters as generation sees them, so that it can ask on until enough are accepted."""
+
+    def alone(self, rows: Sequence[Row]) -> list[Judged]:
+        """By the filters that judge a row alone: cheap, exact, asked after every wave."""
+        ...
+
+    def together(self, rows: Sequence[Row]) -> list[Judged]:
+        """By the whole chain, in the order of the rows."""
+        ...
+
+
+Summary = dict[str, Any]
+"""What a stage reports of itself, kept in its manifest: `counts`, `cost`, `notes`, and what the report shows."""

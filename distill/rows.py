@@ -1,0 +1,133 @@
+"""The one record: a row of data, where it came from, and reading and writing rows as JSON lines.
+
+This module knows nothing of models, files formats other than JSON lines, or stages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from distill.errors import SourceError
+
+
+class Frozen(BaseModel):
+    """A value: never changed after it was made, and no unknown field is let in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Frozen):
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    reasoning: str | None = None
+    """Thinking that led to the content, kept apart from it."""
+
+
+class Provenance(Frozen):
+    source: Literal["teacher", "real"]
+    origin: str
+    """`<model>@<revision>` or `<dataset>@<revision>`; the revision is never empty."""
+    method: str
+    """`answer`, `self_instruct`, … or `real`."""
+    root: str
+    """The prompt it descends from: the side of the split follows it (see `root_of`)."""
+    parents: tuple[str, ...] = ()
+    """Ids of the rows it was made from."""
+    depth: int = 0
+    """0 for real rows; else 1 + the deepest of the parents and the teacher."""
+    terms: tuple[str, ...] = ()
+    """Licences and terms that apply, all of them."""
+    sampling: dict[str, Any] = {}
+    """temperature, top_p, seed, template hash, engine, dtype: what made this answer."""
+
+
+class Row(Frozen):
+    kind: Literal["prompt", "chat", "text", "preference", "benchmark"]
+    messages: tuple[Message, ...]
+    """chat: the last is the assistant's; prompt: the last is the user's."""
+    rejected: tuple[Message, ...] = ()
+    evidence: dict[str, str] = {}
+    """Passage, tests, reference answer: what a check needs."""
+    provenance: Provenance
+    scores: dict[str, float] = {}
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the content (not of scores or provenance), the same on every machine; 16 hex digits."""
+        content = [self.kind, [message.model_dump() for message in self.messages]]
+        if self.rejected or self.evidence:
+            content += [[message.model_dump() for message in self.rejected], self.evidence]
+        return digest(content)[:16]
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """Everything before the answer: what a model is asked."""
+        return self.messages[:-1] if self.messages[-1].role == "assistant" else self.messages
+
+    @property
+    def question(self) -> str:
+        """The last thing the user said."""
+        return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+
+    @property
+    def answer(self) -> str:
+        """The last assistant's content, empty for a prompt."""
+        return self.messages[-1].content if self.messages[-1].role == "assistant" else ""
+
+
+def digest(value: object) -> str:
+    """sha256 in hex of a JSON value in its canonical form; anything that is not JSON is an error, never a memory address."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def normalise(text: str) -> str:
+    """Lower case, one space between words, punctuation gone: what makes two prompts the same prompt."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return re.sub(r"[\W_]+", " ", text).strip() or text.strip()
+
+
+def root_of(messages: Sequence[Message]) -> str:
+    """The root of a conversation: a hash of what the user said first, so that all that begins alike stays together."""
+    first = next((m.content for m in messages if m.role == "user"), messages[0].content)
+    return digest(normalise(first))[:16]
+
+
+def to_line(row: Row) -> str:
+    """One row as one line of JSON, its id first for the eye of the reader."""
+    return json.dumps({"id": row.id, **row.model_dump(mode="json", exclude_defaults=True)}, ensure_ascii=False) + "\n"
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as JSON lines and return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(to_line(row))
+            count += 1
+    return count
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Rows of a JSON lines file, in its order.
+
+    Raises:
+        SourceError: a line that is not a row, with its number.
+    """
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                record = json.loads(line)
+                record.pop("id", None)
+                yield Row.model_validate(record)
+            except (ValueError, ValidationError, AttributeError) as error:
+                raise SourceError(f"not a row: {str(error)[:300]}", where=f"{path}:{number}") from error

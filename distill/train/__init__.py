@@ -1,0 +1,1 @@
+"""The student learns: one file per objective."""
