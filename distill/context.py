@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
@@ -70,6 +70,16 @@ class Ranks:
             import torch.distributed as dist
 
             dist.barrier()
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """Every rank's items, those of rank 0 first, on every rank."""
+        if self.world == 1:
+            return list(items)
+        import torch.distributed as dist
+
+        parts: list[Any] = [None] * self.world
+        dist.all_gather_object(parts, list(items))
+        return [item for part in parts for item in part]
 
 
 @dataclass(frozen=True)

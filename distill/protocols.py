@@ -1,7 +1,7 @@
 """The seams: what answers, what scores, what judges. Fakes belong here and nowhere else.
 
-    Engine   messages -> completion          Scorer   messages with an answer -> its tokens' log-probabilities
-    Embedder texts -> vectors                Filter   rows -> verdicts
+Engine   messages -> completion          Scorer   messages with an answer -> its tokens' log-probabilities
+Embedder texts -> vectors                Filter   rows -> verdicts
 """
 
 from __future__ import annotations

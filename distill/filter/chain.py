@@ -11,5 +11,6 @@ from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.text import Finished, Length, Refusal, Repetition
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination, Field(discriminator="kind")
+    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination,
+    Field(discriminator="kind"),
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from distill.context import Context
 from distill.engines.open import AnyEngine
@@ -46,7 +46,7 @@ class Generate(Frozen):
 class Spec(Frozen):
     teacher: Teacher
     generate: Generate
-    filter: tuple[Frozen, ...]
+    filter: tuple[dict[str, Any], ...]
     """The chain as the recipe has it: what is accepted decides what is asked, so it belongs to the key."""
     seed: int
 
