@@ -50,7 +50,7 @@ if [ ! -x .venv/bin/python ]; then
 fi
 
 install() {
-  .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --no-warn-script-location "$@" \
+  .venv/bin/python -m pip install --quiet --quiet --no-input --disable-pip-version-check --no-warn-script-location "$@" \
     || fail "pip could not install the packages (its reason is above)" \
       "check that the package index is reached and the disk is not full, then run this again: it goes on from pip's cache"
 }
