@@ -64,7 +64,9 @@ def identity(
         sources: what each reference in the spec was resolved to.
         upstream: key of each node it needs.
     """
-    exact: dict[str, Any] = {ref: {"revision": found.revision, "terms": list(found.terms)} for ref, found in sources.items()}
+    exact: dict[str, Any] = {
+        ref: {"revision": found.revision, "terms": list(found.terms)} for ref, found in sources.items()
+    }
 
     def replace(value: Any) -> Any:
         if isinstance(value, dict):
@@ -142,7 +144,12 @@ def _put_aside(path: Path) -> Path:
 
 
 def build(
-    cache: Path, node: str, described: Identity, make: Callable[[Path], Summary], ranks: Ranks, say: Callable[[str], None]
+    cache: Path,
+    node: str,
+    described: Identity,
+    make: Callable[[Path], Summary],
+    ranks: Ranks,
+    say: Callable[[str], None],
 ) -> tuple[Artifact, bool]:
     """The node's artifact, made by `make(folder)` unless it is there already.
 
@@ -167,7 +174,10 @@ def build(
             ranks.barrier()
             started = time.monotonic()
             summary = make(work)
-            cost = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": sum(ranks.gather([_peak_memory()]))}
+            cost = {
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_memory_bytes": sum(ranks.gather([_peak_memory()])),
+            }
             if ranks.main:
                 _publish(work, folder(cache, node, key), node, key, described, summary, cost)
             ranks.barrier()
@@ -181,7 +191,9 @@ def _found(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Arti
     return artifact
 
 
-def _publish(work: Path, final: Path, node: str, key: str, described: Identity, summary: Summary, cost: dict[str, Any]) -> None:
+def _publish(
+    work: Path, final: Path, node: str, key: str, described: Identity, summary: Summary, cost: dict[str, Any]
+) -> None:
     files = sorted(path for path in work.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "node": node,

@@ -1,7 +1,7 @@
 """How a stage gets its processes: here, in one of its own, or through accelerate; and that it got what was asked for.
 
-    distill run            -> start(node) -> [accelerate launch --config_file X] -m distill.launch NODE … -> worker
-    accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
+distill run            -> start(node) -> [accelerate launch --config_file X] -m distill.launch NODE … -> worker
+accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def start(workspace: Workspace, name: str) -> Artifact:
 def _stopped(name: str, status: int) -> StageStopped:
     again = "run the same command again: finished stages and every answer so far are kept"
     if status == -signal.SIGKILL:
-        hint = "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then " + again
+        hint = (
+            "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then "
+            + again
+        )
         return StageStopped("its process was killed", where=name, hint=hint)
     return StageStopped(f"stopped (exit status {status}), see above", where=name, hint=again)
 
@@ -83,17 +86,25 @@ def find_config(name: str, base: Path) -> Path:
     Raises:
         LaunchError: there is none; the message lists those there are.
     """
-    folders = [Path("accelerate_configs"), Path(__file__).parents[1] / "accelerate_configs", Path(__file__).parent / "accelerate_configs"]
+    folders = [
+        Path("accelerate_configs"),
+        Path(__file__).parents[1] / "accelerate_configs",
+        Path(__file__).parent / "accelerate_configs",
+    ]
     candidates = [Path(name), base / name, *(folder / f"{name}.yaml" for folder in folders)]
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
     known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    raise LaunchError(f"no accelerate configuration {name!r}", where="runtime.launch", hint=f"give a path, or one of: {', '.join(known)}")
+    raise LaunchError(
+        f"no accelerate configuration {name!r}",
+        where="runtime.launch",
+        hint=f"give a path, or one of: {', '.join(known)}",
+    )
 
 
 def _threads(config: Path) -> dict[str, str]:
-    """All cores for the processes of a CPU configuration; left alone, accelerate gives each a single thread on virtual cores."""
+    """All cores for the processes of a CPU configuration; accelerate alone gives each one thread on virtual cores."""
     asked = _read_config(config)
     if not asked.get("use_cpu") or "OMP_NUM_THREADS" in os.environ:
         return {}
@@ -168,7 +179,7 @@ def _asked_for() -> tuple[dict[str, Any], str] | None:
 def _check(asked: dict[str, Any], source: str, started: int, kind: str) -> None:
     wanted = int(asked.get("num_processes") or 1)
     if wanted != started:
-        hint = "on CPU use accelerate_configs/multi_cpu.yaml: accelerate starts a single process for --cpu and for MULTI_CPU"
+        hint = "on CPU take accelerate_configs/multi_cpu.yaml: accelerate starts one process for --cpu and MULTI_CPU"
         raise LaunchError(f"{wanted} processes were asked for, {started} started", where=source, hint=hint)
     wanted_kind = str(asked.get("distributed_type", "NO")).upper()
     if wanted_kind in SHARDED and kind.upper() != wanted_kind:

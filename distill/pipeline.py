@@ -14,7 +14,7 @@ from distill.filter import stage as filtering
 from distill.generate import heldout
 from distill.generate import stage as generate
 from distill.mix import stage as mix
-from distill.protocols import Summary
+from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.train import stage as train
@@ -51,28 +51,33 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     chain = filter_spec(recipe)
     filters = tuple(part.model_dump(mode="json") for part in recipe.filter)
     tokenizer = (student.model,) if chain.student else ()
-    arms = evaluate_nodes(recipe)
+    arms, seed = evaluate_nodes(recipe), recipe.seed
     data_nodes = (
-        Node("split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=recipe.seed), split.run, split.VERSION, data),
+        Node(
+            "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
+            split.run, split.VERSION, data,
+        ),
         Node(
             "heldout", 1, ("split",),
-            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=recipe.seed),
+            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=seed),
             heldout.run, heldout.VERSION, (teacher.model,), "generate",
         ),
         Node(
             "generate", 1, ("split", "heldout"),
-            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=recipe.seed),
+            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=seed),
             generate.run, generate.VERSION, (teacher.model, *tokenizer), "generate",
         ),
         Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
-        Node("mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=recipe.seed), mix.run, mix.VERSION),
         Node(
-            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=recipe.seed),
+            "mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+        ),
+        Node(
+            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=seed),
             train.run, train.VERSION, (student.model,), "train",
         ),
     )  # fmt: skip
     needs = tuple(node.name for node in (*data_nodes, *arms))
-    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=recipe.seed)
+    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
     return (*data_nodes, *arms, Node("compare", 6, needs, spec, compare.run, compare.VERSION))
 
 
@@ -135,6 +140,6 @@ def keys(nodes: Sequence[Node], resolved: Mapping[str, Resolved]) -> dict[str, P
     return planned
 
 
-def acceptance(recipe: Recipe, inputs: Mapping[str, Path], context: Context) -> filtering.Accept:
+def acceptance(recipe: Recipe, inputs: Mapping[str, Path], context: Context) -> Accept:
     """The recipe's filters, handed to generation so that it asks on until enough are accepted."""
     return filtering.acceptance(filter_spec(recipe), inputs, context)

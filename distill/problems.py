@@ -67,11 +67,20 @@ def _names_at(schema: Mapping[str, Any], path: KeyPath, value: Any) -> set[str]:
     nodes: list[Mapping[str, Any]] = [schema]
     for part in path:
         nodes = [child for node in nodes for child in _children(schema, node, part, value)]
-        value = value[part] if isinstance(value, dict | list) else None
+        value = _inside(value, part)
     return {name for node in nodes for flat in _flatten(schema, node, value) for name in flat.get("properties", {})}
 
 
-def _children(root: Mapping[str, Any], node: Mapping[str, Any], part: str | int, value: Any) -> Iterator[Mapping[str, Any]]:
+def _inside(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _children(
+    root: Mapping[str, Any], node: Mapping[str, Any], part: str | int, value: Any
+) -> Iterator[Mapping[str, Any]]:
     for flat in _flatten(root, node, value):
         if isinstance(part, int):
             if "items" in flat:

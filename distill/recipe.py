@@ -119,7 +119,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML: every field, defaults too."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
 
 
 def json_schema() -> dict[str, Any]:

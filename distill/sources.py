@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import model_validator
-
 from distill.context import Resolved
 from distill.rows import Frozen, Row
 
