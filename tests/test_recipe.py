@@ -106,7 +106,8 @@ def test_schema_describes_every_key_and_is_json() -> None:
 def test_reading_a_recipe_needs_no_heavy_library() -> None:
     code = (
         "import sys\n"
-        "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate', 'numpy'): sys.modules[name] = None\n"
+        "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate', 'numpy'):\n"
+        "    sys.modules[name] = None\n"
         "from pathlib import Path\n"
         "from distill.recipe import load_recipe\n"
         "load_recipe(Path('recipes/quickstart.yaml'))\n"
