@@ -72,6 +72,11 @@ class Real(Frozen):
         """The data are rows that distill wrote."""
         return self.data.startswith(("rows:", "run:"))
 
+    @property
+    def answered(self) -> bool:
+        """Its rows may have answers, so that they can be trained on."""
+        return self.has_rows or any((self.answer, self.messages, self.turns))
+
 
 class Reading:
     """The rows of a data set, in the order of its files and records, and what was counted on the way.
