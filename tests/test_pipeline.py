@@ -89,7 +89,8 @@ def changed(value: Any, name: str) -> Any:
     """Another valid value of the same kind."""
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
-        "primary": "heldout_real.loss", "items": 7 if name.startswith("evaluate") else "rows", "target_modules": "k_proj",
+        "primary": "heldout_real.loss", "target_modules": "k_proj",
+        "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip
     last = [part for part in name.split(".") if not part.isdigit()][-1]
     if last in choices:
