@@ -29,8 +29,8 @@ BATCH_CHARACTERS = 8_000_000
 class Chain:
     """Filters bound and in order; the `Accept` that generation asks.
 
-    Filters that judge a row alone are bound once. Those that judge sets start anew with every pass, or a row judged a second
-    time would be its own duplicate. They see only the rows that all filters before them kept.
+    Filters that judge a row alone are bound once. Those that judge sets start anew with every pass, or a row judged a
+    second time would be its own duplicate. They see only the rows that all filters before them kept.
     """
 
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
@@ -42,7 +42,7 @@ class Chain:
         return list(_judge(list(self._alone.values()), rows))
 
     def together(self, rows: Sequence[Row]) -> list[Judged]:
-        """One result per row, in the same order, by all filters. More rows at the end change nothing of what was said before."""
+        """One result per row, in the same order, by all filters. More rows at the end change nothing said before them."""
         return list(self.judge(rows))
 
     def judge(self, rows: Iterable[Row]) -> Iterator[Judged]:

@@ -27,13 +27,13 @@ class Contamination(FilterSpec):
     kind: Literal["contamination"] = "contamination"
     judges_real: ClassVar[bool] = True
     min_answer_words: int = Field(8, ge=1)
-    """Least words of an answer, or of a turn in the middle of a conversation, that is looked for: "yes" gives nothing away."""
+    """Least words of an answer, or of a later turn of a conversation, that is looked for: "yes" gives nothing away."""
     ngram: int = Field(13, ge=2)
     """Words of the n-grams of evaluated texts that have at least twice as many."""
     short_ngram: int = Field(8, ge=2)
     """Words of the n-grams of shorter ones; evaluated texts with fewer words are looked for by equality alone."""
     overlap: float = Field(0.8, gt=0, le=1)
-    """Share of an evaluated text's n-grams in one turn at which the row is dropped. Lower bounds mostly find shared templates."""
+    """Share of an evaluated text's n-grams in one turn at which the row is dropped. Lower, it mostly finds templates."""
 
     @model_validator(mode="after")
     def _shorter_is_shorter(self) -> Self:
@@ -71,7 +71,7 @@ class FindEvaluated:
         ]
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Evidence is the id of the evaluated row and the text they share; the score the share of that row's text that was found."""
+        """Evidence is the id of the evaluated row and the text they share, score the share of the evaluated text found."""
         verdicts = [self._equal(row) for row in rows]
         turns = [(place, words(text)) for place, row in enumerate(rows) if verdicts[place].keep for text in _turns(row)]
         for ngrams in self._ngrams:
@@ -93,8 +93,8 @@ class FindEvaluated:
         return KEEP
 
     def _asked(self, row: Row) -> Iterator[str]:
-        """What counts as a question of a conversation: all the user had said at each turn, and a later turn alone if it is long
-        enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
+        """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone if
+        it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
         said: list[str] = []
         for text in _said(row, "user"):
             said.append(normalise(text))
@@ -122,8 +122,8 @@ class EvaluatedNgrams:
         self._sizes = np.bincount(self._owners, minlength=len(texts))
 
     def found(self, texts: Sequence[list[str]]) -> Iterator[tuple[int, float, str]]:
-        """For each text that shares an n-gram with an evaluated one: its index, the largest share of an evaluated text's
-        n-grams that it holds, and the evidence."""
+        """For each text that shares an n-gram with an evaluated one: its index, the largest share of an evaluated
+        text's n-grams that it holds, and the evidence."""
         import numpy as np
 
         grams, counts = self._hashes.ngrams(texts, self._n)

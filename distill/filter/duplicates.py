@@ -44,8 +44,8 @@ class NearDuplicate(FilterSpec):
     kind: Literal["near_duplicate"] = "near_duplicate"
     scope: ClassVar[Scope] = "set"
     on: On = "pair"
-    """`pair`: the question is near and the answer is near, each by itself, to those of one and the same row. With `question`,
-    several answers to one question or one template with other values become one row: for prompts, not for chats."""
+    """`pair`: the question is near and the answer is near, each by itself, to those of one and the same row. With
+    `question`, several answers to one question become one row: for prompts, not for chats."""
     threshold: float = Field(0.8, gt=0, le=1)
     """Least Jaccard of two texts that are near. Two rows just at it are found with a chance of at least 0.99."""
     shingle: int = Field(3, ge=1)
@@ -91,7 +91,7 @@ class RememberNear:
         self._ids: list[str] = []
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Verdicts against all rows judged before, score the Jaccard (of question or answer, the smaller), evidence the keeper's id."""
+        """Verdicts against all rows judged before; score is the Jaccard (of a pair the smaller one), evidence the keeper's id."""
         verdicts = []
         for row, sketch in zip(rows, self._sketch([texts(row, self._on) for row in rows]), strict=True):
             nearest = self._keepers.nearest(sketch)

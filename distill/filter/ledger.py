@@ -1,7 +1,7 @@
 """The books of a filter stage: every row that was asked for is kept, dropped for a reason, failed or missing.
 
-    ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example}}
-    account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
+ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example}}
+account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
 """
 
 from __future__ import annotations
@@ -98,18 +98,18 @@ class Ledger:
                     f"{account.requested} rows of {name} were requested, but {found} are accounted for "
                     f"({account.judged} rows, {account.failed} failed, {account.missing} missing)",
                     where=str(generate),
-                    hint="the folder was changed: let generate make it again, or delete its manifest.json to take it as it is",
+                    hint="the folder was changed: let generate make it again, or delete its manifest.json",
                 )
         for what in ("requested", "kept", "failed", "missing", "judged"):
             whole = sum(getattr(account, what) for account in self.by_method.values())
             assert whole == getattr(self.teacher, what), (what, self)
 
     def notes(self) -> list[str]:
-        """What a user should look at: one row that makes many others duplicates is mostly a template, not a duplicate."""
+        """What a user should look at: one row that makes many others its duplicates is mostly a template."""
         judged = self.teacher.judged + self.real.judged
         return [
-            f"{count} of {judged} rows were dropped as {reason} because of one row, {keeper}: look at them in dropped.jsonl, "
-            "they may share a template and still differ in what matters"
+            f"{count} of {judged} rows were dropped as {reason} because of one row, {keeper}: look at them in "
+            "dropped.jsonl, they may share a template and still differ in what matters"
             for (reason, keeper), count in self._eaters.most_common()
             if count > MAJORITY * judged
         ]

@@ -1,7 +1,8 @@
 """A filter that drops answers which go round in circles.
 
-The measures are those of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1: repeated lines and n-grams as a share of the text), in
-words instead of characters, with wider bounds: answers are short, and lists, tables and code repeat themselves rightly.
+The measures are those of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1): repeated lines and repeated n-grams as a
+share of the text. Here they are counted in words and the bounds are wider (Gopher allows 0.30 for lines and 0.15 for
+5-grams): answers are short, and lists, code and worked solutions repeat themselves rightly.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Repetition(RowFilter):
     min_repeated: int = Field(10, ge=1)
     """Words that must be said again before a share is looked at: a short answer is not dropped for an echo."""
     max_run: int = Field(40, ge=4)
-    """Most characters that one group of up to four characters may fill by following itself; rules and table borders may."""
+    """Most characters that a group of one to four may fill by following itself; rules and table borders aside."""
 
     def verdict(self, row: Row) -> Verdict:
         text = row.answer[:_READ]
@@ -85,7 +86,7 @@ class Repetition(RowFilter):
 
 
 def _said_before(tokens: Sequence[str], n: int) -> tuple[int, Counter[tuple[str, ...]]]:
-    """How many words stand in an n-gram that was there before, each counted once, and how often each n-gram stands there."""
+    """How many words stand in an n-gram that was there before, each counted once; and how often each n-gram is there."""
     counts: Counter[tuple[str, ...]] = Counter()
     covered = end = 0
     for start, gram in enumerate(zip(*(tokens[place:] for place in range(n)), strict=False)):
@@ -107,7 +108,7 @@ def _not_rules() -> npt.NDArray[np.bool_]:
 
 
 def longest_run(text: str) -> tuple[int, int]:
-    """Start and length in characters of the longest stretch in which a group of one to four characters follows itself."""
+    """Start and length of the longest stretch in which a group of one to four characters follows itself."""
     import numpy as np
 
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)

@@ -26,8 +26,8 @@ def too_few(ledger: Ledger, rows: int, min_yield: float) -> YieldError:
     lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason != f"{QUOTA}.surplus"})
     lost += Counter({"failed to be generated": teacher.failed, "never answered": teacher.missing})
     lines = [
-        f"{teacher.kept} of {rows} rows kept; of {teacher.requested} candidates the filters accepted {ledger.accepted}, "
-        f"the least is {min_yield:.0%}"
+        f"{teacher.kept} of {rows} rows kept; the filters accepted {ledger.accepted} of {teacher.requested} candidates, "
+        f"and must accept {min_yield:.0%}"
     ]
     if len(ledger.by_method) > 1:
         lines.append("  by method: " + ", ".join(f"{name} {one.kept}" for name, one in ledger.by_method.items()))

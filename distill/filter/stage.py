@@ -131,10 +131,9 @@ def _book(result: Judged, kept: TextIO, dropped: TextIO, ledger: Ledger) -> None
     if result.verdict.keep:
         kept.write(to_line(result.row))
         return
-    verdict = {"filter": result.filter, "reason": result.verdict.reason}
-    verdict |= {"score": result.verdict.score, "evidence": result.verdict.evidence}
-    # The row is written as every other file of rows has it.
-    dropped.write(f'{json.dumps(verdict, ensure_ascii=False)[:-1]}, "row": {to_line(result.row).rstrip()}}}\n')
+    found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
+    del found["keep"]
+    dropped.write(json.dumps(found, ensure_ascii=False) + "\n")
 
 
 def _real(split: Path) -> Iterator[Row]:

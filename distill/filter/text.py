@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Finished(RowFilter):
-    """Drops answers of the teacher that stop in the middle or say nothing. Rows that do not record how they ended pass."""
+    """Drops answers of the teacher that stop in the middle or say nothing. Rows that do not say how they ended pass."""
 
     kind: Literal["finished"] = "finished"
 
