@@ -42,7 +42,7 @@ class Chain:
         return list(_judge(list(self._alone.values()), rows))
 
     def together(self, rows: Sequence[Row]) -> list[Judged]:
-        """One result per row, in the same order, by all filters. More rows at the end change nothing said before them."""
+        """One result per row, in the same order, by all filters. Rows added at the end change nothing before them."""
         return list(self.judge(rows))
 
     def judge(self, rows: Iterable[Row]) -> Iterator[Judged]:

@@ -33,7 +33,7 @@ class Contamination(FilterSpec):
     short_ngram: int = Field(8, ge=2)
     """Words of the n-grams of shorter ones; evaluated texts with fewer words are looked for by equality alone."""
     overlap: float = Field(0.8, gt=0, le=1)
-    """Share of an evaluated text's n-grams in one turn at which the row is dropped. Lower, it mostly finds templates."""
+    """Share of an evaluated text's n-grams in one turn at which the row is dropped. A low one mostly finds templates."""
 
     @model_validator(mode="after")
     def _shorter_is_shorter(self) -> Self:
@@ -71,7 +71,7 @@ class FindEvaluated:
         ]
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Evidence is the id of the evaluated row and the text they share, score the share of the evaluated text found."""
+        """Evidence is the id of the evaluated row and the text they share, score the share of that row's text."""
         verdicts = [self._equal(row) for row in rows]
         turns = [(place, words(text)) for place, row in enumerate(rows) if verdicts[place].keep for text in _turns(row)]
         for ngrams in self._ngrams:
@@ -93,8 +93,8 @@ class FindEvaluated:
         return KEEP
 
     def _asked(self, row: Row) -> Iterator[str]:
-        """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone if
-        it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
+        """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone
+        if it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
         said: list[str] = []
         for text in _said(row, "user"):
             said.append(normalise(text))
