@@ -20,12 +20,12 @@ _CANNOT = r"i(?: can(?:no|')t| can not| won't| will not|(?: am|'m) (?:not able|u
 _SORRY = (
     r"(?:(?:i(?:'m| am) )?(?:(?:very|so|really|truly) )?(?:sorry|afraid)|i apologi[sz]e|my apologies|unfortunately)"
 )
-_ASIDE = r"(?: (?:for|about) [\w' ]{1,40})?[,.!]?(?: but| that)?,? "
+_ASIDE = r"(?: (?:for|about|that) [\w' ]{1,40})?[,.!]?(?: but| that)?,? "
 # "I can't help but laugh", "I can't help it" and "I can't help falling in love" are no refusals.
 _TASK = (
-    r"(?:(?:help|assist)(?! (?:but|it|my\w*|\w+ing)\b)|provide|fulfil|comply|answer (?:that|this|your)|generate|create\b"
-    r"|produce|give (?:you|medical|legal|financial|advice)|share|engage in|support|participate|discuss|respond to"
-    r"|access|browse|see (?:images|pictures|your)|do (?:that|this)\b|offer|recommend (?:specific|any)"
+    r"(?:(?:help|assist)(?! (?:but|it|my\w*|\w+ing)\b)|provide|fulfil|comply|answer (?:that|this|your)"
+    r"|generate|create\b|give (?:you|medical|legal|financial|advice)|share|engage in|support|participate|discuss"
+    r"|respond to|access|browse|see (?:images|pictures|your)|do (?:that|this)\b|offer|recommend (?:specific|any)"
     r"|write (?:that|this|an?|your)\b)"
 )
 _MODEL = (
@@ -40,7 +40,7 @@ REFUSED = (
     rf"^{_CANNOT} {_TASK}",
     rf"^{_SORRY}{_ASIDE}(?:that|this|it)(?:'s| is) (?:not something i|against my|beyond my|outside my)",
     r"^i (?:must|have to|need to) (?:respectfully |politely )?(?:decline|refuse)\b",
-    r"^it(?:'s| is| would be) (?:not |un|in)(?:appropriate|ethical) (?:for me )?to (?:provide|assist|help|write|create)",
+    r"^it(?:'s| is| would be) (?:not |un|in)(?:appropriate|ethical) (?:for me )?to (?:provide|assist|help|write)",
     r"^i(?:'m| am) not (?:comfortable (?:with th|\w+ing)|programmed to|designed to|permitted to|allowed to)",
     # The commonest of other languages; `more_patterns` takes the rest.
     r"^(?:es tut mir (?:sehr )?leid|leider),? (?:aber )?(?:ich kann|kann ich)\b",
