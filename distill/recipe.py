@@ -20,10 +20,10 @@ from distill.generate.self_instruct import SelfInstruct
 from distill.generate.stage import Generate, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
+from distill.real import Real
 from distill.recipe_file import Document, KeyPath, dotted, read
 from distill.rows import Frozen
-from distill.sources import Real
-from distill.split import Split
+from distill.split import DataName, Split
 from distill.suites.metrics import METRICS
 from distill.train.stage import Train
 from distill.train.student import Student
@@ -42,7 +42,7 @@ class Recipe(Frozen):
     """What the student is for; terms are judged against it."""
     teacher: Teacher
     student: Student
-    real: dict[str, Real] = Field(min_length=1)
+    real: dict[DataName, Real] = Field(min_length=1)
     """Data made by people, by name."""
     split: Split = Split()
     generate: Generate
