@@ -204,7 +204,7 @@ def test_a_student_and_its_checkpoints(place: Place) -> None:
     assert (whole.path.resolve(), whole.revision, whole.terms) == (folder, "abc", ("apache-2.0",))
     assert step.path.resolve() == folder / "checkpoints" / "checkpoint-50"
     assert (step.revision, step.terms) == ("abc@50", ("apache-2.0",))
-    with pytest.raises(SourceError, match="no 'checkpoint-60' in .*; nearest there: checkpoint-50"):
+    with pytest.raises(SourceError, match=r"no 'checkpoint-60' in .*; nearest there: checkpoint-50"):
         place.model("run:old/train/sft@60")
     with pytest.raises(SourceError, match="holds no rows"):
         place.data("run:old/train/sft@50")
