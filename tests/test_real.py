@@ -236,3 +236,17 @@ def test_chatterbot_english(tmp_path: Path) -> None:
     assert sum(len(row.messages) == 2 for row in rows) == 1957
     assert all(row.messages[-1].role == "assistant" and row.provenance.terms == ("bsd",) for row in rows)
     assert said(rows[0])[0] == ("user", "What is AI?")
+
+
+@pytest.mark.parametrize(
+    ("fields", "answered"),
+    [
+        ({"prompt": "q"}, False),
+        ({"prompt": "q", "answer": "a"}, True),
+        ({"messages": "m"}, True),
+        ({"turns": "alternate"}, True),
+        ({"data": "run:x/filter"}, True),
+    ],
+)
+def test_which_data_may_have_answers(fields: dict[str, Any], answered: bool) -> None:
+    assert Real(**{"data": "x.json", **fields}).answered is answered
