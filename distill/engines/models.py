@@ -116,7 +116,7 @@ def tokenizer_file(source: Resolved, cache: Path) -> Path:
 
 
 def weights_folder(source: Resolved, cache: Path) -> Path:
-    """Folder of the weights: the model's own, a student's base's, or a GGUF file's converted copy (made now if need be)."""
+    """Folder of the weights: the model's own, a student's base's, or a GGUF file's copy (converted now if need be)."""
     student = student_file(source.path)
     if student:
         return weights_folder(student.base, cache)

@@ -25,7 +25,7 @@ def noise(key: str, position: int) -> float:
 def pick(logits: Tensor, samplings: Sequence[Sampling], uniforms: Sequence[float]) -> Tensor:
     """The next token of each row: (B, V) float32 -> (B,) ids.
 
-    Temperature, then top_k, then top_p, as everywhere; then the token where the cumulated probability passes the uniform.
+    Temperature, then top_k, then top_p, as everywhere; then where the cumulated probability passes the uniform.
 
     Raises:
         EngineError: the model's output is not a number.

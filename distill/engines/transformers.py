@@ -3,8 +3,8 @@
     generate   messages -> text, how it ended, token counts
     score      messages with an answer -> its tokens' log-probabilities
 
-The model is loaded when the first batch needs it. In float32 the same requests give the same answers, bit for bit: batches
-follow from the list alone, and noise from the request alone.
+The model is loaded when the first batch needs it. In float32 the same requests give the same answers, bit for bit:
+batches follow from the list alone, and noise from the request alone.
 """
 
 from __future__ import annotations
