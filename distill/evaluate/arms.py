@@ -1,4 +1,4 @@
-"""an arm's spec -> the model it is: where the weights lie, which layers are out, which adapter is on; and its engines."""
+"""an arm's spec -> the model it is: where the weights lie, which layers are out, which adapter is on."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def against(scores: TokenScores, teacher: Distribution) -> Measures:
 
     if not np.array_equal(scores.tokens, teacher.tokens):
         raise CompareError(
-            f"the answer is {len(teacher.tokens)} tokens to the teacher and {len(scores.tokens)} other ones to this arm",
+            f"the answer is {len(teacher.tokens)} tokens to the teacher, {len(scores.tokens)} others to this arm",
             where=f"item {scores.request}",
             hint="teacher and student must render a conversation alike: use one chat template for both",
         )
@@ -65,9 +65,9 @@ def against(scores: TokenScores, teacher: Distribution) -> Measures:
 
 
 def divergence(teacher: npt.NDArray[np.float32], arm: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """(T, k) log-probabilities of the same ids under both -> (T,) KL in nats over k tokens and one bucket for all others.
+    """(T, k) log-probabilities of the same ids under both -> (T,) KL in nats over k tokens and a bucket for all others.
 
-    Merging tokens into a bucket never makes two distributions look more different (the log sum inequality), so this is a
+    Merging tokens into a bucket never makes two distributions look more different (the log sum inequality): this is a
     lower bound of the KL over the whole vocabulary.
     """
     import numpy as np
@@ -80,7 +80,7 @@ def divergence(teacher: npt.NDArray[np.float32], arm: npt.NDArray[np.float32]) -
 
 
 def overlap(answer: str, reference: str) -> Measures:
-    """chrF of an answer (Popović 2015, W15-3049): character 1- to 6-grams, recall twice as heavy as precision, 0 to 100."""
+    """chrF2 of an answer (Popović 2015, W15-3049): character 1- to 6-grams, recall twice as heavy as precision."""
     from sacrebleu import sentence_chrf
 
     return {"chrf": Measure(value=float(sentence_chrf(answer, [reference], word_order=0).score), weight=1)}

@@ -1,10 +1,10 @@
 """one arm + held-out rows -> items.jsonl: one line an item, with every score the comparison needs.
 
     items.jsonl           {"suite", "item", "root", "question", "reference", "answer", "metrics", "error"}
-    teacher.safetensors   from the teacher only: its next-token distributions, against which the other arms are measured
+    teacher.safetensors   from the teacher only: its next-token distributions, which the other arms are measured against
 
-It knows nothing of the other arms but the teacher's distributions, and takes no mean: that is the comparison's work. An item
-that could not be scored carries its reason in `error` and no number in place of the missing one.
+It knows nothing of the other arms but the teacher's distributions, and takes no mean: that is the comparison's work. An
+item that could not be scored carries its reason in `error` and no number in place of the missing one.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def _score(
 ) -> tuple[dict[str, str | None], Mapping[str, Scored]]:
     """The arm's template and vocabulary, and its measures by item."""
     if isinstance(spec.engine, Echo):
-        return {"template": None, "tokenizer": None}, {item.key: Scored(item.key, error=MUTE) for item in items}
+        answered = {item.key for item in chosen(items, spec.generation.items)}
+        mute = {item.key: Scored(item.key, error=None if item.key in answered else MUTE) for item in items}
+        return {"template": None, "tokenizer": None}, mute
     scorer = arm.scorer(spec.engine or Transformers(dtype=spec.dtype), context)
     keep = spec.arm == "teacher"
     teacher = None if keep else _teacher(inputs[TEACHER], scorer, notes)

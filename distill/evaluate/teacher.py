@@ -74,7 +74,7 @@ def write(path: Path, teacher: Teacher) -> None:
         "logprobs": np.concatenate([part.logprobs for part in parts]).astype(np.float32),
     }
     about = {"model": teacher.model, "template": teacher.template, "tokenizer": teacher.tokenizer}
-    save_file(tensors, path, {"items": json.dumps(keys), "k": str(tensors["ids"].shape[1]), **about})
+    save_file(tensors, path, {"items": json.dumps(keys), "k": str(parts[0].ids.shape[1]), **about})
 
 
 def read(path: Path) -> Teacher:
