@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.engines.quiet import quiet
 from distill.errors import ArtifactError, SourceError, TrainError
+from distill.rows import digest
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -25,7 +27,7 @@ def attach(
     target_modules: str | tuple[str, ...],
     seed: int,
 ) -> PeftModel:
-    """A fresh adapter to train: float32, B zero, A drawn from the seed. One that the model wears already is merged in first.
+    """A fresh adapter to train: float32, B zero, A drawn from the seed. One that the model wears is merged in first.
 
     Args:
         r: rank.
@@ -111,8 +113,17 @@ def save(model: PeftModel, folder: Path) -> None:
         ) from error
 
 
+def fingerprint(folder: Path) -> str:
+    """Hash of an adapter's weights and settings: what tells two adapters apart."""
+    try:
+        files = [(folder / name).read_bytes() for name in ("adapter_config.json", WEIGHTS)]
+    except OSError as error:
+        raise SourceError(f"no adapter: {error}", where=str(folder), hint="train the student again") from error
+    return digest([hashlib.sha256(file).hexdigest() for file in files])[:24]
+
+
 def merge(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
-    """The model with its adapter added into its weights, in float32 and then rounded back; one without is returned as it is."""
+    """The model with its adapter added into its weights (in float32, then rounded back); one without as it is."""
     with quiet():
         from peft import PeftModel
 

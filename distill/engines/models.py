@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from distill.context import Resolved
 from distill.engines import adapters
 from distill.engines.quiet import quiet
-from distill.engines.template import template_hash
+from distill.engines.template import stop_token, template_hash
 from distill.errors import ArtifactError, DistillError, SourceError
 from distill.rows import digest
 
@@ -94,7 +94,7 @@ def load(
 
 
 def load_tokenizer(source: Resolved, cache: Path) -> Tokenizer:
-    """The tokenizer alone. One without a padding token pads with its end of text: labels and masks never go by the id."""
+    """The tokenizer alone. One without a padding token pads with its end of text: no label or mask goes by its id."""
     from transformers import AutoTokenizer
 
     folder = weights_folder(source, cache)
@@ -116,7 +116,7 @@ def tokenizer_file(source: Resolved, cache: Path) -> Path:
 
 
 def weights_folder(source: Resolved, cache: Path) -> Path:
-    """The folder that holds the weights: the model's own, a GGUF file's converted copy (made now if need be), a student's base's."""
+    """Folder of the weights: the model's own, a student's base's, or a GGUF file's copy (converted now if need be)."""
     student = student_file(source.path)
     if student:
         return weights_folder(student.base, cache)
@@ -156,7 +156,7 @@ def student_file(folder: Path) -> StudentFile | None:
 
 
 def drop(model: Any, layers: Sequence[int]) -> None:
-    """Take decoder layers out of a model in place; what stays is numbered anew, as the key-value cache goes by the numbers."""
+    """Take decoder layers out of a model in place; what stays is numbered anew, for the key-value cache."""
     import torch
 
     config = model.config.get_text_config(decoder=True)
@@ -179,6 +179,22 @@ def drop(model: Any, layers: Sequence[int]) -> None:
         for module in layer.modules():
             if hasattr(module, "layer_idx"):
                 module.layer_idx = index
+
+
+def context_length(source: Resolved, cache: Path) -> int | None:
+    """Most tokens the model can read, answer included, or None where it does not say."""
+    try:
+        config = json.loads((weights_folder(source, cache) / "config.json").read_text(encoding="utf-8"))
+        length = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"the model's config.json cannot be read: {error}", where=source.ref) from error
+    return int(length) if length else None
+
+
+def stop_ids(model: PreTrainedModel, tokenizer: Tokenizer) -> set[int]:
+    """Tokens that end an answer: what the model's own settings and its tokenizer say, and what the template writes."""
+    own = model.generation_config.eos_token_id if model.generation_config else None
+    return {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id, stop_token(tokenizer)} - {None}
 
 
 def vocabulary_hash(tokenizer: Tokenizer) -> str:

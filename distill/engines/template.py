@@ -1,8 +1,8 @@
 """messages -> token ids and labels: the one rendering, for prompts, training and scoring alike.
 
-The chat template writes the text and the tokenizer turns it into ids; nothing else in distill does either. Labels are derived
-by rendering prefixes of the conversation, so that templates without generation marks work too, and every prefix is
-checked to hold in the whole. Lengths and truncation are the caller's business.
+The chat template writes the text and the tokenizer turns it into ids; nothing else in distill does either. Labels are
+derived by rendering prefixes of the conversation, so that templates without generation marks work too, and every prefix
+is checked to hold in the whole. Lengths and truncation are the caller's business.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Evaluate(Frozen):
     generation: Generation = Generation()
     dtype: Dtype = "bfloat16"
     """Of every arm."""
-    checkpoints: tuple[int, ...] | Literal["all"] = ()
+    checkpoints: tuple[int, ...] = ()
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
 
 
