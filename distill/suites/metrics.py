@@ -1,0 +1,36 @@
+"""What is measured of an item, and which way is better. It knows nothing of how a number was come by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    direction: Direction
+    """Which way is better."""
+    unit: str
+    meaning: str
+    """One line for the reader of the report."""
+
+
+METRICS: dict[str, Metric] = {
+    "loss": Metric(
+        "lower", "nats/token", "Negative log-likelihood of the reference answer, its stop token included, per token."
+    ),
+    "agreement": Metric(
+        "higher", "share", "Share of the answer's positions where the most likely next token is the teacher's."
+    ),
+    "kl": Metric(
+        "lower",
+        "nats/token",
+        "KL(teacher || arm) per token, over the teacher's likeliest tokens and one bucket for the rest: a lower bound.",
+    ),
+    "bits_per_byte": Metric(
+        "lower", "bits/byte", "The same log-likelihood per byte of the answer: comparable between vocabularies."
+    ),
+    "chrf": Metric("higher", "0-100", "Character n-gram F-score (chrF2) of the greedy answer against the reference."),
+}
