@@ -32,7 +32,7 @@ class Contamination(FilterSpec):
     """Words of the n-grams of evaluated texts that have at least twice as many."""
     short_ngram: int = Field(8, ge=2)
     """Words of the n-grams of shorter ones; evaluated texts with fewer words are looked for by equality alone."""
-    overlap: float = Field(0.8, gt=0, le=1)
+    overlap: float = Field(0.7, gt=0, le=1)
     """Share of an evaluated text's n-grams in one turn that drops the row. A low one mostly finds templates."""
 
     @model_validator(mode="after")

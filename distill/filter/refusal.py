@@ -51,8 +51,8 @@ REFUSED = (
 )
 """Refusals, as regular expressions."""
 SELF_TALK = (
-    rf"\bas an? {_MODEL}(?:,|\.| (?:i|my|trained|created|developed|designed|without)\b)",
-    rf"\bi(?:'m| am) (?:just |only |merely )?an? {_MODEL}[\w ]{{0,40}}[,.]? (?:so |and |but )?i (?:do not|don't|can)",
+    rf"\bas an? {_MODEL}(?:,| (?:i|my|trained|created|developed|designed|without)\b)",
+    rf"\bi(?:'m| am) (?:just |only )?an? {_MODEL}[\w ]{{0,40}}[,.]? (?:so |and |but )?i (?:do not|don't|can(?:no|')t)",
     r"\bi (?:do not|don't) have (?:personal (?:opinion|feeling|experience|belief|preference|emotion)"
     r"|the (?:ability|capability|capacity) to|access to (?:real|your|the|current|personal|any))",
 )

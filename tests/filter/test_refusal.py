@@ -74,6 +74,8 @@ def test_as_a_model(answer: str) -> None:
         "You can't share it without permission.",
         "As an AI researcher, I work on models.",
         "I'm an AI built to help you. What do you need?",
+        "I am a language model. I can speak English and Spanish.",
+        "I'm glad to have you as a helpful AI.",
         "Es tut mir leid, das zu hören.",
         "A long and useful answer comes first. " * 8 + "I'm sorry, but I can't help with that.",
         "",
