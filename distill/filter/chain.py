@@ -46,7 +46,7 @@ class Chain:
         return list(self.judge(rows))
 
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
-        """`together`, as the rows come: a batch of them is held at a time. Real rows meet only those that judge real rows."""
+        """`together`, as the rows come: one batch is held at a time. Real rows meet only those that judge real rows."""
         asked = [(index, spec) for index, spec in enumerate(self._specs) if spec.judges_real or not real]
         return _judge([self._alone.get(index) or spec.bind(self._bindings) for index, spec in asked], rows)
 
