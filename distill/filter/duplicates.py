@@ -1,8 +1,11 @@
 """Filters that find the same row twice: exact after normalisation, near by verified Jaccard."""
 
 from __future__ import annotations
+
 from typing import Literal
+
 from pydantic import Field
+
 from distill.rows import Frozen
 
 

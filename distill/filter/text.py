@@ -1,8 +1,11 @@
 """Filters that read one row's text: finished, length, repetition, refusal."""
 
 from __future__ import annotations
+
 from typing import Literal
+
 from pydantic import Field
+
 from distill.rows import Frozen
 
 

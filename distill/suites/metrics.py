@@ -27,7 +27,7 @@ METRICS: dict[str, Metric] = {
     "kl": Metric(
         "lower",
         "nats/token",
-        "KL(teacher || arm) over the teacher's likeliest tokens and one bucket for all others, per token: a lower bound.",
+        "KL(teacher || arm) per token, over the teacher's likeliest tokens and one bucket for the rest: a lower bound.",
     ),
     "bits_per_byte": Metric(
         "lower", "bits/byte", "The same log-likelihood per byte of the answer: comparable between vocabularies."

@@ -1,0 +1,167 @@
+"""distill check | plan | fetch | run | show | compare | schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from distill import show
+from distill.errors import DistillError, NotFetchedError, SourceError
+from distill.launch import guarded, start
+from distill.recipe import Recipe, json_schema, load_recipe
+from distill.workspace import Workspace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console command. Returns 0, or 2 after an error the user can mend."""
+    options = _parser().parse_args(arguments)
+    return guarded(lambda: options.command(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="distill", description="From a recipe to a student model and an honest report."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = _command(
+        commands, "check", _check, "read a recipe, follow its references, report every problem; no network"
+    )
+    plan = _command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
+    plan.add_argument("--json", action="store_true", help="as JSON")
+    fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
+    run = _command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
+    run.add_argument("--until", metavar="NODE", help="stop after this node")
+    for command in (check, plan, fetch, run):
+        command.add_argument("recipe", type=Path)
+        command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
+    shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
+    shower.add_argument("run", help="name or folder of a run, or its recipe")
+    shower.add_argument("--rows", metavar="NODE", help="rows of a node, as they are")
+    shower.add_argument(
+        "--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence"
+    )
+    shower.add_argument("--tokens", action="store_true", help="training rows token by token, what is learnt marked")
+    shower.add_argument("-n", type=int, default=3, help="how many rows")
+    comparer = _command(commands, "compare", _compare, "runs side by side")
+    comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Callable[..., None], text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
+    cache = Path(os.environ.get("DISTILL_CACHE", "cache"))
+    command.add_argument("--cache", type=Path, default=cache, help="folder of finished stages and answers")
+    command.set_defaults(command=run)
+    return command
+
+
+def _workspace(options: argparse.Namespace) -> Workspace:
+    recipe = load_recipe(options.recipe, options.overrides)
+    return Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
+
+
+def _check(options: argparse.Namespace) -> None:
+    workspace = _workspace(options)
+    recipe = workspace.recipe
+    absent = []
+    try:
+        count = len(workspace.resolved)
+    except NotFetchedError as error:
+        absent, count = str(error).splitlines(), len(recipe.references)
+    for line in show.launch_notes(workspace):
+        print(line)
+    print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
+    if absent:
+        print("\n".join(["not on this machine yet:", *absent]))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    workspace = _workspace(options)
+    steps = show.steps(workspace)
+    print(json.dumps(steps, indent=1) if options.json else show.plan_table(workspace, steps))
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    workspace = _workspace(options)
+    for line in workspace.fetch():
+        print(line)
+
+
+def _run(options: argparse.Namespace) -> None:
+    workspace = _workspace(options)
+    if options.until and options.until not in {node.name for node in workspace.nodes}:
+        raise DistillError(
+            f"no node {options.until!r}", where="--until", hint=", ".join(n.name for n in workspace.nodes)
+        )
+    workspace.fetch_missing()
+    workspace.save_recipe()
+    wanted = workspace.wanted(options.until)
+    made = [node.name for node in workspace.nodes if node.name in wanted and _step(workspace, node.name)]
+    if not made:
+        print("nothing to do: every step is there")
+    if options.until is None:
+        print(show.result(workspace))
+
+
+def _step(workspace: Workspace, name: str) -> bool:
+    """Make a node unless it is there; True when it was made."""
+    artifact = workspace.find(name)
+    made = artifact is None
+    if artifact is None:
+        say = workspace.context.say
+        say(f"{name}: {'; '.join(workspace.why(name)[:3])}")
+        started = time.monotonic()
+        node = workspace.planned[name].node
+        artifact = start(workspace, name) if node.launch else workspace.make(name)[0]
+        say(show.made_line(name, artifact, time.monotonic() - started))
+    workspace.link(name, artifact)
+    return made
+
+
+def _show(options: argparse.Namespace) -> None:
+    run = _run_folder(options.run, options.runs)
+    if options.tokens:
+        print(show.tokens(run, options.cache, options.n))
+    elif options.rows:
+        print(show.rows(run, options.rows, options.n))
+    elif options.dropped is not None:
+        print(show.dropped(run, options.dropped, options.n))
+    else:
+        print(show.overview(run))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    print(show.compare([_run_folder(name, options.runs) for name in options.run]))
+
+
+def _run_folder(name: str, runs: Path) -> Path:
+    """The folder of a run by its name, its path, or its recipe."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        path = runs / load_recipe(path).name
+    found = next((folder for folder in (path, runs / name) if folder.is_dir()), None)
+    if found is None:
+        there = (
+            ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
+        )
+        raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
+    return found
+
+
+def _schema(_: argparse.Namespace) -> None:
+    print(json.dumps(json_schema(), indent=2))
+
+
+__all__ = ["Recipe", "main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

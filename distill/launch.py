@@ -1,0 +1,265 @@
+"""How a stage gets its processes: here, in one of its own, or through accelerate; and that it got what was asked for.
+
+distill run            -> start(node) -> [accelerate launch --config_file X] -m distill.launch NODE … -> worker
+accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distill.artifacts import Artifact
+from distill.context import Ranks
+from distill.errors import DistillError, LaunchError
+from distill.recipe import load_recipe
+from distill.workspace import Workspace, reopen
+
+USER_ERROR = 2
+"""Exit status after a DistillError, which the worker has already printed."""
+PATIENCE = timedelta(hours=2)
+"""How long a rank waits for another before it is given up."""
+CONFIG = "DISTILL_ACCELERATE_CONFIG"
+SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
+"""Kinds that accelerate quietly replaces by plain data parallelism where it cannot have them."""
+
+
+class StageStopped(DistillError):
+    """A stage's process ended early and has said why itself."""
+
+
+def start(workspace: Workspace, name: str) -> Artifact:
+    """Make a node in processes of its own, as `runtime.launch` says, and return what they made.
+
+    Raises:
+        StageStopped: the process ended with an error that it printed, or was killed.
+    """
+    launch = workspace.planned[name].node.launch
+    config = workspace.recipe.runtime.launch.get(launch or "")
+    arguments = [name, str(workspace.run_folder), str(workspace.cache)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if config is None:
+        command = [sys.executable, "-m", "distill.launch", *arguments]
+    else:
+        path = find_config(config, workspace.base)
+        environment |= {CONFIG: str(path), **_threads(path)}
+        launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
+        command = [*launcher, "--main_process_port", "0", "-m", "distill.launch", *arguments]
+    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+    if status == 0:
+        artifact = workspace.find(name)
+        if artifact is not None:
+            return artifact
+    raise _stopped(name, status)
+
+
+def _stopped(name: str, status: int) -> StageStopped:
+    again = "run the same command again: finished stages and every answer so far are kept"
+    if status == -signal.SIGKILL:
+        hint = (
+            "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then "
+            + again
+        )
+        return StageStopped("its process was killed", where=name, hint=hint)
+    return StageStopped(f"stopped (exit status {status}), see above", where=name, hint=again)
+
+
+def find_config(name: str, base: Path) -> Path:
+    """An accelerate configuration by path, or by bare name among those that ship with distill.
+
+    Raises:
+        LaunchError: there is none; the message lists those there are.
+    """
+    folders = [
+        Path("accelerate_configs"),
+        Path(__file__).parents[1] / "accelerate_configs",
+        Path(__file__).parent / "accelerate_configs",
+    ]
+    candidates = [Path(name), base / name, *(folder / f"{name}.yaml" for folder in folders)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise LaunchError(
+        f"no accelerate configuration {name!r}",
+        where="runtime.launch",
+        hint=f"give a path, or one of: {', '.join(known)}",
+    )
+
+
+def _threads(config: Path) -> dict[str, str]:
+    """All cores for the processes of a CPU configuration; accelerate alone gives each one thread on virtual cores."""
+    asked = _read_config(config)
+    if not asked.get("use_cpu") or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    per_machine = max(1, int(asked.get("num_processes", 1)) // max(1, int(asked.get("num_machines", 1))))
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // per_machine))}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise LaunchError(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(value, dict):
+        raise LaunchError("is not an accelerate configuration", where=str(path))
+    return value
+
+
+def _die_with_parent() -> None:
+    """Linux: a stage does not outlive the run that started it, so that a killed run leaves nothing writing."""
+    if sys.platform == "linux":
+        death_signal = 1
+        ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL)
+
+
+# --- inside the processes of a stage ---------------------------------------------------------------------------------
+
+
+def ranks() -> Ranks:
+    """This process's place among the stage's processes, checked against the configuration that started them.
+
+    Raises:
+        LaunchError: another number or kind of processes than the configuration asked for.
+    """
+    asked = _asked_for()
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if asked is not None:
+            _check(*asked, started=1, kind="NO")
+        return Ranks()
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    if asked is not None:
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and torch.cuda.is_available()
+        kind = "FSDP" if sharded else str(state.distributed_type.value)
+        _check(*asked, started=state.num_processes, kind=kind)
+    return Ranks(state.process_index, state.num_processes)
+
+
+def _asked_for() -> tuple[dict[str, Any], str] | None:
+    """The configuration behind this process and its name; None where it was started plainly."""
+    if CONFIG in os.environ:
+        return _read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
+    try:
+        import psutil
+
+        words = psutil.Process(os.getppid()).cmdline()
+    except (ImportError, OSError):
+        return None
+    if not any("accelerate" in word for word in words[:3]) or "launch" not in " ".join(words[:4]):
+        return None
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config_file", "--config-file")
+    parser.add_argument("--num_processes", "--num-processes", type=int)
+    known, _ = parser.parse_known_args(words)
+    asked = _read_config(Path(known.config_file)) if known.config_file else {}
+    if known.num_processes is not None:
+        asked["num_processes"] = known.num_processes
+    return (asked, shlex.join(words[1:8])) if asked else None
+
+
+def _check(asked: dict[str, Any], source: str, started: int, kind: str) -> None:
+    wanted = int(asked.get("num_processes") or 1)
+    if wanted != started:
+        hint = "on CPU take accelerate_configs/multi_cpu.yaml: accelerate starts one process for --cpu and MULTI_CPU"
+        raise LaunchError(f"{wanted} processes were asked for, {started} started", where=source, hint=hint)
+    wanted_kind = str(asked.get("distributed_type", "NO")).upper()
+    if wanted_kind in SHARDED and kind.upper() != wanted_kind:
+        hint = "it needs GPUs; on this machine take accelerate_configs/cpu.yaml or multi_cpu.yaml"
+        raise LaunchError(f"{wanted_kind} was asked for, {kind} is what started", where=source, hint=hint)
+
+
+def make(workspace: Workspace, name: str) -> None:
+    """Make a node, and before it whatever light nodes it needs, on all ranks together."""
+    for need in workspace.planned[name].node.needs:
+        if workspace.planned[need].node.launch is None and _missing(workspace, need):
+            make(workspace, need)
+    artifact, made = workspace.make(name)
+    if workspace.ranks.main:
+        workspace.link(name, artifact)
+        workspace.context.say(f"  {name:18} {'made' if made else 'nothing to do'}  {artifact.path}")
+
+
+def _missing(workspace: Workspace, name: str) -> bool:
+    return workspace.ranks.gather([workspace.find(name) is None])[0]
+
+
+def stage_main(stage: str, arguments: Sequence[str]) -> int:
+    """Behind scripts/generate.py, train.py and evaluate.py: every node of one stage of a recipe, here and now.
+
+    Args:
+        stage: `generate` (held-out answers too), `train` or `evaluate` (every arm).
+    """
+    parser = argparse.ArgumentParser(description=f"The {stage} stage of a recipe, alone.")
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--cache", type=Path, default=Path(os.environ.get("DISTILL_CACHE", "cache")))
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        recipe = load_recipe(options.recipe, options.overrides)
+        workspace = Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache, ranks())
+        if workspace.ranks.main:
+            workspace.save_recipe()
+        for node in workspace.nodes:
+            if node.launch == stage:
+                make(workspace, node.name)
+
+    return guarded(work)
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Run it; a DistillError is printed without a traceback and becomes exit status 2."""
+    try:
+        work()
+    except StageStopped as error:
+        print(f"\n{error}", file=sys.stderr)
+        return USER_ERROR
+    except DistillError as error:
+        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _work(node: str, run: Path, cache: Path) -> None:
+    reopen(run, cache, ranks()).make(node)
+
+
+def main() -> int:
+    """The worker that `start` starts: one node."""
+    _die_with_parent()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("node")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("cache", type=Path)
+    options = parser.parse_args()
+    status = guarded(lambda: _work(options.node, options.run, options.cache))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

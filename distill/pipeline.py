@@ -1,0 +1,145 @@
+"""The flow on one screen: a recipe becomes nodes, each with what it needs, what decides it, and what makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distill import artifacts, split
+from distill.compare import stage as compare
+from distill.context import Context, Resolved
+from distill.evaluate import stage as evaluate
+from distill.filter import stage as filtering
+from distill.generate import heldout
+from distill.generate import stage as generate
+from distill.mix import stage as mix
+from distill.protocols import Accept, Summary
+from distill.recipe import Recipe
+from distill.rows import Frozen
+from distill.train import stage as train
+
+Run = Callable[..., Summary]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a plan."""
+
+    name: str
+    """`train`, `evaluate/student`, …"""
+    order: int
+    """Number of its folder in the run."""
+    needs: tuple[str, ...]
+    spec: Frozen
+    run: Run
+    version: int
+    sources: tuple[str, ...] = ()
+    """References in the spec."""
+    launch: str | None = None
+    """Key of `runtime.launch` that says how its processes are started; None runs in the calling process."""
+
+    @property
+    def folder(self) -> str:
+        """`5-evaluate-student`: its name in the run folder."""
+        return f"{self.order}-{self.name.replace('/', '-')}"
+
+
+def plan(recipe: Recipe) -> tuple[Node, ...]:
+    """The nodes of a recipe, each after those it needs."""
+    teacher, student, data = recipe.teacher, recipe.student, tuple(real.data for real in recipe.real.values())
+    chain = filter_spec(recipe)
+    filters = tuple(part.model_dump(mode="json") for part in recipe.filter)
+    tokenizer = (student.model,) if chain.student else ()
+    arms, seed = evaluate_nodes(recipe), recipe.seed
+    data_nodes = (
+        Node(
+            "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
+            split.run, split.VERSION, data,
+        ),
+        Node(
+            "heldout", 1, ("split",),
+            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=seed),
+            heldout.run, heldout.VERSION, (teacher.model,), "generate",
+        ),
+        Node(
+            "generate", 1, ("split", "heldout"),
+            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=seed),
+            generate.run, generate.VERSION, (teacher.model, *tokenizer), "generate",
+        ),
+        Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
+        Node(
+            "mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+        ),
+        Node(
+            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=seed),
+            train.run, train.VERSION, (student.model,), "train",
+        ),
+    )  # fmt: skip
+    needs = tuple(node.name for node in (*data_nodes, *arms))
+    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
+    return (*data_nodes, *arms, Node("compare", 6, needs, spec, compare.run, compare.VERSION))
+
+
+def evaluate_nodes(recipe: Recipe) -> tuple[Node, ...]:
+    """One node per arm: teacher, base, student, and the student's checkpoints that are asked for."""
+    asked, teacher, student = recipe.evaluate, recipe.teacher, recipe.student
+    common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
+
+    def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
+        spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
+        sources = (model,) if model else ()
+        needs = ("split", "heldout", *needs)
+        return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, "evaluate")
+
+    against = ("evaluate/teacher",)
+    return (
+        node("teacher", (), teacher.model),
+        node("base", against, student.model, drop_layers=student.drop_layers),
+        node("student", (*against, "train"), None),
+        *(node(f"student@{step}", (*against, "train"), None, step=step) for step in asked.checkpoints),
+    )
+
+
+def filter_spec(recipe: Recipe) -> filtering.Spec:
+    shares: dict[str, float] = {}
+    for method in recipe.generate.methods:
+        shares[method.kind] = shares.get(method.kind, 0.0) + method.share
+    return filtering.Spec(
+        filter=recipe.filter,
+        rows=recipe.generate.rows,
+        shares=shares,
+        min_yield=recipe.generate.min_yield,
+        student=recipe.student.model if any(part.kind == "length" for part in recipe.filter) else None,
+    )
+
+
+def answer_system(recipe: Recipe) -> str | None:
+    """Held-out prompts are asked as training prompts are."""
+    return next((method.system for method in recipe.generate.methods if method.kind == "answer"), None)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A node with its key, which is known before anything is run."""
+
+    node: Node
+    identity: artifacts.Identity = field(repr=False)
+    key: str
+
+
+def keys(nodes: Sequence[Node], resolved: Mapping[str, Resolved]) -> dict[str, Planned]:
+    """The key of every node from its spec, its sources and the keys of what it needs."""
+    planned: dict[str, Planned] = {}
+    for node in nodes:
+        upstream = {name: planned[name].key for name in node.needs}
+        sources = {ref: resolved[ref] for ref in node.sources}
+        kind = node.name.split("/")[0]
+        described = artifacts.identity(kind, node.version, node.spec, sources, upstream)
+        planned[node.name] = Planned(node, described, artifacts.key_of(described))
+    return planned
+
+
+def acceptance(recipe: Recipe, inputs: Mapping[str, Path], context: Context) -> Accept:
+    """The recipe's filters, handed to generation so that it asks on until enough are accepted."""
+    return filtering.acceptance(filter_spec(recipe), inputs, context)

@@ -1,0 +1,108 @@
+"""pydantic's complaints -> one line a problem: file, line, key path, what was found, the nearest right spelling."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from distill.recipe_file import Document, KeyPath, dotted
+
+
+def describe(error: ValidationError, model: type[BaseModel], document: Document) -> list[str]:
+    """Every problem in the order of the file."""
+    schema = model.model_json_schema()
+    lines: dict[str, None] = {}
+    for problem in error.errors(include_url=False):
+        path = _real_path(problem["loc"], document.value, problem["type"])
+        lines[f"{document.place(path)}  {dotted(path)}: {_sentence(problem, path, schema, document.value)}"] = None
+    return list(lines)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`did you mean x? (a, b, x)`, or what is known when nothing is near."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    listed = ", ".join(known)
+    return f"did you mean {close[0]}?" if close else f"known here: {listed}"
+
+
+def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any) -> str:
+    kind, context, found = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {nearest(str(path[-1]), sorted(_names_at(schema, path[:-1], value)))}"
+    if kind == "missing":
+        return "is required and missing"
+    if kind == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
+        return f"unknown kind {context['tag']!r}; {nearest(str(context['tag']), known)}"
+    if kind == "union_tag_not_found":
+        return "has no `kind`, which says what it is"
+    if kind == "literal_error" and isinstance(found, str):
+        known = [word.strip(" '") for word in str(context["expected"]).replace(" or ", ",").split(",")]
+        return f"unknown value {found!r}; {nearest(found, known)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = repr(found)
+    message = message[0].lower() + message[1:]
+    return message if kind == "value_error" else f"{message} (found {shown[:60]})"
+
+
+def _real_path(location: tuple[str | int, ...], value: Any, kind: str) -> KeyPath:
+    """pydantic's location without the union tags that it puts between the keys."""
+    path: KeyPath = ()
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        inside = isinstance(value, dict) and part in value
+        inside = inside or (isinstance(value, list) and isinstance(part, int) and part < len(value))
+        if inside:
+            path, value = (*path, part), value[part]
+        elif last and kind == "missing":
+            path = (*path, part)
+    return path
+
+
+def _names_at(schema: Mapping[str, Any], path: KeyPath, value: Any) -> set[str]:
+    """Keys that the schema knows at a path."""
+    nodes: list[Mapping[str, Any]] = [schema]
+    for part in path:
+        nodes = [child for node in nodes for child in _children(schema, node, part, value)]
+        value = _inside(value, part)
+    return {name for node in nodes for flat in _flatten(schema, node, value) for name in flat.get("properties", {})}
+
+
+def _inside(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _children(
+    root: Mapping[str, Any], node: Mapping[str, Any], part: str | int, value: Any
+) -> Iterator[Mapping[str, Any]]:
+    for flat in _flatten(root, node, value):
+        if isinstance(part, int):
+            if "items" in flat:
+                yield flat["items"]
+        elif part in flat.get("properties", {}):
+            yield flat["properties"][part]
+        elif isinstance(flat.get("additionalProperties"), Mapping):
+            yield flat["additionalProperties"]
+
+
+def _flatten(root: Mapping[str, Any], node: Mapping[str, Any], value: Any) -> Iterator[Mapping[str, Any]]:
+    """The plain schemas behind references and unions; of a union by kind, the one that the value names."""
+    if "$ref" in node:
+        yield from _flatten(root, root["$defs"][node["$ref"].rsplit("/", 1)[1]], value)
+        return
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind in mapping:
+        yield from _flatten(root, {"$ref": mapping[kind]}, value)
+        return
+    options = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+    if not options:
+        yield node
+    for option in options:
+        yield from _flatten(root, option, value)

@@ -1,0 +1,132 @@
+"""The recipe: every stage's spec put together into one frozen value, and the checks that no single spec can make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from distill.context import Runtime
+from distill.errors import RecipeError
+from distill.evaluate.stage import Evaluate
+from distill.filter.chain import AnyFilter
+from distill.filter.contamination import Contamination
+from distill.filter.duplicates import ExactDuplicate
+from distill.filter.text import Finished
+from distill.generate.self_instruct import SelfInstruct
+from distill.generate.stage import Generate, Teacher
+from distill.mix.stage import Mix
+from distill.problems import describe, nearest
+from distill.recipe_file import Document, KeyPath, dotted, read
+from distill.rows import Frozen
+from distill.sources import Real
+from distill.split import Split
+from distill.suites.metrics import METRICS
+from distill.train.stage import Train
+from distill.train.student import Student
+
+LAUNCHED = ("generate", "train", "evaluate")
+"""Stages that may have processes of their own."""
+
+
+class Recipe(Frozen):
+    """One experiment: teacher, student, real data, filters and suites."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Of the run folder."""
+    seed: int = Field(0, ge=0)
+    use: Literal["research", "internal", "commercial", "redistribute"] = "research"
+    """What the student is for; terms are judged against it."""
+    teacher: Teacher
+    student: Student
+    real: dict[str, Real] = Field(min_length=1)
+    """Data made by people, by name."""
+    split: Split = Split()
+    generate: Generate
+    filter: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
+    mix: Mix = Mix()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    runtime: Runtime = Runtime()
+
+    @property
+    def references(self) -> dict[str, Literal["model", "data"]]:
+        """Every reference to a model or data, and which of the two it is."""
+        data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
+        return {**data, self.teacher.model: "model", self.student.model: "model"}
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        overrides: `a.b=c`, as given with `--set`.
+
+    Raises:
+        RecipeError: every problem at once, each with file, line and key path.
+    """
+    document = read(path, overrides)
+    try:
+        recipe = Recipe.model_validate(document.value)
+    except ValidationError as error:
+        raise _recipe_error(path, describe(error, Recipe, document)) from error
+    lines = [f"{document.place(where)}  {dotted(where)}: {text}" for where, text in inconsistencies(recipe)]
+    if lines:
+        raise _recipe_error(path, lines)
+    return recipe
+
+
+def _recipe_error(path: Path, lines: list[str]) -> RecipeError:
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return RecipeError("\n  ".join([count, *lines]), where=str(path))
+
+
+def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Combinations that no spec can see alone."""
+    yield from _unknown_names(recipe)
+    yield from _unmeasurable(recipe)
+    for stage in recipe.runtime.launch:
+        if stage not in LAUNCHED:
+            yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"
+
+
+def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    known = sorted(recipe.real)
+    for index, method in enumerate(recipe.generate.methods):
+        field, name = ("seeds", method.seeds) if isinstance(method, SelfInstruct) else ("prompts", method.prompts)
+        if name not in recipe.real:
+            yield ("generate", "methods", index, field), f"no data set {name!r} under real; {nearest(name, known)}"
+    answered = [name for name, real in recipe.real.items() if real.answered]
+    if recipe.mix.real_fraction > 0 and not answered:
+        yield ("mix", "real_fraction"), "real rows are asked for, but no data set under real has answers; set it to 0"
+
+
+def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    evaluate = recipe.evaluate
+    suite, _, metric = evaluate.primary.partition(".")
+    if suite not in evaluate.suites:
+        yield ("evaluate", "primary"), f"suite {suite!r} is not among evaluate.suites ({', '.join(evaluate.suites)})"
+    elif metric not in METRICS:
+        yield ("evaluate", "primary"), f"no metric {metric!r}; {nearest(metric, sorted(METRICS))}"
+    elif metric == "chrf" and evaluate.generation.items == 0:
+        yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
+    if recipe.split.held_out_prompts == 0:
+        yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def dump(recipe: Recipe) -> str:
+    """The resolved recipe as YAML: every field, defaults too."""
+    return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe file, for editors."""
+    schema = Recipe.model_json_schema()
+    schema["properties"]["extends"] = {"type": "string", "description": "Another recipe that this one starts from."}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+__all__ = ["Document", "Recipe", "dump", "inconsistencies", "json_schema", "load_recipe"]

@@ -1,0 +1,147 @@
+"""What the terminal shows of a recipe and its run: the plan, a step's line, rows, tokens, the result."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.artifacts import MANIFEST, Artifact
+from distill.errors import DistillError, SourceError
+from distill.launch import find_config
+from distill.rows import Row, read_rows
+from distill.workspace import Workspace, reopen
+
+ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl")
+
+
+def steps(workspace: Workspace) -> list[dict[str, Any]]:
+    """Each node: its name, key, whether it is there, and if not why."""
+    found = []
+    for node in workspace.nodes:
+        there = workspace.find(node.name) is not None
+        why = [] if there else workspace.why(node.name)
+        found.append({"node": node.name, "key": workspace.planned[node.name].key, "there": there, "why": why})
+    return found
+
+
+def plan_table(workspace: Workspace, found: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{workspace.recipe.name}: {sum(not step['there'] for step in found)} of {len(found)} steps to make"]
+    for step in found:
+        reason = "there" if step["there"] else "; ".join(step["why"])
+        lines.append(f"  {step['node']:20} {step['key']}  {reason}")
+    return "\n".join(lines)
+
+
+def launch_notes(workspace: Workspace) -> list[str]:
+    """Which accelerate configuration starts which stage, and where that was tried."""
+    notes = []
+    for stage, name in workspace.recipe.runtime.launch.items():
+        path = find_config(name, workspace.base)
+        lines = [line.strip("# ") for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line]
+        notes.append(f"  {stage}: {path.name}, {lines[0] if lines else 'unverified'}")
+    return notes
+
+
+def made_line(name: str, artifact: Artifact, seconds: float) -> str:
+    """`  generate  61 s  requested 301 · parsed 298 · failed 3`, and the stage's notes under it."""
+    counts = " · ".join(f"{key.replace('_', ' ')} {value}" for key, value in artifact.summary.get("counts", {}).items())
+    notes = [f"    {note}" for note in artifact.summary.get("notes", ())]
+    return "\n".join([f"  {name:18} {seconds:6.1f} s   {counts}", *notes])
+
+
+def result(workspace: Workspace) -> str:
+    """The table of arms, the headline and where the report lies."""
+    from distill.compare.markdown import table
+
+    folder = workspace.run_folder / workspace.planned["compare"].node.folder
+    return f"\n{table(_report(folder))}\n\nreport: {folder / 'report.html'}"
+
+
+def overview(run: Path) -> str:
+    """A run's steps with their counts and cost, and its result when there is one."""
+    lines = [str(run)]
+    for folder in sorted(path for path in run.iterdir() if (path / MANIFEST).is_file()):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        lines.append(made_line(folder.name, Artifact(manifest["key"], folder, manifest), manifest["cost"]["seconds"]))
+    finished = run / "6-compare"
+    if (finished / "report.json").is_file():
+        from distill.compare.markdown import table
+
+        lines += ["", table(_report(finished)), "", f"report: {finished / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def compare(runs: Sequence[Path]) -> str:
+    """Finished runs side by side."""
+    from distill.compare.markdown import side_by_side
+
+    return str(side_by_side({run.name: _report(run / "6-compare") for run in runs}))
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    try:
+        report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError("no report there", where=str(folder), hint="distill run RECIPE makes one") from error
+    return report
+
+
+def rows(run: Path, node: str, count: int) -> str:
+    """The first rows of a node, as they are."""
+    return "\n\n".join(_in_words(row) for row in _first(_rows_of(run, node), count))
+
+
+def _rows_of(run: Path, node: str) -> Path:
+    for folder in sorted(run.glob(f"?-{node.replace('/', '-')}")):
+        for name in ROW_FILES:
+            if (folder / name).is_file():
+                return folder / name
+    there = ", ".join(
+        path.name[2:] for path in sorted(run.iterdir()) if any((path / name).is_file() for name in ROW_FILES)
+    )
+    raise SourceError(f"no rows of a node {node!r}", where=str(run), hint=f"nodes with rows: {there}")
+
+
+def _first(path: Path, count: int) -> list[Row]:
+    return [row for _, row in zip(range(count), read_rows(path), strict=False)]
+
+
+def _in_words(row: Row) -> str:
+    made = row.provenance
+    terms = ", ".join(made.terms) or "unknown"
+    head = f"{row.id}  {made.source} · {made.method} · {made.origin} · depth {made.depth} · terms {terms}"
+    return "\n".join([head, *(f"  {message.role:9} {message.content}" for message in row.messages)])
+
+
+def dropped(run: Path, reason: str, count: int) -> str:
+    """Dropped rows, with the filter's reason and evidence; all reasons where none is named."""
+    path = run / "2-filter" / "dropped.jsonl"
+    if not path.is_file():
+        raise SourceError("nothing was filtered yet", where=str(run))
+    shown: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        name = f"{record['filter']}.{record['reason']}"
+        if reason in name and len(shown) < count:
+            record["row"].pop("id", None)
+            row = Row.model_validate(record["row"])
+            shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
+    return "\n\n".join(shown) or f"nothing was dropped for a reason like {reason!r}"
+
+
+def tokens(run: Path, cache: Path, count: int) -> str:
+    """Training rows as the student sees them, token by token, the trained ones marked."""
+    from distill.engines.models import load_tokenizer
+    from distill.engines.template import encode, preview
+
+    path = run / "3-mix" / "train.jsonl"
+    if not path.is_file():
+        raise DistillError("no training rows yet", where=str(run), hint="distill run RECIPE --until mix makes them")
+    workspace = reopen(run, cache)
+    tokenizer = load_tokenizer(workspace.resolved[workspace.recipe.student.model], cache)
+    colour = sys.stdout.isatty()
+    parts = [f"{row.id}\n{preview(tokenizer, encode(tokenizer, row.messages), colour)}" for row in _first(path, count)]
+    return "\n\n".join(parts)

@@ -1,0 +1,192 @@
+"""A recipe at work in its folders: references followed, nodes keyed, artifacts found or made, the run folder kept.
+
+BASE/NAME.lock.json                commits of hub references, written by fetch
+runs/NAME/recipe.resolved.yaml     every field of the recipe, defaults too
+runs/NAME/run.json                 where the recipe lies
+runs/NAME/<n>-<node>               link to the node's folder in the cache
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from distill import artifacts, pipeline, sources
+from distill.artifacts import Artifact
+from distill.context import Context, Ranks, Resolved
+from distill.errors import DistillError, NotFetchedError
+from distill.pipeline import Node, Planned
+from distill.protocols import Summary
+from distill.recipe import Recipe, dump, load_recipe
+
+RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where one recipe runs."""
+
+    recipe: Recipe
+    base: Path
+    """Folder that the recipe's relative paths start from."""
+    runs: Path
+    cache: Path
+    ranks: Ranks = Ranks()
+
+    @property
+    def run_folder(self) -> Path:
+        return self.runs / self.recipe.name
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        return pipeline.plan(self.recipe)
+
+    @cached_property
+    def resolved(self) -> Mapping[str, Resolved]:
+        """Every reference followed, offline; all that lead nowhere in one error."""
+        found: dict[str, Resolved] = {}
+        errors: list[DistillError] = []
+        stated, locked = self._stated_terms(), self._locked()
+        for ref, what in self.recipe.references.items():
+            try:
+                resolved = sources.resolve(locked.get(ref, ref), what, self.base, self.runs, self.cache)
+            except DistillError as error:
+                errors.append(error)
+                continue
+            terms = stated.get(ref) or resolved.terms
+            found[ref] = Resolved(ref, resolved.path, resolved.revision, terms)
+        if len(errors) > 1 and not all(isinstance(error, NotFetchedError) for error in errors):
+            raise DistillError("\n".join(["several references lead nowhere", *map(str, errors)]))
+        if errors:
+            raise errors[0]
+        return found
+
+    def _stated_terms(self) -> dict[str, tuple[str, ...]]:
+        """What the recipe says of licences goes before what was found."""
+        recipe = self.recipe
+        stated = {real.data: real.terms for real in recipe.real.values()}
+        return {**stated, recipe.student.model: recipe.student.terms, recipe.teacher.model: recipe.teacher.terms}
+
+    @property
+    def lock(self) -> Path:
+        """Commits of hub references that name none themselves; kept beside the recipe, to be committed with it."""
+        return self.base / f"{self.recipe.name}.lock.json"
+
+    def _locked(self) -> dict[str, str]:
+        try:
+            known: dict[str, str] = json.loads(self.lock.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise DistillError(
+                f"cannot be read: {error}", where=str(self.lock), hint="run distill fetch again"
+            ) from error
+        return {ref: f"{ref}@{commit}" for ref, commit in known.items()}
+
+    def fetch(self) -> list[str]:
+        """Bring every hub reference here and lock its commit; over the network. One line for each reference."""
+        lines, commits = [], {}
+        for ref, what in self.recipe.references.items():
+            commit = sources.fetch(ref, what, self.base)
+            if commit:
+                commits[ref] = commit
+            lines.append(f"{ref}: {commit or 'on this machine already'}")
+        if commits:
+            with artifacts.disk(self.lock):
+                self.lock.write_text(json.dumps(commits, indent=1) + "\n", encoding="utf-8")
+        self.__dict__.pop("resolved", None)
+        return lines
+
+    def fetch_missing(self) -> None:
+        """Before a run: what is not here is fetched, once and aloud; offline that is an error."""
+        try:
+            _ = self.resolved
+        except NotFetchedError:
+            if os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
+                raise
+            for line in self.fetch():
+                print(line, flush=True)
+
+    @cached_property
+    def planned(self) -> Mapping[str, Planned]:
+        return pipeline.keys(self.nodes, self.resolved)
+
+    def wanted(self, until: str | None) -> set[str]:
+        """A node and all it needs; every node when none is named."""
+        if until is None:
+            return {node.name for node in self.nodes}
+        names = {until}
+        for need in self.planned[until].node.needs:
+            names |= self.wanted(need)
+        return names
+
+    def find(self, name: str) -> Artifact | None:
+        return artifacts.find(self.cache, name, self.planned[name].key, self.context.say)
+
+    @cached_property
+    def context(self) -> Context:
+        return Context(self.cache, self.resolved, self.recipe.runtime, self.ranks)
+
+    def why(self, name: str) -> list[str]:
+        """Why a node must be made: the fields that differ from the run's last artifact of that name."""
+        last = self.run_folder / self.planned[name].node.folder / artifacts.MANIFEST
+        try:
+            old = json.loads(last.read_text(encoding="utf-8"))["identity"]
+        except (OSError, ValueError, KeyError):
+            return ["not made yet"]
+        return artifacts.why_stale(old, self.planned[name].identity) or ["its folder is gone or damaged"]
+
+    def make(self, name: str) -> tuple[Artifact, bool]:
+        """Make one node in this process; what it needs must be there."""
+        planned = self.planned[name]
+        inputs = {need: self._input(name, need) for need in planned.node.needs}
+        context = self.context
+        if name == "generate":
+            accept = pipeline.acceptance(self.recipe, inputs, context)
+            context = Context(self.cache, self.resolved, self.recipe.runtime, self.ranks, accept)
+
+        def run(out: Path) -> Summary:
+            return planned.node.run(planned.node.spec, inputs, out, context)
+
+        return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def _input(self, name: str, need: str) -> Path:
+        artifact = self.find(need)
+        if artifact is None:
+            hint = f"run the whole recipe with distill run, or first the stage that makes {need}"
+            raise DistillError(f"needs {need}, which is not made yet for this recipe", where=name, hint=hint)
+        return artifact.path
+
+    def link(self, name: str, artifact: Artifact) -> None:
+        """Point the run folder at an artifact, replacing an older link in one step."""
+        self.run_folder.mkdir(parents=True, exist_ok=True)
+        link = self.run_folder / self.planned[name].node.folder
+        target = os.path.relpath(artifact.path.resolve(), self.run_folder.resolve())
+        if link.is_symlink() and str(link.readlink()) == target:
+            return
+        temporary = link.with_name(f".{link.name}.{os.getpid()}")
+        temporary.symlink_to(target)
+        temporary.replace(link)
+
+    def save_recipe(self) -> None:
+        """Write the resolved recipe into the run folder, and where its relative paths start from."""
+        files = {RESOLVED: dump(self.recipe), RUN: json.dumps({"base": str(self.base)}, indent=1) + "\n"}
+        with artifacts.disk(self.run_folder):
+            self.run_folder.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                temporary = self.run_folder / f".{name}.{os.getpid()}"
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(self.run_folder / name)
+
+
+def reopen(run: Path, cache: Path, ranks: Ranks | None = None) -> Workspace:
+    """The workspace of a run folder, as it was when the run began."""
+    try:
+        base = Path(json.loads((run / RUN).read_text(encoding="utf-8"))["base"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DistillError(f"not a run folder: {error}", where=str(run)) from error
+    return Workspace(load_recipe(run / RESOLVED), base, run.parent, cache, ranks or Ranks())
