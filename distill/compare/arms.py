@@ -25,8 +25,7 @@ class Item(NamedTuple):
     content: str
     """Hash of question and reference."""
     metrics: dict[str, tuple[float, float]]
-    """Metric -> value and weight, finite, weight above zero; empty where the item failed."""
-    failed: bool
+    """Metric -> value and weight, finite, weight above zero. What could not be measured is absent."""
     answered: bool
     """Whether the arm generated an answer."""
 
@@ -39,8 +38,10 @@ class Arm:
     items: Mapping[Key, Item]
 
     @property
-    def tokenizer(self) -> str:
-        return str(self.summary["tokenizer"])
+    def tokenizer(self) -> str | None:
+        """Hash of its vocabulary; None for an engine that has none."""
+        tokenizer: str | None = self.summary["tokenizer"]
+        return tokenizer
 
 
 def read_arms(inputs: Mapping[str, Path]) -> list[Arm]:
@@ -78,6 +79,15 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CompareError(f"no readable manifest: {error}", where=str(path), hint="run the recipe again") from error
     return manifest
+
+
+def read_student(inputs: Mapping[str, Path]) -> dict[str, Any] | None:
+    """What training says the student is; None where nothing was trained in this run."""
+    path = inputs["train"] / "student.json" if "train" in inputs else None
+    if path is None or not path.exists():
+        return None
+    student: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return student
 
 
 def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
@@ -119,8 +129,7 @@ def _item(line: Mapping[str, Any]) -> Item:
         # A loss that overflowed is a failure of this item in this metric, not a number to average.
         if math.isfinite(score["value"]) and math.isfinite(score["weight"]) and score["weight"] > 0
     }
-    failed = line["error"] is not None
-    return Item(str(line["root"]), content, {} if failed else scored, failed, line["answer"] is not None)
+    return Item(str(line["root"]), content, scored, line["answer"] is not None)
 
 
 def _refuse_unlike(a: Arm, b: Arm) -> None:

@@ -1,7 +1,7 @@
 """kept teacher rows and real rows -> how varied their wording is, at equal length.
 
-Longer texts repeat more words, so that a comparison of raw corpora measures length (Shaib et al. 2024, arXiv:2403.00553):
-answers are paired by length and both cut to the shorter one, within one budget of words.
+Longer texts repeat more words, so that a comparison of raw corpora measures length (Shaib et al. 2024,
+arXiv:2403.00553): answers are paired by length and both cut to the shorter one, within one budget of words.
 """
 
 from __future__ import annotations

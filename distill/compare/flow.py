@@ -57,7 +57,7 @@ def read_examples(inputs: Mapping[str, Path]) -> tuple[Example, ...]:
 
 
 def read_training(inputs: Mapping[str, Path]) -> tuple[Point, ...]:
-    """The training loss by step; a long run is thinned to means over equal stretches. Empty where nothing was trained here."""
+    """Training loss by step, a long run thinned to means over equal stretches; empty where nothing was trained."""
     path = inputs["train"] / "log.jsonl" if "train" in inputs else None
     if path is None or not path.exists():
         return ()
@@ -87,8 +87,8 @@ def _refuse_loss(side: Mapping[str, Any], where: str) -> None:
     accounted = side["kept"] + dropped + side["failed"] + side["missing"]
     if side["requested"] != accounted:
         raise CompareError(
-            f"{side['requested']} rows were requested, but {side['kept']} kept + {dropped} dropped + {side['failed']} failed + "
-            f"{side['missing']} missing = {accounted}",
+            f"{side['requested']} rows were requested, but {side['kept']} kept + {dropped} dropped + "
+            f"{side['failed']} failed + {side['missing']} missing = {accounted}",
             where=where,
             hint="the folder was changed by hand, or this is a bug of distill: run the filter stage again",
         )

@@ -1,11 +1,12 @@
 """Report -> report.html: one file that needs no network, no script and no font.
 
-What models wrote is escaped by the template, which is the default for every value in it; the plots escape what they are given. The
-page also forbids itself scripts and any request, so that a mistake here could not become one.
+What models wrote is escaped by the template, which is the default for every value in it; the plots escape what they
+are given. The page also forbids itself scripts and any request, so that a mistake here could not become one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def render(report: Report) -> str:
         undefined=report.undefined,
         reasons=list(dict.fromkeys([*report.data.dropped, *report.data.real_dropped])),
         decoding=", ".join(f"{name} {value}" for name, value in decoding.items()) or "none",
+        headline=re.sub(r"\[(\S+) (\S+)\]", "[\\1\u00a0\\2]", report.headline),  # an interval stays on one line
         style=Markup(style),
         figures=figures,
         by_metric=by_metric,

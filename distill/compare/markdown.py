@@ -1,4 +1,4 @@
-"""Report -> report.md: what a README can quote. Text from models stands in fenced blocks, so that none of it is markup."""
+"""Report -> report.md, which a README can quote. Text from models stands in fenced blocks: none of it is markup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def render(report: Report) -> str:
         _metrics(report),
         "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
         "Gap recovered: 0% is the base, 100% the teacher.",
-        "## Differences, item by item",
         _pairs(report),
         "## Where the rows went",
         _data(report),
@@ -52,7 +51,9 @@ def _metrics(report: Report) -> str:
     for name, metric in report.metrics.items():
         label = f"{_inline(name)} {arrow(metric)}"
         scores = [
-            f"{number(score.mean)} {interval(score.ci95)}" if (score := metric.arms.get(arm)) else "–"
+            f"{number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}"
+            if (score := metric.arms.get(arm))
+            else "–"
             for arm in report.arms
         ]
         gap = recovered(metric.gap_recovered)
@@ -61,26 +62,26 @@ def _metrics(report: Report) -> str:
 
 
 def _pairs(report: Report) -> str:
+    metric = report.metrics[report.primary]
     rows = [
         [
-            name,
             f"{pair.a} − {pair.b}",
-            f"{signed(pair.difference)} {interval(pair.ci95)}",
+            f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
             p_value(pair.p),
-            number(pair.detectable),
+            number(pair.detectable, metric.unit),
             f"{pair.a} {VERDICTS[pair.verdict]}",
         ]
-        for name, metric in report.metrics.items()
         for pair in metric.paired
     ]
-    return _table(["metric", "arms", "difference", "p", "detectable", "verdict"], rows)
+    return _table([_inline(report.primary), "difference", "p", "detectable", "verdict"], rows) if rows else ""
 
 
 def _data(report: Report) -> str:
     data = report.data
     dropped = sum(data.dropped.values())
     flow = (
-        f"{data.requested} requested = {data.kept} kept + {dropped} dropped + {data.failed} failed + {data.missing} missing. "
+        f"{data.requested} requested = {data.kept} kept + {dropped} dropped + {data.failed} failed "
+        f"+ {data.missing} missing. "
         f"The mix has {data.train_rows} training rows, {data.real} of them real ({percent(data.real_fraction)}), "
         f"and {data.heldout_rows} held-out rows."
     )

@@ -1,4 +1,4 @@
-"""arms -> one Metric per suite and metric: means, paired differences and the gap recovered, on the items all arms scored."""
+"""arms -> a Metric per suite and measure: means, paired differences, gap recovered, on the items all arms scored."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _metric(name: str, arms: Sequence[Arm], primary: bool, seed: int) -> Metric:
     if metric not in METRICS:
         raise CompareError(f"nobody has said which way of {metric!r} is better", where=name)
     about = METRICS[metric]
-    having = {arm.name: keys for arm in arms if (keys := _scored(arm, suite, metric))}
+    having = {arm.name: found for arm in arms if (found := _scored(arm, suite, metric))}
     anywhere, everywhere = set().union(*having.values()), set.intersection(*having.values())
     if not everywhere:
         raise CompareError(f"no item was scored by all of {', '.join(having)}", where=name)
@@ -96,7 +96,7 @@ def _scores(arm: Arm, metric: str, keys: Sequence[Key]) -> statistics.Scores:
 
 
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
-    """Which differences are worth a line: the student against both, base against teacher, the others against base and student."""
+    """Which differences are worth a line: student, base and teacher among themselves, others against base, student."""
     first = [(STUDENT, BASE), (STUDENT, TEACHER), (BASE, TEACHER)]
     others = [arm for arm in arms if arm not in (TEACHER, BASE, STUDENT)]
     wanted = first + [(arm, reference) for arm in others for reference in (BASE, STUDENT)]
@@ -122,7 +122,7 @@ def _pair(a: str, b: str, scores: Mapping[str, statistics.Scores], direction: st
 def _recovered(
     arm: str,
     scores: Mapping[str, statistics.Scores],
-    tokenizers: Mapping[str, str],
+    tokenizers: Mapping[str, str | None],
     direction: statistics.Direction,
     seed: int,
 ) -> Recovered:
@@ -133,7 +133,7 @@ def _recovered(
     if len({tokenizers[name] for name in needed}) > 1:
         reason = "the teacher's tokens are not the student's; bits_per_byte can be compared"
         return Recovered(value=None, ci95=None, undefined=reason)
-    gap = statistics.gap_recovered(*(scores[name] for name in needed), direction, seed=seed)
+    gap = statistics.gap_recovered(scores[TEACHER], scores[BASE], scores[arm], direction, seed=seed)
     if gap.value is None or gap.low is None or gap.high is None:
         return Recovered(value=None, ci95=None, undefined=gap.undefined)
     return Recovered(value=gap.value, ci95=(gap.low, gap.high), undefined=None)

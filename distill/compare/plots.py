@@ -9,7 +9,8 @@ from distill.compare.report import Data, Metric, Point, Recovered
 from distill.compare.svg import Scale, bar, figure, line, marker, stretched, text, whisker
 from distill.compare.words import arrow, interval, minus, number, percent, recovered
 
-ROW = 38
+ROW = 44
+SMALL = 34
 
 
 def hero(name: str, metric: Metric) -> str:
@@ -17,41 +18,43 @@ def hero(name: str, metric: Metric) -> str:
     gap, arms = metric.gap_recovered, metric.arms
     if gap.value is None or gap.ci95 is None:
         return ""
-    scale = Scale([0, 1, *gap.ci95], margin=1.5)
-    y = 44.0
-    middle = min(max(scale(gap.value), 12), 88)
+    scale = Scale([0, 1, *gap.ci95], 1, 1, pad=0)
+    y, middle = 60.0, min(max(scale(gap.value), 14), 86)
     parts = [
         line(scale(0), y, scale(1), y, "road"),
         line(scale(0), y, scale(gap.value), y, "road done"),
         whisker(scale, y, *gap.ci95, STUDENT),
-        marker(scale(0), y, BASE, f"base {number(arms[BASE].mean)}"),
-        marker(scale(1), y, TEACHER, f"teacher {number(arms[TEACHER].mean)}"),
-        marker(scale(gap.value), y, STUDENT, f"student {number(arms[STUDENT].mean)}, {recovered(gap)}"),
-        text(middle, 20, f"student {number(arms[STUDENT].mean)}", "strong", "middle"),
-        text(scale(0) if scale(0) < 40 else 50, 76, f"base {number(arms[BASE].mean)}", shift=-6),
-        text(scale(1), 76, f"teacher {number(arms[TEACHER].mean)}", anchor="end", shift=6),
+        marker(scale(0), y, BASE, f"base {number(arms[BASE].mean, metric.unit)}"),
+        marker(scale(1), y, TEACHER, f"teacher {number(arms[TEACHER].mean, metric.unit)}"),
+        marker(scale(gap.value), y, STUDENT, f"student {number(arms[STUDENT].mean, metric.unit)}, {recovered(gap)}"),
+        text(middle, 20, percent(gap.value), "big", "middle"),
+        text(middle, 42, f"student {number(arms[STUDENT].mean, metric.unit)}", anchor="middle"),
+        text(scale(0), 88, f"base {number(arms[BASE].mean, metric.unit)}", shift=-6),
+        text(scale(1), 88, f"teacher {number(arms[TEACHER].mean, metric.unit)}", anchor="end", shift=6),
     ]
     description = (
         f"From base (0%) to teacher (100%) in {name}, the student is at {recovered(gap)} with its 95% interval."
     )
-    return figure("hero", 84, f"Gap recovered in {name}", description, parts)
+    return figure("hero", 96, f"Gap recovered in {name}", description, parts)
 
 
 def arms(name: str, metric: Metric) -> str:
     """Mean and 95% interval of every arm in one metric."""
     scores = metric.arms
     scale = Scale([end for score in scores.values() for end in (*score.ci95, score.mean)])
-    height = ROW * len(scores) + 24
-    parts = _grid(scale, ROW * len(scores), [number(tick) for tick in scale.ticks()])
+    height = ROW * len(scores) + 14
+    parts = _grid(scale, len(scores), [minus(f"{tick:.4g}") for tick in scale.ticks()])
     for index, (arm, score) in enumerate(scores.items()):
-        y, words = ROW * index, f"{number(score.mean)} {interval(score.ci95)}"
+        y, words = ROW * index, f"{number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}"
         parts += [
             text(0, y + 13, arm),
             text(100, y + 13, words, "value", "end"),
-            whisker(scale, y + 26, *score.ci95, arm),
-            marker(scale(score.mean), y + 26, arm, f"{arm}: {words}, {score.n} items"),
+            whisker(scale, y + 28, *score.ci95, arm),
+            marker(scale(score.mean), y + 28, arm, f"{arm}: {words}, {score.n} items"),
         ]
-    said = "; ".join(f"{arm} {number(score.mean)} {interval(score.ci95)}" for arm, score in scores.items())
+    said = "; ".join(
+        f"{arm} {number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}" for arm, score in scores.items()
+    )
     title = f"{name}, {metric.unit} {arrow(metric)} {metric.direction} is better"
     return figure(f"arms-{_slug(name)}", height, title, f"Means with 95% intervals: {said}.", parts)
 
@@ -59,15 +62,15 @@ def arms(name: str, metric: Metric) -> str:
 def gaps(key: str, title: str, rows: Mapping[str, Recovered]) -> str:
     """Gap recovered, a row each, with the base at 0% and the teacher at 100%."""
     scale = Scale([0.0, 1.0, *(end for gap in rows.values() if gap.ci95 for end in gap.ci95)])
-    height = ROW * len(rows) + 24
-    parts = _grid(scale, ROW * len(rows), [percent(tick) for tick in scale.ticks()])
-    parts += [line(scale(end), 0, scale(end), ROW * len(rows), "limit") for end in (0, 1)]
+    height = ROW * len(rows) + 14
+    parts = _grid(scale, len(rows), [percent(tick) for tick in scale.ticks()])
     for index, (name, gap) in enumerate(rows.items()):
         y = ROW * index
         parts += [text(0, y + 13, name), text(100, y + 13, recovered(gap), "value", "end")]
+        parts += [line(scale(end), y + 20, scale(end), y + 36, "limit") for end in (0, 1)]
         if gap.value is not None and gap.ci95 is not None:
-            parts.append(whisker(scale, y + 26, *gap.ci95, STUDENT))
-            parts.append(marker(scale(gap.value), y + 26, STUDENT, f"{name}: {recovered(gap)}"))
+            parts.append(whisker(scale, y + 28, *gap.ci95, STUDENT))
+            parts.append(marker(scale(gap.value), y + 28, STUDENT, f"{name}: {recovered(gap)}"))
     said = "; ".join(f"{name} {recovered(gap)}" for name, gap in rows.items())
     return figure(key, height, title, f"0% is the base, 100% the teacher: {said}.", parts)
 
@@ -75,8 +78,8 @@ def gaps(key: str, title: str, rows: Mapping[str, Recovered]) -> str:
 def training(points: Sequence[Point]) -> str:
     """Training loss by step; the value shows where the pointer rests."""
     height, bottom = 220.0, 196.0
-    across = Scale([point.step for point in points], margin=0.5)
-    down = Scale([point.loss for point in points], margin=0)
+    across = Scale([point.step for point in points], left=9, right=1, pad=0)
+    down = Scale([point.loss for point in points], 0, 0)
     ys = [bottom * (1 - down(point.loss) / 100) for point in points]
     parts = []
     for tick in down.ticks():
@@ -85,11 +88,12 @@ def training(points: Sequence[Point]) -> str:
     path = " ".join(f"{across(point.step):.2f},{y:.1f}" for point, y in zip(points, ys, strict=True))
     parts.append(stretched(height, [f'<polyline class="curve" points="{path}"/>']))
     parts += [
-        f'<circle class="spot" cx="{across(point.step):.2f}%" cy="{y:.1f}" r="5"><title>step {point.step}: loss {number(point.loss)}</title></circle>'
+        f'<circle class="spot" cx="{across(point.step):.2f}%" cy="{y:.1f}" r="5">'
+        f"<title>step {point.step}: loss {number(point.loss)}</title></circle>"
         for point, y in zip(points, ys, strict=True)
     ]
     first, last = points[0], points[-1]
-    parts += [text(0, 214, f"step {first.step}", "tick"), text(100, 214, f"step {last.step}", "tick", "end")]
+    parts += [text(9, 214, f"step {first.step}", "tick"), text(100, 214, f"step {last.step}", "tick", "end")]
     said = f"From {number(first.loss)} at step {first.step} to {number(last.loss)} at step {last.step}."
     return figure("training", height, "Training loss, nats per token", said, parts)
 
@@ -99,7 +103,7 @@ def drops(counts: Mapping[str, int]) -> str:
     most = max(counts.values())
     parts = []
     for index, (reason, count) in enumerate(counts.items()):
-        y = 34 * index
+        y = SMALL * index
         parts += [
             text(0, y + 13, reason),
             text(100, y + 13, f"{count:,}", "value", "end"),
@@ -107,7 +111,7 @@ def drops(counts: Mapping[str, int]) -> str:
             bar(0, y + 19, 100 * count / most, 8, "flow-dropped", f"{reason}: {count:,}"),
         ]
     said = "; ".join(f"{reason} {count}" for reason, count in counts.items())
-    return figure("drops", 34 * len(counts), "Dropped rows by reason", f"{said}.", parts)
+    return figure("drops", SMALL * len(counts), "Dropped rows by reason", f"{said}.", parts)
 
 
 def flow(data: Data) -> str:
@@ -160,13 +164,14 @@ def _band(x1: float, y1: float, x2: float, y2: float, thick: float, kind: str, w
     return f'<path class="band {kind}" d="{path}"><title>{words}</title></path>'
 
 
-def _grid(scale: Scale, height: float, labels: Sequence[str]) -> list[str]:
-    """Upright lines at round values, named below."""
-    parts = []
+def _grid(scale: Scale, rows: int, labels: Sequence[str]) -> list[str]:
+    """A rail for each row with marks at round values, named below; between the rails is room for words."""
+    parts = [line(0, ROW * row + 28, 100, ROW * row + 28, "grid") for row in range(rows)]
     for tick, label in zip(scale.ticks(), labels, strict=True):
         x = scale(tick)
-        anchor = "start" if x < 8 else "end" if x > 92 else "middle"
-        parts += [line(x, 18, x, height, "grid"), text(x, height + 16, label, "tick", anchor)]
+        anchor = "start" if x < 4 else "end" if x > 96 else "middle"
+        parts += [line(x, ROW * row + 23, x, ROW * row + 33, "grid") for row in range(rows)]
+        parts.append(text(x, ROW * rows + 10, label, "tick", anchor))
     return parts
 
 

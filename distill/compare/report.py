@@ -33,10 +33,10 @@ class Counts(Value):
 class Arm(Value):
     origin: str | None
     """`<model>@<revision>`, with what was done to it; None where the run does not say."""
-    template: str
+    template: str | None
     """Hash of its chat template."""
-    tokenizer: str
-    """Hash of its vocabulary."""
+    tokenizer: str | None
+    """Hash of its vocabulary; None, like the template's, for an engine that has neither."""
     decoding: dict[str, Any]
     counts: Counts
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distill.compare import diversity, html, markdown, words
-from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, summary_of
+from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.report import Arm as ArmReport
-from distill.compare.report import Counts, Metric, Report, Terms
+from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
 from distill.compare.terms import read_terms
 from distill.context import Context
@@ -61,16 +61,16 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     """Read every input and compute the report."""
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
-    terms = read_terms(inputs, spec.use)
+    student = read_student(inputs) or {}
     return Report(
         name=spec.name,
         use=spec.use,
         headline=words.headline(spec.primary, metrics[spec.primary]),
         primary=spec.primary,
-        arms={arm.name: _arm(arm, terms) for arm in arms},
+        arms={arm.name: _arm(arm, student.get("drop_layers", ())) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=terms,
+        terms=read_terms(inputs, spec.use),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
@@ -81,22 +81,18 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     )
 
 
-def _arm(arm: Arm, terms: Terms) -> ArmReport:
-    """Who the arm is: the teacher as its rows name it, the base as the student names it."""
-    role = "teacher's answers" if arm.name == TEACHER else "base weights"
-    origins = [item.origin for item in terms.inputs if item.role == role]
-    trained = (
-        ""
-        if arm.name in (TEACHER, BASE)
-        else " + adapter" + "".join(f" at step {step}" for step in arm.name.split("@")[1:])
-    )
-    counts = Counts(**{name: arm.summary["counts"][name] for name in COUNTS})
+def _arm(arm: Arm, dropped: Sequence[int]) -> ArmReport:
+    """Who the arm is, with what was done to the model that it is named after."""
+    step = arm.name.partition("@")[2]
+    layers = f", without layers {', '.join(map(str, dropped))}" if dropped and arm.name != TEACHER else ""
+    trained = "" if arm.name in (TEACHER, BASE) else f", trained for {step} steps" if step else ", trained"
+    origin = arm.summary.get("model")
     return ArmReport(
-        origin=", ".join(origins) + trained if origins else None,
+        origin=origin and f"{origin}{layers}{trained}",
         template=arm.summary["template"],
         tokenizer=arm.tokenizer,
         decoding=arm.summary["decoding"],
-        counts=counts,
+        counts=Counts(**{name: arm.summary["counts"][name] for name in COUNTS}),
     )
 
 
@@ -114,7 +110,8 @@ def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:
             )
     for arm in arms:
         if failed := arm.summary["counts"]["failed"]:
-            yield f"{failed} of {arm.summary['counts']['requested']} items failed in {arm.name} and are left out of every comparison."
+            asked = arm.summary["counts"]["requested"]
+            yield f"{failed} of {asked} items failed in {arm.name}: what it could not score is compared in no arm."
     for name, metric in metrics.items():
         if metric.left_out:
             yield f"{name}: {metric.left_out} items that not every arm scored are left out."

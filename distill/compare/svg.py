@@ -1,7 +1,8 @@
 """Shapes -> inline SVG that needs no viewer but a browser.
 
-Across, everything is in percent of the width; down, in pixels. So a plot is as wide as its column, on a phone as on paper, and its
-text keeps its size. Colours are classes: the style sheet knows them for light, dark and print. Every text is escaped here.
+Across, everything is in percent of the width; down, in pixels. So a plot is as wide as its column, on a phone as on
+paper, and its text keeps its size. Colours are classes: the style sheet knows them for light, dark and print. Every
+text is escaped here.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ OTHER = "M0,-7L6.5,5H-6.5Z"
 class Scale:
     """Values -> percent across, with a margin for markers at the ends and round ticks."""
 
-    def __init__(self, values: Iterable[float], margin: float = 2.0) -> None:
+    def __init__(self, values: Iterable[float], left: float = 2, right: float = 2, pad: float = 0.06) -> None:
         found = list(values)
         low, high = min(found), max(found)
-        pad = 0.06 * (high - low) or abs(high) * 0.05 or 1.0
-        self.low, self.high, self.margin = low - pad, high + pad, margin
+        pad = pad * (high - low) if high > low else abs(high) * 0.05 or 1.0
+        self.low, self.high, self.left, self.right = low - pad, high + pad, left, right
 
     def __call__(self, value: float) -> float:
-        return self.margin + (100 - 2 * self.margin) * (value - self.low) / (self.high - self.low)
+        return self.left + (100 - self.left - self.right) * (value - self.low) / (self.high - self.low)
 
     def ticks(self, about: int = 4) -> list[float]:
         step = round_step((self.high - self.low) / about)
@@ -43,10 +44,11 @@ def round_step(rough: float) -> float:
 
 
 def figure(name: str, height: float, title: str, description: str, parts: Sequence[str]) -> str:
-    """A whole plot with its name and what it shows in words, for those who do not see it. `name` is unique on the page."""
+    """A whole plot, with its name and what it shows in words for who cannot see it. `name` is unique on a page."""
     return (
         f'<svg class="plot" width="100%" height="{height:g}" role="img" aria-labelledby="{name}-t {name}-d">'
-        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>{"".join(parts)}</svg>'
+        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>'
+        f"{''.join(parts)}</svg>"
     )
 
 

@@ -27,13 +27,13 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append(suite)
         for name in names:
             metric = value.metrics[name]
-            scores = [_score(metric.arms.get(arm)) for arm in arms]
+            scores = [_score(metric.arms.get(arm), metric) for arm in arms]
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
     return "\n".join([*_align(lines), "", *_legend(value), "", value.headline])
 
 
 def side_by_side(reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Students of several runs by metric, each with the gap it recovered; a warning where the numbers cannot be compared.
+    """Students of several runs by metric, with the gap each recovered; a warning where they cannot be compared.
 
     Raises:
         CompareError: one of them is not a report of this version.
@@ -63,14 +63,14 @@ def _label(name: str, metric: Metric) -> str:
     return f"{star} {name.split('.', 1)[1]} {arrow(metric)} {metric.unit}"
 
 
-def _score(score: Score | None) -> str:
-    return f"{number(score.mean)} \u00b1 {half(score.ci95)}" if score else "-"
+def _score(score: Score | None, metric: Metric) -> str:
+    return f"{number(score.mean, metric.unit)} \u00b1 {half(score.ci95, metric.unit)}" if score else "-"
 
 
 def _cell(metric: Metric | None) -> str:
     if metric is None or STUDENT not in metric.arms:
         return "-"
-    return f"{_score(metric.arms[STUDENT])}  {recovered(metric.gap_recovered)}"
+    return f"{_score(metric.arms[STUDENT], metric)}  {recovered(metric.gap_recovered)}"
 
 
 def _legend(report: Report) -> list[str]:

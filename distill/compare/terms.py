@@ -5,13 +5,15 @@ It reads what the sources declare and knows a handful of permissive licences; it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
+from distill.compare.arms import read_student
 from distill.compare.report import Terms, TermsInput
 from distill.rows import read_rows
 
+UNKNOWN = "read this licence, it is not among those known here"
 NOTICE = "keep the copyright notice and the licence text with what is redistributed"
 PERMISSIVE: dict[str, str | None] = {
     "apache-2.0": "pass on the licence text and any NOTICE file with what is redistributed, and say what was changed",
@@ -30,34 +32,31 @@ def read_terms(inputs: Mapping[str, Path], use: str) -> Terms:
     for row in read_rows(inputs["mix"] / "train.jsonl"):
         role = "teacher's answers" if row.provenance.source == "teacher" else "real data"
         found.setdefault((role, row.provenance.origin), set()).update(row.provenance.terms)
-    base = base_of(inputs)
-    if base is not None:
-        found[("base weights", base[0])] = set(base[1])
+    student = read_student(inputs)
+    if student is not None:
+        found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(student["terms"])
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 
 def judge(inputs: Iterable[tuple[str, str, Iterable[str]]], use: str) -> Terms:
     """The strictest verdict of the inputs (role, origin, licence ids), and every condition once."""
-    judged, conditions = [], []
+    judged: list[TermsInput] = []
+    duties: dict[str, list[str]] = {}
     for role, origin, terms in inputs:
-        known = [term for term in sorted(terms) if term.lower() in PERMISSIVE]
-        doubtful = [term for term in sorted(terms) if term.lower() not in PERMISSIVE]
-        conditions += [f"{term}, {role} {origin}: {text}." for term in known if (text := PERMISSIVE[term.lower()])]
-        conditions += [
-            f"{term}, {role} {origin}: read this licence, it is not among those known here." for term in doubtful
-        ]
-        if not terms:
-            conditions.append(f"{role} {origin}: no licence is declared, find out which one applies.")
-        verdict = "ok" if known and not doubtful else "review"
-        judged.append(TermsInput(role=role, origin=origin, terms=tuple(sorted(terms)), verdict=verdict))
-    strictest = "ok" if judged and all(item.verdict == "ok" for item in judged) else "review"
-    return Terms(verdict=strictest, use=use, conditions=tuple(dict.fromkeys(conditions)), inputs=tuple(judged))
+        declared = tuple(sorted(terms))
+        for duty in _duties(declared):
+            duties.setdefault(duty, []).append(f"{role} ({origin})")
+        known = bool(declared) and all(term.lower() in PERMISSIVE for term in declared)
+        judged.append(TermsInput(role=role, origin=origin, terms=declared, verdict="ok" if known else "review"))
+    strictest: Literal["ok", "review"] = "ok" if judged and all(item.verdict == "ok" for item in judged) else "review"
+    conditions = tuple(f"{duty}. From {', '.join(whose)}." for duty, whose in duties.items())
+    return Terms(verdict=strictest, use=use, conditions=conditions, inputs=tuple(judged))
 
 
-def base_of(inputs: Mapping[str, Path]) -> tuple[str, list[str]] | None:
-    """Origin and licence ids of the model that was trained on, None where nothing was trained here."""
-    path = inputs["train"] / "student.json" if "train" in inputs else None
-    if path is None or not path.exists():
-        return None
-    student = json.loads(path.read_text(encoding="utf-8"))
-    return f"{student['base']['ref']}@{student['base']['revision']}", student["terms"]
+def _duties(terms: tuple[str, ...]) -> list[str]:
+    """What these licences ask for, and what somebody must find out."""
+    if not terms:
+        return ["No licence is declared: find out which one applies"]
+    return [
+        f"{term}: {PERMISSIVE.get(term.lower(), UNKNOWN)}" for term in terms if PERMISSIVE.get(term.lower(), UNKNOWN)
+    ]

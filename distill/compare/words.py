@@ -1,4 +1,4 @@
-"""numbers -> the words of the report: the headline that claims no more than the intervals show, and how numbers are written."""
+"""numbers -> words: a headline that claims no more than the intervals show, and how numbers are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def headline(name: str, metric: Metric) -> str:
         return f"The gap recovered in {name} is undefined: {gap.undefined}.{_beside(metric, pair)}"
     share = recovered(gap)
     if gap.ci95[0] <= 0 <= gap.ci95[1]:
-        return f"No recovery shown: the student's share of the gap between base and teacher in {name} is {share}, and that interval includes 0."
+        return (
+            f"No recovery shown: the student's share of the gap between base and teacher in {name} is {share}, "
+            "and that interval includes 0."
+        )
     if gap.value < 0:
         return f"The student fell further behind the teacher in {name}: its share of the gap is {share}."
     more = (
@@ -33,21 +36,19 @@ def _beside(metric: Metric, pair: Pair | None) -> str:
         pair = next((pair for pair in metric.paired if TEACHER in (pair.a, pair.b)), None)
     if pair is None:
         return ""
-    difference = f"{signed(pair.difference)} {interval(pair.ci95)} {metric.unit}"
+    difference = f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)} {metric.unit}"
     if pair.verdict == "cannot tell":
         return f" {pair.a.capitalize()} and {pair.b} cannot be told apart ({difference}, {pair.n} items)."
     return f" The {pair.a} is {pair.verdict} than the {pair.b} by {difference} ({pair.n} items)."
 
 
-def number(value: float) -> str:
-    """Three decimals below ten, two up to a hundred, one above: what an interval of a hundred items can carry."""
-    size = abs(value)
-    text = f"{value:.3f}" if size < 9.9995 else f"{value:.2f}" if size < 99.995 else f"{value:.1f}"
-    return minus(text)
+def number(value: float, unit: str = "") -> str:
+    """Three decimals, one on a scale of a hundred: what an interval of a hundred items can carry."""
+    return minus(f"{value:.1f}" if unit == "0-100" else f"{value:.3f}")
 
 
-def signed(value: float) -> str:
-    text = number(value)
+def signed(value: float, unit: str = "") -> str:
+    text = number(value, unit)
     return text if text.startswith("\u2212") or not value else f"+{text}"
 
 
@@ -58,13 +59,13 @@ def minus(text: str) -> str:
     return text
 
 
-def interval(ends: Interval) -> str:
-    return f"[{number(ends[0])}, {number(ends[1])}]"
+def interval(ends: Interval, unit: str = "") -> str:
+    return f"[{number(ends[0], unit)}, {number(ends[1], unit)}]"
 
 
-def half(ends: Interval) -> str:
+def half(ends: Interval, unit: str = "") -> str:
     """Half the width of an interval: what stands behind ±."""
-    return number((ends[1] - ends[0]) / 2)
+    return number((ends[1] - ends[0]) / 2, unit)
 
 
 def percent(share: float) -> str:
