@@ -20,9 +20,9 @@ from distill.generate.self_instruct import SelfInstruct
 from distill.generate.stage import Generate, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
+from distill.real import Real
 from distill.recipe_file import Document, KeyPath, dotted, read
 from distill.rows import Frozen
-from distill.sources import Real
 from distill.split import Split
 from distill.suites.metrics import METRICS
 from distill.train.stage import Train
@@ -100,8 +100,19 @@ def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if name not in recipe.real:
             yield ("generate", "methods", index, field), f"no data set {name!r} under real; {nearest(name, known)}"
     answered = [name for name, real in recipe.real.items() if real.answered]
+    for path, values in (
+        (("student", "drop_layers"), recipe.student.drop_layers),
+        (("evaluate", "suites"), recipe.evaluate.suites),
+        (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+    ):
+        if repeated := _repeated(values):
+            yield path, f"named twice: {', '.join(map(str, repeated))}"
     if recipe.mix.real_fraction > 0 and not answered:
         yield ("mix", "real_fraction"), "real rows are asked for, but no data set under real has answers; set it to 0"
+
+
+def _repeated(values: Sequence[object]) -> list[object]:
+    return sorted({value for value in values if values.count(value) > 1}, key=str)
 
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
