@@ -52,7 +52,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     return {
         "counts": {name: sum(getattr(arm.counts, name) for arm in report.arms.values()) for name in COUNTS},
         "headline": report.headline,
-        "primary": {"value": primary.value, "ci95": primary.ci95},
+        "primary": primary.model_dump(mode="json", include={"value", "ci95"}),
         "notes": list(report.notes),
     }
 
