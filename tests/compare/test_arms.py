@@ -34,7 +34,7 @@ def change_items(folder: Path, change: Callable[[list[dict[str, Any]]], None]) -
 def test_another_template_is_refused(make_run: Make) -> None:
     inputs = make_run()
     change_summary(inputs["evaluate/student"], template="ffff")
-    with pytest.raises(CompareError, match="template a1b2c3d4e5f60718 .*student with ffff"):
+    with pytest.raises(CompareError, match=r"template a1b2c3d4e5f60718 .*student with ffff"):
         read_arms(inputs)
 
 
@@ -48,14 +48,14 @@ def test_another_decoding_is_refused(make_run: Make) -> None:
 def test_another_number_of_items_is_refused(make_run: Make) -> None:
     inputs = make_run()
     change_items(inputs["evaluate/student"], lambda lines: lines.pop())
-    with pytest.raises(CompareError, match="120 items and student 119: 1 .such as .* only in teacher, none only"):
+    with pytest.raises(CompareError, match=r"120 items and student 119: 1 .such as .* only in teacher, none only"):
         read_arms(inputs)
 
 
 def test_another_reference_is_refused(make_run: Make) -> None:
     inputs = make_run()
     change_items(inputs["evaluate/base"], lambda lines: lines[3].update(reference="something else"))
-    with pytest.raises(CompareError, match="1 .such as .* another question or reference in teacher than in base"):
+    with pytest.raises(CompareError, match=r"1 .such as .* another question or reference in teacher than in base"):
         read_arms(inputs)
 
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_page_is_accessible(make_run: Make) -> None:
     assert page.all("html")[0]["lang"] == "en"
     levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert all("scope" in cell for cell in page.all("th"))
     figures = [attributes for attributes in page.all("svg") if attributes.get("class") == "plot"]
     ids = [str(attributes["id"]) for _, attributes in page.elements if "id" in attributes]
