@@ -31,7 +31,7 @@ class Scale:
     def __call__(self, value: float) -> float:
         return self.left + (100 - self.left - self.right) * (value - self.low) / (self.high - self.low)
 
-    def ticks(self, about: int = 4) -> list[float]:
+    def ticks(self, about: int = 6) -> list[float]:
         step = round_step((self.high - self.low) / about)
         first = math.ceil(self.low / step)
         return [index * step for index in range(first, math.floor(self.high / step) + 1)]
