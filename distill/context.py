@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -101,9 +101,19 @@ class Context:
         if self.ranks.main:
             print(text, file=sys.stderr, flush=True)
 
-    def progress(self, items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
-        """The items as they come, with rate and remaining time on a terminal and silence elsewhere."""
+    def progress(
+        self, items: Iterable[T], total: int, label: str, unit: str, note: Callable[[T], str] | None = None
+    ) -> Iterator[T]:
+        """The items as they come, with rate and remaining time on a terminal and silence elsewhere.
+
+        Args:
+            note: text after the bar, from the item that has just come.
+        """
         from tqdm import tqdm
 
         quiet = not self.ranks.main or bool(os.environ.get("DISTILL_QUIET")) or None
-        yield from tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)
+        bar = tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)
+        for item in bar:
+            if note is not None:
+                bar.set_postfix_str(note(item), refresh=False)
+            yield item

@@ -134,9 +134,13 @@ KEEP = Verdict(True)
 
 
 class Filter(Protocol):
-    kind: str
-    scope: Literal["row", "set"]
-    """`row` judges a row alone; `set` needs the others."""
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def scope(self) -> Literal["row", "set"]:
+        """`row` judges a row alone; `set` needs the others."""
+        ...
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Same length, same order."""

@@ -72,6 +72,11 @@ class Real(Frozen):
         """The data are rows that distill wrote."""
         return self.data.startswith(("rows:", "run:"))
 
+    @property
+    def answered(self) -> bool:
+        """Its rows may have answers, so that they can be trained on."""
+        return self.has_rows or any((self.answer, self.messages, self.turns))
+
 
 class Reading:
     """The rows of a data set, in the order of its files and records, and what was counted on the way.
@@ -98,7 +103,7 @@ class Reading:
             self.read += 1
             try:
                 yield self._row(record)
-            except _Skip as skip:
+            except _SkippedError as skip:
                 self.skipped[skip.reason] += 1
                 self.first.setdefault(skip.reason, record.where.removeprefix(f"{self.source.path.parent}/"))
             if self.read == self.spec.limit:
@@ -128,7 +133,7 @@ class Reading:
     def _row(self, record: Record) -> Row:
         if isinstance(record.value, Row):
             if record.value.kind not in ("chat", "prompt"):
-                raise _Skip(f"kind_{record.value.kind}")
+                raise _SkippedError(f"kind_{record.value.kind}")
             return record.value
         if self.spec.turns is not None:
             messages = _alternate(record)
@@ -151,10 +156,10 @@ class Reading:
         """Up to the last answer; all of it where nobody answers and the user is the last to speak."""
         spoken = [message.role for message in messages if message.role != "system"]
         if spoken[:1] != ["user"]:
-            raise _Skip("no_user_first")
+            raise _SkippedError("no_user_first")
         if "assistant" not in spoken:
             if messages[-1].role != "user":
-                raise _Skip("no_user_last")
+                raise _SkippedError("no_user_last")
             return messages
         end = max(i for i, message in enumerate(messages) if message.role == "assistant") + 1
         self.cut += end < len(messages)
@@ -172,7 +177,7 @@ def read_real(name: str, spec: Real, source: Resolved) -> Reading:
     return Reading(name, spec, source)
 
 
-class _Skip(Exception):
+class _SkippedError(Exception):
     """This record makes no row; the reason is a slug."""
 
     def __init__(self, reason: str) -> None:
@@ -182,21 +187,21 @@ class _Skip(Exception):
 
 def _alternate(record: Record) -> list[Message]:
     if not isinstance(record.value, list):
-        raise _Skip("not_a_list")
+        raise _SkippedError("not_a_list")
     if len(record.value) < 2:
-        raise _Skip("one_turn")
+        raise _SkippedError("one_turn")
     if any(isinstance(turn, dict | list) for turn in record.value):
-        raise _Skip("not_text")
+        raise _SkippedError("not_text")
     texts = [_clean("" if turn is None else str(turn)) for turn in record.value]
     if not all(texts):
-        raise _Skip("empty_turn")
+        raise _SkippedError("empty_turn")
     return [Message(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts)]
 
 
 def _conversation(record: Record, column: str) -> list[Message]:
     value = Column(column).value(record)
     if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
-        raise _Skip("not_a_list")
+        raise _SkippedError("not_a_list")
     return [message for one in value if (message := _message(one, record)) is not None]
 
 
@@ -207,16 +212,16 @@ def _message(value: dict[str, Any], record: Record) -> Message | None:
         raise SourceError(f"a message has no `role` and `content`, but {found}", where=record.where)
     content, reasoning = value["content"], value.get("reasoning")
     if isinstance(content, dict | list):
-        raise _Skip("not_text")
+        raise _SkippedError("not_text")
     text = _clean("" if content is None else str(content))
     if not text and value["role"] == "system":
         return None
     if not text:
-        raise _Skip("empty_turn")
+        raise _SkippedError("empty_turn")
     try:
         return Message(role=value["role"], content=text, reasoning=_clean(str(reasoning)) if reasoning else None)
     except ValidationError as error:
-        raise _Skip("unknown_role") from error
+        raise _SkippedError("unknown_role") from error
 
 
 def _columns(record: Record, spec: Real) -> list[Message]:
@@ -226,9 +231,9 @@ def _columns(record: Record, spec: Real) -> list[Message]:
         if template is not None
     }
     if not texts["user"]:
-        raise _Skip("empty_prompt")
+        raise _SkippedError("empty_prompt")
     if texts.get("assistant") == "":
-        raise _Skip("empty_answer")
+        raise _SkippedError("empty_answer")
     return [Message(role=role, content=text) for role, text in texts.items() if text]
 
 

@@ -40,8 +40,8 @@ def launch_notes(workspace: Workspace) -> list[str]:
     notes = []
     for stage, name in workspace.recipe.runtime.launch.items():
         path = find_config(name, workspace.base)
-        lines = [line.strip("# ") for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line]
-        notes.append(f"  {stage}: {path.name}, {lines[0] if lines else 'unverified'}")
+        said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
+        notes.append(f"  {stage}: {path.name}, {said[0].strip('# ') if said else 'unverified'}")
     return notes
 
 

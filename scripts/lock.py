@@ -37,7 +37,18 @@ def name_of(requirement: str) -> str:
 
 def resolve(requirements: list[str], *options: str) -> dict[str, str]:
     """Name to version of what pip would install for these requirements, were nothing installed."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--quiet", "--report", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--quiet",
+        "--quiet",
+        "--report",
+        "-",
+    ]
     report = subprocess.run([*command, *options, *requirements], check=True, stdout=subprocess.PIPE, text=True).stdout
     found = [entry["metadata"] for entry in json.loads(report)["install"]]
     # A local version (`2.13.0+cpu`) is one index's build of the public version, which is what is pinned.
