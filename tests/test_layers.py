@@ -16,7 +16,7 @@ LEVELS = {
     **dict.fromkeys(("rows", "recipe_file"), 1),
     **dict.fromkeys(("context", "protocols"), 2),
     **dict.fromkeys(("cards", "columns", "content", "engines", "hub", "licences", "real", "records"), 3),
-    **dict.fromkeys(("sources", "split", "statistics", "suites"), 3),
+    **dict.fromkeys(("quotas", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("problems", "recipe"), 5),
     "artifacts": 6,
@@ -128,7 +128,7 @@ def test_files_and_functions_are_short(path: Path) -> None:
 
 
 def test_nothing_is_called_utils() -> None:
-    assert not [path for path in PACKAGE.rglob("util*")]
+    assert not list(PACKAGE.rglob("util*"))
 
 
 @pytest.mark.parametrize("module", MODULES)
