@@ -19,7 +19,7 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,12 @@ class Artifact:
 
 
 def identity(
-    kind: str, version: int, spec: Frozen, sources: Mapping[str, Resolved], upstream: Mapping[str, str]
+    kind: str,
+    version: int,
+    spec: Frozen,
+    sources: Mapping[str, Resolved],
+    upstream: Mapping[str, str],
+    stamped: Sequence[str] = (),
 ) -> Identity:
     """Everything that changes what a node makes, and nothing else.
 
@@ -63,21 +68,22 @@ def identity(
     Args:
         sources: what each reference in the spec was resolved to.
         upstream: key of each node it needs.
+        stamped: references whose terms the node writes into what it makes.
     """
-    exact: dict[str, Any] = {ref: {"revision": found.revision, "terms": list(found.terms)} for ref, found in sources.items()}
 
     def replace(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: replace(child) for key, child in value.items()}
+            return {key: replace(child) for key, child in value.items() if not (stamped and key == "terms")}
         if isinstance(value, list):
             return [replace(child) for child in value]
-        return exact.get(value, value) if isinstance(value, str) else value
+        return sources[value].revision if isinstance(value, str) and value in sources else value
 
     return {
         "node": kind,
         "format": FORMAT,
         "version": version,
         "spec": replace(spec.model_dump(mode="json")),
+        "terms": {f"{number}": list(sources[ref].terms) for number, ref in enumerate(stamped)},
         "upstream": dict(upstream),
     }
 
@@ -91,8 +97,7 @@ def why_stale(old: Identity, new: Identity) -> list[str]:
     """What differs, field by field: `train.learning_rate: 0.001 -> 0.0005`, `filter has changed`."""
     if old.get("format") != new["format"] or old.get("version") != new["version"]:
         return ["distill itself has changed"]
-    before = {dotted(path): value for path, value in walk(old["spec"])}
-    after = {dotted(path): value for path, value in walk(new["spec"])}
+    before, after = _fields(old), _fields(new)
     gone = "(not set)"
     reasons = [
         f"{name}: {before.get(name, gone)} -> {after.get(name, gone)}"
@@ -101,6 +106,11 @@ def why_stale(old: Identity, new: Identity) -> list[str]:
     ]
     changed = [name for name, key in new["upstream"].items() if old["upstream"].get(name) != key]
     return reasons + [f"{name} has changed" for name in changed]
+
+
+def _fields(described: Identity) -> dict[str, Any]:
+    fields = {dotted(path): value for path, value in walk(described["spec"])}
+    return fields | {"terms": ", ".join(term for _, term in walk(described.get("terms", {})))}
 
 
 def folder(cache: Path, node: str, key: str) -> Path:
@@ -142,7 +152,12 @@ def _put_aside(path: Path) -> Path:
 
 
 def build(
-    cache: Path, node: str, described: Identity, make: Callable[[Path], Summary], ranks: Ranks, say: Callable[[str], None]
+    cache: Path,
+    node: str,
+    described: Identity,
+    make: Callable[[Path], Summary],
+    ranks: Ranks,
+    say: Callable[[str], None],
 ) -> tuple[Artifact, bool]:
     """The node's artifact, made by `make(folder)` unless it is there already.
 
@@ -167,7 +182,10 @@ def build(
             ranks.barrier()
             started = time.monotonic()
             summary = make(work)
-            cost = {"seconds": round(time.monotonic() - started, 3), "peak_memory_bytes": sum(ranks.gather([_peak_memory()]))}
+            cost = {
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_memory_bytes": sum(ranks.gather([_peak_memory()])),
+            }
             if ranks.main:
                 _publish(work, folder(cache, node, key), node, key, described, summary, cost)
             ranks.barrier()
@@ -181,7 +199,9 @@ def _found(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Arti
     return artifact
 
 
-def _publish(work: Path, final: Path, node: str, key: str, described: Identity, summary: Summary, cost: dict[str, Any]) -> None:
+def _publish(
+    work: Path, final: Path, node: str, key: str, described: Identity, summary: Summary, cost: dict[str, Any]
+) -> None:
     files = sorted(path for path in work.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "node": node,

@@ -24,9 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="distill", description="From a recipe to a student model and an honest report.")
+    parser = argparse.ArgumentParser(
+        prog="distill", description="From a recipe to a student model and an honest report."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = _command(commands, "check", _check, "read a recipe, follow its references, report every problem; no network")
+    check = _command(
+        commands, "check", _check, "read a recipe, follow its references, report every problem; no network"
+    )
     plan = _command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
     plan.add_argument("--json", action="store_true", help="as JSON")
     fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
@@ -38,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
     shower.add_argument("run", help="name or folder of a run, or its recipe")
     shower.add_argument("--rows", metavar="NODE", help="rows of a node, as they are")
-    shower.add_argument("--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence")
+    shower.add_argument(
+        "--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence"
+    )
     shower.add_argument("--tokens", action="store_true", help="training rows token by token, what is learnt marked")
     shower.add_argument("-n", type=int, default=3, help="how many rows")
     comparer = _command(commands, "compare", _compare, "runs side by side")
@@ -48,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Callable[..., None], text: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Callable[..., None], text: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
@@ -93,7 +99,9 @@ def _fetch(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
     if options.until and options.until not in {node.name for node in workspace.nodes}:
-        raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(n.name for n in workspace.nodes))
+        raise DistillError(
+            f"no node {options.until!r}", where="--until", hint=", ".join(n.name for n in workspace.nodes)
+        )
     workspace.fetch_missing()
     workspace.save_recipe()
     wanted = workspace.wanted(options.until)
@@ -142,7 +150,9 @@ def _run_folder(name: str, runs: Path) -> Path:
         path = runs / load_recipe(path).name
     found = next((folder for folder in (path, runs / name) if folder.is_dir()), None)
     if found is None:
-        there = ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
+        there = (
+            ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
+        )
         raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
     return found
 

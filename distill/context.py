@@ -27,7 +27,7 @@ class Runtime(Frozen):
     """How fast and where, never what: no field of this may change a result."""
 
     launch: dict[str, str] = {}
-    """Stage (`generate`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name or a path. Others run here."""
+    """Stage (`generate`, `train`, `evaluate`) to the accelerate configuration that starts it, a bare name or a path."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     per_device_batch: int = Field(8, gt=0)

@@ -10,6 +10,7 @@
     |-- YieldError               too few rows were left
     |-- TrainError               training that cannot start, go on or be resumed
     |-- LaunchError              processes that are not what the configuration asked for
+    |-- StageError               a stage's process that ended early, after saying why
     `-- CompareError             arms that must not be compared
 
 A programmer's mistake is an assert or an ordinary exception, never one of these.
@@ -70,6 +71,10 @@ class TrainError(DistillError):
 
 class LaunchError(DistillError):
     """The processes that started are not those the configuration asked for."""
+
+
+class StageError(DistillError):
+    """A stage's process ended early and has said why itself."""
 
 
 class CompareError(DistillError):

@@ -1,7 +1,7 @@
 """How a stage gets its processes: here, in one of its own, or through accelerate; and that it got what was asked for.
 
-    distill run            -> start(node) -> [accelerate launch --config_file X] -m distill.launch NODE … -> worker
-    accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
+distill run            -> start(node) -> [accelerate launch --config_file X] -m distill.launch NODE … -> worker
+accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 
 from distill.artifacts import Artifact
 from distill.context import Ranks
-from distill.errors import DistillError, LaunchError
+from distill.errors import DistillError, LaunchError, StageError
 from distill.recipe import load_recipe
 from distill.workspace import Workspace, reopen
 
@@ -35,15 +35,11 @@ SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds that accelerate quietly replaces by plain data parallelism where it cannot have them."""
 
 
-class StageStopped(DistillError):
-    """A stage's process ended early and has said why itself."""
-
-
 def start(workspace: Workspace, name: str) -> Artifact:
     """Make a node in processes of its own, as `runtime.launch` says, and return what they made.
 
     Raises:
-        StageStopped: the process ended with an error that it printed, or was killed.
+        StageError: the process ended with an error that it printed, or was killed.
     """
     launch = workspace.planned[name].node.launch
     config = workspace.recipe.runtime.launch.get(launch or "")
@@ -53,10 +49,10 @@ def start(workspace: Workspace, name: str) -> Artifact:
         command = [sys.executable, "-m", "distill.launch", *arguments]
     else:
         path = find_config(config, workspace.base)
-        environment |= {CONFIG: str(path), **_threads(path)}
+        environment |= {CONFIG: str(path), **_on_cpu(path)}
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
-        command = [*launcher, "--main_process_port", "0", "-m", "distill.launch", *arguments]
-    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
+        command = [*launcher, "-m", "distill.launch", *arguments]
+    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads here)
     try:
         status = process.wait()
     except KeyboardInterrupt:
@@ -69,12 +65,15 @@ def start(workspace: Workspace, name: str) -> Artifact:
     raise _stopped(name, status)
 
 
-def _stopped(name: str, status: int) -> StageStopped:
+def _stopped(name: str, status: int) -> StageError:
     again = "run the same command again: finished stages and every answer so far are kept"
     if status == -signal.SIGKILL:
-        hint = "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then " + again
-        return StageStopped("its process was killed", where=name, hint=hint)
-    return StageStopped(f"stopped (exit status {status}), see above", where=name, hint=again)
+        hint = (
+            "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then "
+            + again
+        )
+        return StageError("its process was killed", where=name, hint=hint)
+    return StageError(f"stopped (exit status {status}), see above", where=name, hint=again)
 
 
 def find_config(name: str, base: Path) -> Path:
@@ -83,22 +82,31 @@ def find_config(name: str, base: Path) -> Path:
     Raises:
         LaunchError: there is none; the message lists those there are.
     """
-    folders = [Path("accelerate_configs"), Path(__file__).parents[1] / "accelerate_configs", Path(__file__).parent / "accelerate_configs"]
+    folders = [
+        Path("accelerate_configs"),
+        Path(__file__).parents[1] / "accelerate_configs",
+        Path(__file__).parent / "accelerate_configs",
+    ]
     candidates = [Path(name), base / name, *(folder / f"{name}.yaml" for folder in folders)]
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
     known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    raise LaunchError(f"no accelerate configuration {name!r}", where="runtime.launch", hint=f"give a path, or one of: {', '.join(known)}")
+    raise LaunchError(
+        f"no accelerate configuration {name!r}",
+        where="runtime.launch",
+        hint=f"give a path, or one of: {', '.join(known)}",
+    )
 
 
-def _threads(config: Path) -> dict[str, str]:
-    """All cores for the processes of a CPU configuration; left alone, accelerate gives each a single thread on virtual cores."""
+def _on_cpu(config: Path) -> dict[str, str]:
+    """For a CPU configuration: what accelerate does not pass on to torchrun, and all cores (alone it takes one)."""
     asked = _read_config(config)
-    if not asked.get("use_cpu") or "OMP_NUM_THREADS" in os.environ:
+    if not asked.get("use_cpu"):
         return {}
     per_machine = max(1, int(asked.get("num_processes", 1)) // max(1, int(asked.get("num_machines", 1))))
-    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // per_machine))}
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // per_machine)))
+    return {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -135,9 +143,10 @@ def ranks() -> Ranks:
     import torch
     from accelerate import PartialState
 
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" or not torch.cuda.is_available()
+    state = PartialState(cpu=cpu, timeout=PATIENCE)
     if asked is not None:
-        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and torch.cuda.is_available()
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and not cpu
         kind = "FSDP" if sharded else str(state.distributed_type.value)
         _check(*asked, started=state.num_processes, kind=kind)
     return Ranks(state.process_index, state.num_processes)
@@ -168,7 +177,7 @@ def _asked_for() -> tuple[dict[str, Any], str] | None:
 def _check(asked: dict[str, Any], source: str, started: int, kind: str) -> None:
     wanted = int(asked.get("num_processes") or 1)
     if wanted != started:
-        hint = "on CPU use accelerate_configs/multi_cpu.yaml: accelerate starts a single process for --cpu and for MULTI_CPU"
+        hint = "on CPU take accelerate_configs/multi_cpu.yaml: accelerate starts one process for --cpu and MULTI_CPU"
         raise LaunchError(f"{wanted} processes were asked for, {started} started", where=source, hint=hint)
     wanted_kind = str(asked.get("distributed_type", "NO")).upper()
     if wanted_kind in SHARDED and kind.upper() != wanted_kind:
@@ -220,7 +229,7 @@ def guarded(work: Callable[[], None]) -> int:
     """Run it; a DistillError is printed without a traceback and becomes exit status 2."""
     try:
         work()
-    except StageStopped as error:
+    except StageError as error:
         print(f"\n{error}", file=sys.stderr)
         return USER_ERROR
     except DistillError as error:

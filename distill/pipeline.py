@@ -14,7 +14,7 @@ from distill.filter import stage as filtering
 from distill.generate import heldout
 from distill.generate import stage as generate
 from distill.mix import stage as mix
-from distill.protocols import Summary
+from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.train import stage as train
@@ -36,6 +36,8 @@ class Node:
     version: int
     sources: tuple[str, ...] = ()
     """References in the spec."""
+    stamped: tuple[str, ...] = ()
+    """References whose terms it writes into what it makes."""
     launch: str | None = None
     """Key of `runtime.launch` that says how its processes are started; None runs in the calling process."""
 
@@ -49,30 +51,36 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     """The nodes of a recipe, each after those it needs."""
     teacher, student, data = recipe.teacher, recipe.student, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
-    filters = tuple(part.model_dump(mode="json") for part in recipe.filter)
-    tokenizer = (student.model,) if chain.student else ()
-    arms = evaluate_nodes(recipe)
+    counts = {"tokenizer": student.model} if chain.student else {}
+    filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
+    tokenizer = tuple(counts.values())
+    arms, seed = evaluate_nodes(recipe), recipe.seed
     data_nodes = (
-        Node("split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=recipe.seed), split.run, split.VERSION, data),
+        Node(
+            "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
+            split.run, split.VERSION, data, data,
+        ),
         Node(
             "heldout", 1, ("split",),
-            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=recipe.seed),
-            heldout.run, heldout.VERSION, (teacher.model,), "generate",
+            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=seed),
+            heldout.run, heldout.VERSION, (teacher.model,), (teacher.model,), "generate",
         ),
         Node(
             "generate", 1, ("split", "heldout"),
-            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=recipe.seed),
-            generate.run, generate.VERSION, (teacher.model, *tokenizer), "generate",
+            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=seed),
+            generate.run, generate.VERSION, (teacher.model, *tokenizer), (teacher.model,), "generate",
         ),
         Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
-        Node("mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=recipe.seed), mix.run, mix.VERSION),
         Node(
-            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=recipe.seed),
-            train.run, train.VERSION, (student.model,), "train",
+            "mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+        ),
+        Node(
+            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=seed),
+            train.run, train.VERSION, (student.model,), (student.model,), "train",
         ),
     )  # fmt: skip
     needs = tuple(node.name for node in (*data_nodes, *arms))
-    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=recipe.seed)
+    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
     return (*data_nodes, *arms, Node("compare", 6, needs, spec, compare.run, compare.VERSION))
 
 
@@ -85,7 +93,7 @@ def evaluate_nodes(recipe: Recipe) -> tuple[Node, ...]:
         spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
         sources = (model,) if model else ()
         needs = ("split", "heldout", *needs)
-        return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, "evaluate")
+        return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 
     against = ("evaluate/teacher",)
     return (
@@ -130,11 +138,11 @@ def keys(nodes: Sequence[Node], resolved: Mapping[str, Resolved]) -> dict[str, P
         upstream = {name: planned[name].key for name in node.needs}
         sources = {ref: resolved[ref] for ref in node.sources}
         kind = node.name.split("/")[0]
-        described = artifacts.identity(kind, node.version, node.spec, sources, upstream)
+        described = artifacts.identity(kind, node.version, node.spec, sources, upstream, node.stamped)
         planned[node.name] = Planned(node, described, artifacts.key_of(described))
     return planned
 
 
-def acceptance(recipe: Recipe, inputs: Mapping[str, Path], context: Context) -> filtering.Accept:
+def acceptance(recipe: Recipe, inputs: Mapping[str, Path], context: Context) -> Accept:
     """The recipe's filters, handed to generation so that it asks on until enough are accepted."""
     return filtering.acceptance(filter_spec(recipe), inputs, context)

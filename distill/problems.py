@@ -14,11 +14,16 @@ from distill.recipe_file import Document, KeyPath, dotted
 def describe(error: ValidationError, model: type[BaseModel], document: Document) -> list[str]:
     """Every problem in the order of the file."""
     schema = model.model_json_schema()
-    lines: dict[str, None] = {}
+    found: dict[str, tuple[str, int]] = {}
     for problem in error.errors(include_url=False):
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # a list that is short only because its parts are wrong, which is said of each
         path = _real_path(problem["loc"], document.value, problem["type"])
-        lines[f"{document.place(path)}  {dotted(path)}: {_sentence(problem, path, schema, document.value)}"] = None
-    return list(lines)
+        place = document.place(path)
+        file, _, line = place.rpartition(":")
+        text = f"{place}  {dotted(path)}: {_sentence(problem, path, schema, document.value)}"
+        found[text] = (file, int(line)) if line.isdigit() else (place, 0)
+    return sorted(found, key=found.__getitem__)
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -67,11 +72,20 @@ def _names_at(schema: Mapping[str, Any], path: KeyPath, value: Any) -> set[str]:
     nodes: list[Mapping[str, Any]] = [schema]
     for part in path:
         nodes = [child for node in nodes for child in _children(schema, node, part, value)]
-        value = value[part] if isinstance(value, dict | list) else None
+        value = _inside(value, part)
     return {name for node in nodes for flat in _flatten(schema, node, value) for name in flat.get("properties", {})}
 
 
-def _children(root: Mapping[str, Any], node: Mapping[str, Any], part: str | int, value: Any) -> Iterator[Mapping[str, Any]]:
+def _inside(value: Any, part: str | int) -> Any:
+    try:
+        return value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _children(
+    root: Mapping[str, Any], node: Mapping[str, Any], part: str | int, value: Any
+) -> Iterator[Mapping[str, Any]]:
     for flat in _flatten(root, node, value):
         if isinstance(part, int):
             if "items" in flat:

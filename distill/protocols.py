@@ -6,7 +6,7 @@ Embedder texts -> vectors                Filter   rows -> verdicts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -138,9 +138,13 @@ KEEP = Verdict(True)
 
 
 class Filter(Protocol):
-    kind: str
-    scope: Literal["row", "set"]
-    """`row` judges a row alone; `set` needs the others."""
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def scope(self) -> Literal["row", "set"]:
+        """`row` judges a row alone; `set` needs the others."""
+        ...
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Same length, same order."""

@@ -20,10 +20,10 @@ from distill.generate.self_instruct import SelfInstruct
 from distill.generate.stage import Generate, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
+from distill.real import Real
 from distill.recipe_file import Document, KeyPath, dotted, read
 from distill.rows import Frozen
-from distill.sources import Real
-from distill.split import Split
+from distill.split import DataName, Split
 from distill.suites.metrics import METRICS
 from distill.train.stage import Train
 from distill.train.student import Student
@@ -42,7 +42,7 @@ class Recipe(Frozen):
     """What the student is for; terms are judged against it."""
     teacher: Teacher
     student: Student
-    real: dict[str, Real] = Field(min_length=1)
+    real: dict[DataName, Real] = Field(min_length=1)
     """Data made by people, by name."""
     split: Split = Split()
     generate: Generate
@@ -100,8 +100,19 @@ def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if name not in recipe.real:
             yield ("generate", "methods", index, field), f"no data set {name!r} under real; {nearest(name, known)}"
     answered = [name for name, real in recipe.real.items() if real.answered]
+    for path, values in (
+        (("student", "drop_layers"), recipe.student.drop_layers),
+        (("evaluate", "suites"), recipe.evaluate.suites),
+        (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+    ):
+        if repeated := _repeated(values):
+            yield path, f"named twice: {', '.join(map(str, repeated))}"
     if recipe.mix.real_fraction > 0 and not answered:
         yield ("mix", "real_fraction"), "real rows are asked for, but no data set under real has answers; set it to 0"
+
+
+def _repeated(values: Sequence[object]) -> list[object]:
+    return sorted({value for value in values if values.count(value) > 1}, key=str)
 
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -119,7 +130,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML: every field, defaults too."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from distill.errors import RecipeError
 
 KeyPath = tuple[str | int, ...]
 EXTENDS = "extends"
+PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass
@@ -94,7 +95,10 @@ def _read_one(path: Path) -> Document:
 def _construct(node: yaml.Node, path: KeyPath, places: dict[KeyPath, str], file: Path) -> Any:
     """The value of a YAML node, noting the line of each key on the way."""
     places.setdefault(path, f"{file}:{node.start_mark.line + 1}")
+    if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN:
+        raise RecipeError(f"not YAML: the tag {node.tag} makes objects, a recipe holds data", where=places[path])
     if isinstance(node, yaml.MappingNode):
+        yaml.SafeLoader("").flatten_mapping(node)  # merge keys, `<<: *anchor`
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(_scalar(key_node))
@@ -155,10 +159,7 @@ def _override(document: Document, override: str) -> None:
     for part in parents:
         key = _key(target, part, where)
         path = (*path, key)
-        if isinstance(target, dict):
-            target = target.setdefault(str(key), {})
-        else:
-            target = target[key]
+        target = target.setdefault(str(key), {}) if isinstance(target, dict) else target[key]
         if not isinstance(target, dict | list):
             raise RecipeError(f"{dotted(path)} is {target!r}, nothing lies under it", where=where)
     key = _key(target, last, where)

@@ -63,7 +63,7 @@ class Row(Frozen):
     @cached_property
     def id(self) -> str:
         """Hash of the content (not of scores or provenance), the same on every machine; 16 hex digits."""
-        content = [self.kind, [message.model_dump() for message in self.messages]]
+        content: list[Any] = [self.kind, [message.model_dump() for message in self.messages]]
         if self.rejected or self.evidence:
             content += [[message.model_dump() for message in self.rejected], self.evidence]
         return digest(content)[:16]
@@ -85,7 +85,7 @@ class Row(Frozen):
 
 
 def digest(value: object) -> str:
-    """sha256 in hex of a JSON value in its canonical form; anything that is not JSON is an error, never a memory address."""
+    """sha256 in hex of a JSON value in its canonical form; what is not JSON is an error, never a memory address."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -40,8 +40,8 @@ def launch_notes(workspace: Workspace) -> list[str]:
     notes = []
     for stage, name in workspace.recipe.runtime.launch.items():
         path = find_config(name, workspace.base)
-        lines = [line.strip("# ") for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line]
-        notes.append(f"  {stage}: {path.name}, {lines[0] if lines else 'unverified'}")
+        said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
+        notes.append(f"  {stage}: {path.name}, {said[0].strip('# ') if said else 'unverified'}")
     return notes
 
 
@@ -78,7 +78,7 @@ def compare(runs: Sequence[Path]) -> str:
     """Finished runs side by side."""
     from distill.compare.markdown import side_by_side
 
-    return side_by_side({run.name: _report(run / "6-compare") for run in runs})
+    return str(side_by_side({run.name: _report(run / "6-compare") for run in runs}))
 
 
 def _report(folder: Path) -> dict[str, Any]:
@@ -99,7 +99,9 @@ def _rows_of(run: Path, node: str) -> Path:
         for name in ROW_FILES:
             if (folder / name).is_file():
                 return folder / name
-    there = ", ".join(path.name[2:] for path in sorted(run.iterdir()) if any((path / name).is_file() for name in ROW_FILES))
+    there = ", ".join(
+        path.name[2:] for path in sorted(run.iterdir()) if any((path / name).is_file() for name in ROW_FILES)
+    )
     raise SourceError(f"no rows of a node {node!r}", where=str(run), hint=f"nodes with rows: {there}")
 
 
@@ -109,7 +111,8 @@ def _first(path: Path, count: int) -> list[Row]:
 
 def _in_words(row: Row) -> str:
     made = row.provenance
-    head = f"{row.id}  {made.source} · {made.method} · {made.origin} · depth {made.depth} · terms {', '.join(made.terms) or 'unknown'}"
+    terms = ", ".join(made.terms) or "unknown"
+    head = f"{row.id}  {made.source} · {made.method} · {made.origin} · depth {made.depth} · terms {terms}"
     return "\n".join([head, *(f"  {message.role:9} {message.content}" for message in row.messages)])
 
 
@@ -118,7 +121,7 @@ def dropped(run: Path, reason: str, count: int) -> str:
     path = run / "2-filter" / "dropped.jsonl"
     if not path.is_file():
         raise SourceError("nothing was filtered yet", where=str(run))
-    shown = []
+    shown: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         name = f"{record['filter']}.{record['reason']}"

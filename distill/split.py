@@ -1,33 +1,142 @@
-"""real data -> train.jsonl, heldout.jsonl: the side of every prompt, decided by hash before anything is generated."""
+"""real data -> train/NAME.jsonl, heldout/NAME.jsonl: the side of every prompt, by hash, before anything is generated.
+
+Knows nothing of models. Memory is hashes: rows go through a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from distill.context import Context
+from distill.errors import SourceError
 from distill.protocols import Summary
-from distill.rows import Frozen
-from distill.sources import Real
+from distill.real import Reading, Real, read_real
+from distill.rows import Frozen, digest, to_line
 
 VERSION = 1
+DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""Name of a data set in a recipe: it becomes the name of a file."""
 
 
 class Split(Frozen):
     held_out_prompts: int = Field(128, ge=0)
-    """Root prompts kept away from training, the same ones on every machine: those whose hash with the seed is lowest."""
+    """Root prompts kept away from training, the same on every machine: those whose hash with the seed is lowest."""
 
 
 class Spec(Frozen):
     """All that decides the split."""
 
-    real: dict[str, Real]
+    real: dict[DataName, Real]
     split: Split
     seed: int
 
 
-def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    """Write `train.jsonl` and `heldout.jsonl`, real rows in the order of the data, duplicates of a row kept once (and counted)."""
-    raise NotImplementedError
+def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:  # noqa: ARG001
+    """Write the rows of each side, one file a data set, in the order of the data; a row that comes again is left out.
+
+    The summary's `counts` and each of `by_data`: read = train + heldout + duplicates + skipped.
+
+    Raises:
+        SourceError: data that cannot be read, or too few prompts to hold out as many as asked.
+    """
+    mine = [_split(spec, out, context)] if context.ranks.main else []
+    return context.ranks.gather(mine)[0]
+
+
+def held_out(roots: Iterable[str], seed: int, count: int) -> frozenset[str]:
+    """The `count` roots whose hash with the seed is lowest, whatever the order they come in."""
+    return frozenset(sorted(set(roots), key=lambda root: digest([seed, root]))[:count])
+
+
+def _split(spec: Spec, out: Path, context: Context) -> Summary:
+    for side in ("train", "heldout"):
+        (out / side).mkdir(parents=True, exist_ok=True)
+    spool = out / "all.jsonl"
+    roots: dict[str, list[str]] = {}
+    by_data: dict[str, dict[str, Any]] = {}
+    ids: Counter[str] = Counter()
+    notes: list[str] = []
+    with spool.open("w", encoding="utf-8") as file:
+        for name, real in spec.real.items():
+            reading = read_real(name, real, context.resolved[real.data])
+            roots[name], seen = [], set()
+            for row in context.progress(reading, total=real.limit or 0, label=f"read {name}", unit="rows"):
+                if row.id not in seen:
+                    seen.add(row.id)
+                    roots[name].append(row.provenance.root)
+                    file.write(to_line(row))
+            ids.update(seen)
+            by_data[name] = _counted(reading, len(seen))
+            notes += _notes(reading)
+    aside = _aside(roots, spec)
+    with spool.open(encoding="utf-8") as lines:
+        for name in spec.real:
+            by_data[name] |= _write_sides(lines, roots[name], aside, out, name)
+    spool.unlink()
+    shared = sum(count > 1 for count in ids.values())
+    if shared:
+        notes.append(f"{shared} rows are in more than one data set, each keeps its own copy")
+    return _summary(by_data, roots, aside, notes)
+
+
+def _aside(roots: Mapping[str, list[str]], spec: Spec) -> frozenset[str]:
+    """The held-out roots over all data sets together."""
+    distinct = {root for of_one in roots.values() for root in of_one}
+    asked = spec.split.held_out_prompts
+    if asked and len(distinct) <= asked:
+        hint = f"hold out fewer than {len(distinct)}, or give more data"
+        message = (
+            f"{asked} asked, but the real data have {len(distinct)} distinct prompts and one must be left to train on"
+        )
+        raise SourceError(message, where="split.held_out_prompts", hint=hint)
+    return held_out(distinct, spec.seed, asked)
+
+
+def _write_sides(lines: Iterator[str], roots: list[str], aside: frozenset[str], out: Path, name: str) -> dict[str, int]:
+    """The next lines, one for each root, to the side of that root."""
+    counts = {"train": 0, "heldout": 0}
+    train, heldout = out / "train" / f"{name}.jsonl", out / "heldout" / f"{name}.jsonl"
+    with train.open("w", encoding="utf-8") as one, heldout.open("w", encoding="utf-8") as other:
+        for root in roots:
+            side = "heldout" if root in aside else "train"
+            (other if side == "heldout" else one).write(next(lines))
+            counts[side] += 1
+    return counts
+
+
+def _counted(reading: Reading, kept: int) -> dict[str, Any]:
+    skipped = sum(reading.skipped.values())
+    return {
+        "read": reading.read,
+        "duplicates": reading.read - skipped - kept,
+        "skipped": skipped,
+        "reasons": dict(sorted(reading.skipped.items())),
+    }
+
+
+def _notes(reading: Reading) -> list[str]:
+    notes = [f"{reading.name}: skipped {reading.reasons}"] if reading.skipped else []
+    if reading.cut:
+        notes.append(f"{reading.name}: {reading.cut} conversations were cut after their last answer")
+    return notes
+
+
+def _summary(
+    by_data: dict[str, dict[str, Any]], roots: Mapping[str, list[str]], aside: frozenset[str], notes: list[str]
+) -> Summary:
+    names = ("read", "train", "heldout", "duplicates", "skipped")
+    counts = {name: sum(one[name] for one in by_data.values()) for name in names}
+    assert counts["read"] == sum(counts[name] for name in names[1:])
+    prompts = len({root for of_one in roots.values() for root in of_one})
+    line = f"{len(aside)} of {prompts} prompts are held out, with {counts['heldout']} of their rows"
+    return {
+        "counts": counts,
+        "by_data": by_data,
+        "prompts": {"train": prompts - len(aside), "heldout": len(aside)},
+        "notes": [line, *notes],
+    }

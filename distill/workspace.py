@@ -1,9 +1,9 @@
 """A recipe at work in its folders: references followed, nodes keyed, artifacts found or made, the run folder kept.
 
-    BASE/NAME.lock.json                commits of hub references, written by fetch
-    runs/NAME/recipe.resolved.yaml     every field of the recipe, defaults too
-    runs/NAME/run.json                 where the recipe lies
-    runs/NAME/<n>-<node>               link to the node's folder in the cache
+BASE/NAME.lock.json                commits of hub references, written by fetch
+runs/NAME/recipe.resolved.yaml     every field of the recipe, defaults too
+runs/NAME/run.json                 where the recipe lies
+runs/NAME/<n>-<node>               link to the node's folder in the cache
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from distill.artifacts import Artifact
 from distill.context import Context, Ranks, Resolved
 from distill.errors import DistillError, NotFetchedError
 from distill.pipeline import Node, Planned
+from distill.protocols import Summary
 from distill.recipe import Recipe, dump, load_recipe
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
@@ -81,7 +82,9 @@ class Workspace:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise DistillError(f"cannot be read: {error}", where=str(self.lock), hint="run distill fetch again") from error
+            raise DistillError(
+                f"cannot be read: {error}", where=str(self.lock), hint="run distill fetch again"
+            ) from error
         return {ref: f"{ref}@{commit}" for ref, commit in known.items()}
 
     def fetch(self) -> list[str]:
@@ -146,7 +149,7 @@ class Workspace:
             accept = pipeline.acceptance(self.recipe, inputs, context)
             context = Context(self.cache, self.resolved, self.recipe.runtime, self.ranks, accept)
 
-        def run(out: Path) -> artifacts.Summary:
+        def run(out: Path) -> Summary:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
@@ -163,7 +166,7 @@ class Workspace:
         self.run_folder.mkdir(parents=True, exist_ok=True)
         link = self.run_folder / self.planned[name].node.folder
         target = os.path.relpath(artifact.path.resolve(), self.run_folder.resolve())
-        if link.is_symlink() and os.readlink(link) == target:
+        if link.is_symlink() and str(link.readlink()) == target:
             return
         temporary = link.with_name(f".{link.name}.{os.getpid()}")
         temporary.symlink_to(target)
@@ -180,10 +183,10 @@ class Workspace:
                 temporary.replace(self.run_folder / name)
 
 
-def reopen(run: Path, cache: Path, ranks: Ranks = Ranks()) -> Workspace:
+def reopen(run: Path, cache: Path, ranks: Ranks | None = None) -> Workspace:
     """The workspace of a run folder, as it was when the run began."""
     try:
         base = Path(json.loads((run / RUN).read_text(encoding="utf-8"))["base"])
     except (OSError, ValueError, KeyError) as error:
         raise DistillError(f"not a run folder: {error}", where=str(run)) from error
-    return Workspace(load_recipe(run / RESOLVED), base, run.parent, cache, ranks)
+    return Workspace(load_recipe(run / RESOLVED), base, run.parent, cache, ranks or Ranks())

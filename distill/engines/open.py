@@ -2,22 +2,77 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from distill.context import Context
-from distill.engines.echo import Echo
-from distill.engines.transformers import Transformers
-from distill.protocols import Engine
+from distill.context import Context, Resolved
+from distill.engines.echo import Echo, EchoEngine
+from distill.engines.store import AnswerStore, Resumable, StoredEngine
+from distill.engines.transformers import Transformers, TransformersEngine
+from distill.errors import EngineError
 
 AnyEngine = Annotated[Echo | Transformers, Field(discriminator="kind")]
 
 
-def open_engine(spec: AnyEngine, model: str, context: Context) -> Engine:
-    """An engine behind the answer store: what was answered before is not asked again, and no model is loaded until something is.
+def open_engine(
+    spec: AnyEngine,
+    model: str | Resolved,
+    context: Context,
+    drop_layers: tuple[int, ...] = (),
+    adapter: Path | None = None,
+) -> StoredEngine:
+    """An engine behind the answer store: what was answered before is not asked again.
+
+    The model is loaded only once something has to be asked. Every rank opens it, and asks it the same.
 
     Args:
-        model: reference of the model, resolved in the context.
+        model: a model or a trained student, or its reference as the context resolved it.
+        drop_layers: decoder layers taken out of it.
+        adapter: folder of an adapter put on it.
     """
-    raise NotImplementedError
+    source = context.resolved.get(model) if isinstance(model, str) else model
+    if isinstance(spec, Echo):
+        engine: Resumable = EchoEngine(source.revision if source else str(model), context.ranks)
+    else:
+        engine = _transformers(spec, source or str(model), context, drop_layers, adapter)
+    store = AnswerStore(context.cache / "answers" / engine.name)
+    store.refresh()
+    if store.damaged:
+        context.say(f"{store.damaged} damaged lines in {store.folder} are left out; what they answered is asked again")
+    return StoredEngine(engine, store, context.ranks)
+
+
+def open_scorer(
+    spec: AnyEngine,
+    model: str | Resolved,
+    context: Context,
+    drop_layers: tuple[int, ...] = (),
+    adapter: Path | None = None,
+) -> TransformersEngine:
+    """A model that scores answers; arguments as for `open_engine`. Scores are not stored: they cost one pass.
+
+    Raises:
+        EngineError: the engine gives no token probabilities.
+    """
+    if isinstance(spec, Echo):
+        raise EngineError(
+            "the engine `echo` gives no token probabilities",
+            where="engine.kind",
+            hint="score with `transformers`, or leave out the metrics that need a model",
+        )
+    return _transformers(spec, model, context, drop_layers, adapter)
+
+
+def _transformers(
+    spec: Transformers, model: str | Resolved, context: Context, drop_layers: tuple[int, ...], adapter: Path | None
+) -> TransformersEngine:
+    from distill.engines.models import weights_folder
+
+    source = model if isinstance(model, Resolved) else context.resolved[model]
+    # One process converts a GGUF file, the others wait for it.
+    if context.ranks.main:
+        weights_folder(source, context.cache)
+    context.ranks.barrier()
+    return TransformersEngine(source, context, spec.dtype, drop_layers, adapter)

@@ -1,0 +1,81 @@
+"""column template + record -> text: a column's name, or Jinja over the record's columns in a sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from distill.errors import SourceError, TemplateError
+from distill.records import Record
+from distill.sources import nearest
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one text is made from a record."""
+
+    template: str
+
+    def value(self, record: Record) -> Any:
+        """What stands in the column of this name.
+
+        Raises:
+            SourceError: the record has no columns, or not this one.
+        """
+        columns = _columns(record)
+        if self.template not in columns:
+            there = nearest(self.template, map(str, columns))
+            raise SourceError(f"no column {self.template!r}; nearest there: {there}", where=record.where)
+        return columns[self.template]
+
+    def render(self, record: Record) -> str:
+        """The text; a missing value (null) is an empty one.
+
+        Raises:
+            SourceError: a column that does not exist, or that holds no text.
+            TemplateError: Jinja that cannot be read, names an unknown field or does what the sandbox forbids.
+        """
+        if any(mark in self.template for mark in ("{{", "{%", "{#")):
+            return self._jinja(record)
+        value = self.value(record)
+        if isinstance(value, dict | list | bytes):
+            message = f"column {self.template!r} holds {type(value).__name__}, not text"
+            raise SourceError(message, where=record.where, hint='take a part of it with Jinja: "{{ column[0] }}"')
+        return "" if value is None else str(value)
+
+    def _jinja(self, record: Record) -> str:
+        import jinja2
+
+        columns = _columns(record)
+        try:
+            return _compiled(self.template).render(columns)
+        except jinja2.UndefinedError as error:
+            hint = f"columns of the record: {', '.join(map(str, columns))}"
+            raise TemplateError(f"{self.template!r}: {error.message}", where=record.where, hint=hint) from error
+        except (
+            Exception
+        ) as error:  # anything a template can do wrong: divide by zero, add text to a number, leave the sandbox
+            raise TemplateError(f"{self.template!r}: {error}", where=record.where) from error
+
+
+@cache
+def _compiled(template: str) -> jinja2.Template:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=lambda value: "" if value is None else value, keep_trailing_newline=True
+    )
+    return environment.from_string(template)
+
+
+def _columns(record: Record) -> dict[str, Any]:
+    if not isinstance(record.value, dict):
+        kind = type(record.value).__name__
+        hint = "`turns: alternate` reads records that are lists" if kind == "list" else None
+        raise SourceError(f"the record is {kind}, it has no columns", where=record.where, hint=hint)
+    return record.value

@@ -1,0 +1,303 @@
+"""A resolved reference -> a model in memory with its tokenizer: folder, GGUF file or student.
+
+    cache/models/<hash>/     a GGUF file as safetensors: dequantised once (18 s), loaded in 0.3 s ever after
+
+A student is a folder with `student.json`: a base model (which may be a student too), the layers taken out of it, and an
+adapter. Code from a model's folder is never run, and weights are read from safetensors only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.context import Resolved
+from distill.engines import adapters
+from distill.engines.quiet import quiet
+from distill.engines.template import stop_token, template_hash
+from distill.errors import ArtifactError, DistillError, SourceError
+from distill.rows import digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+CONVERSION = 1
+"""Raised when a GGUF file would be converted to other numbers."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    model: PreTrainedModel
+    """In evaluation mode, on this process's device. A PeftModel where an adapter was put on."""
+    tokenizer: Tokenizer
+    template: str
+    """Hash of the chat template."""
+    vocabulary: str
+    """Hash of the tokens and their ids."""
+
+
+@dataclass(frozen=True)
+class StudentFile:
+    """What `student.json` says of a model that distill trained."""
+
+    base: Resolved
+    drop_layers: tuple[int, ...]
+    adapter: Path
+
+
+def load(
+    source: Resolved, cache: Path, dtype: str, drop_layers: Sequence[int] = (), adapter: Path | None = None
+) -> Loaded:
+    """A model ready to answer, to be scored with or to be trained on.
+
+    A student comes with its adapter worn, in float32 beside the weights, as it was trained; when more is done to it
+    (layers out, another adapter) its own is merged in first.
+
+    Args:
+        dtype: `bfloat16`, `float16` or `float32`, of the weights.
+        drop_layers: decoder layers to take out, counted from 0.
+        adapter: folder of an adapter to put on last.
+
+    Raises:
+        SourceError: there is no model that can be read.
+        DistillError: layers that the model does not have.
+    """
+    student = student_file(source.path)
+    model: Any
+    if student:
+        model = load(student.base, cache, dtype, student.drop_layers, student.adapter).model
+        if drop_layers or adapter:
+            model = adapters.merge(model)
+    else:
+        model = _read(weights_folder(source, cache), dtype, source.ref)
+    if drop_layers:
+        drop(model, drop_layers)
+    if adapter:
+        model = adapters.load(model, adapter)
+    tokenizer = load_tokenizer(source, cache)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise SourceError(
+            f"the tokenizer has {len(tokenizer)} tokens, the model only {rows} embeddings",
+            where=source.ref,
+            hint="use the tokenizer that the model was trained with",
+        )
+    return Loaded(model.eval().to(device()), tokenizer, template_hash(tokenizer), vocabulary_hash(tokenizer))
+
+
+def load_tokenizer(source: Resolved, cache: Path) -> Tokenizer:
+    """The tokenizer alone. One without a padding token pads with its end of text: no label or mask goes by its id."""
+    from transformers import AutoTokenizer
+
+    folder = weights_folder(source, cache)
+    with _reading(source.ref):
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
+            str(folder), trust_remote_code=False, local_files_only=True
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def tokenizer_file(source: Resolved, cache: Path) -> Path:
+    """`tokenizer.json` of a model, for code that counts tokens without loading torch."""
+    path = weights_folder(source, cache) / "tokenizer.json"
+    if not path.exists():
+        raise SourceError("the model has no tokenizer.json", where=source.ref, hint="use a model with a fast tokenizer")
+    return path
+
+
+def weights_folder(source: Resolved, cache: Path) -> Path:
+    """Folder of the weights: the model's own, a student's base's, or a GGUF file's copy (converted now if need be)."""
+    student = student_file(source.path)
+    if student:
+        return weights_folder(student.base, cache)
+    if source.path.suffix == ".gguf":
+        return _converted(source, cache)
+    if not (source.path / "config.json").is_file():
+        raise SourceError(
+            f"{source.path} is not a model: it has no config.json",
+            where=source.ref,
+            hint="give a folder of a transformers model with safetensors weights, a .gguf file or a trained student",
+        )
+    return source.path
+
+
+def student_file(folder: Path) -> StudentFile | None:
+    """What a folder's `student.json` says, or None where there is none.
+
+    Raises:
+        SourceError: it cannot be read, or its base is gone.
+    """
+    path = folder / "student.json"
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        base = record["base"]
+        # A base within the same tree may be named relative to the student.
+        resolved = Resolved(str(base["ref"]), folder / str(base["path"]), str(base["revision"]))
+        student = StudentFile(resolved, tuple(map(int, record["drop_layers"])), folder / str(record["adapter"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"not a student: {error!r}", where=str(path), hint="train the student again") from error
+    if not resolved.path.exists():
+        raise SourceError(
+            f"the student's base model is gone: {resolved.path}", where=str(path), hint=f"bring back {resolved.ref}"
+        )
+    return student
+
+
+def drop(model: Any, layers: Sequence[int]) -> None:
+    """Take decoder layers out of a model in place; what stays is numbered anew, for the key-value cache."""
+    import torch
+
+    config = model.config.get_text_config(decoder=True)
+    count = config.num_hidden_layers
+    wrong = sorted({layer for layer in layers if not 0 <= layer < count or list(layers).count(layer) > 1})
+    stack = getattr(model.get_decoder(), "layers", None)
+    if wrong or len(layers) >= count or stack is None or len(stack) != count:
+        raise DistillError(
+            f"layers {wrong or list(layers)} cannot be taken out of a model of {count}",
+            where="drop_layers",
+            hint=f"name each layer once, counted from 0 to {count - 1}, and leave at least one",
+        )
+    keep = [index for index in range(count) if index not in layers]
+    for name, value in list(vars(config).items()):
+        if name.endswith(("layer_types", "_layers")) and isinstance(value, list) and len(value) == count:
+            setattr(config, name, [value[index] for index in keep])
+    config.num_hidden_layers = len(keep)
+    model.get_decoder().layers = torch.nn.ModuleList(stack[index] for index in keep)
+    for index, layer in enumerate(model.get_decoder().layers):
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = index
+
+
+def context_length(source: Resolved, cache: Path) -> int | None:
+    """Most tokens the model can read, answer included, or None where it does not say."""
+    try:
+        config = json.loads((weights_folder(source, cache) / "config.json").read_text(encoding="utf-8"))
+        length = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"the model's config.json cannot be read: {error}", where=source.ref) from error
+    return int(length) if length else None
+
+
+def stop_ids(model: PreTrainedModel, tokenizer: Tokenizer) -> set[int]:
+    """Tokens that end an answer: what the model's own settings and its tokenizer say, and what the template writes."""
+    own = model.generation_config.eos_token_id if model.generation_config else None
+    return {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id, stop_token(tokenizer)} - {None}
+
+
+def vocabulary_hash(tokenizer: Tokenizer) -> str:
+    """Hash of the tokens and their ids; 16 hex digits."""
+    return digest(sorted(tokenizer.get_vocab().items()))[:16]
+
+
+def device() -> str:
+    """The accelerator of this process, or the processor where there is none or the launcher was told to use it."""
+    import torch
+
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes") or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+
+
+def _read(folder: Path, dtype: str, ref: str) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with _reading(ref):
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    missing = sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"]))
+    if missing:
+        # transformers would fill them with random numbers and only warn.
+        raise SourceError(f"{len(missing)} weights are missing, {missing[0]} first", where=ref, hint="fetch it again")
+    # What adapters and cards name as their base: the reference, not this machine's path.
+    model.config._name_or_path = model.name_or_path = ref
+    return model
+
+
+def _converted(source: Resolved, cache: Path) -> Path:
+    """The safetensors copy of a GGUF file. Two processes that make it at once agree: the second finds the first's."""
+    key = digest([CONVERSION, source.revision, source.path.name])[:24]
+    folder = cache / "models" / key
+    if folder.exists():
+        return folder
+    mine = f"{socket.gethostname()}-{os.getpid()}"
+    half = folder.with_name(f".{key}.{mine}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        _convert(source, half)
+        half.rename(folder)
+    except OSError as error:
+        if not folder.exists():
+            raise ArtifactError(
+                f"the converted model could not be written: {error}",
+                where=str(folder),
+                hint="free some disk space (it needs 4 bytes a weight) and run again",
+            ) from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return folder
+
+
+def _convert(source: Resolved, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where = {"pretrained_model_name_or_path": str(source.path.parent), "gguf_file": source.path.name}
+    with _reading(source.ref):
+        tokenizer = AutoTokenizer.from_pretrained(**where, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, local_files_only=True)
+    # A model that came from GGUF refuses to be saved until it forgets that it was quantised.
+    vars(model.config).pop("quantization_config", None)
+    for name in ("hf_quantizer", "quantization_method", "is_quantized"):
+        vars(model).pop(name, None)
+    tokenizer.save_pretrained(str(folder))
+    with quiet():
+        model.save_pretrained(str(folder))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what conversions that were killed on this machine left behind."""
+    host = socket.gethostname()
+    for half in folder.parent.glob(f".{folder.name}.{host}-*"):
+        try:
+            os.kill(int(half.name.rpartition("-")[2]), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(half, ignore_errors=True)
+        except PermissionError:
+            continue
+
+
+@contextmanager
+def _reading(ref: str) -> Iterator[None]:
+    """Errors of a library that could not read a model, as one that says which model it was."""
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        with quiet():
+            yield
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, TypeError, ImportError, RuntimeError, SafetensorError) as error:
+        hint = "give a folder with config, tokenizer and safetensors, or a GGUF file; fetch it again if it is damaged"
+        raise SourceError(f"the model cannot be read: {str(error)[:400]}", where=ref, hint=hint) from error

@@ -1,0 +1,215 @@
+"""messages -> token ids and labels: the one rendering, for prompts, training and scoring alike.
+
+The chat template writes the text and the tokenizer turns it into ids; nothing else in distill does either. Labels are
+derived by rendering prefixes of the conversation, so that templates without generation marks work too, and every prefix
+is checked to hold in the whole. Lengths and truncation are the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from distill.errors import TemplateError
+from distill.rows import Message, digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+IGNORE = -100
+"""The label of a token that is not learnt: what torch's cross entropy leaves out."""
+
+TODAY = date(2024, 7, 26)
+"""What a template that asks for the date is told: the same on every day, or no answer could be found again."""
+
+PROBE = (Message(role="user", content="question"), Message(role="assistant", content="answer"))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A conversation as a model reads it."""
+
+    ids: list[int]
+    labels: list[int]
+    """Same length; the token's id where it is learnt, IGNORE elsewhere."""
+
+
+def template_hash(tokenizer: Tokenizer) -> str:
+    """Hash of all that decides the rendering: the template and the tokens it may name; 16 hex digits."""
+    return digest([_template(tokenizer), tokenizer.bos_token, tokenizer.eos_token, str(TODAY)])[:16]
+
+
+def stop_token(tokenizer: Tokenizer) -> int:
+    """Id of the token that the template writes right after an answer.
+
+    Raises:
+        TemplateError: it writes none, so a student could never learn to stop.
+    """
+    text = _render(tokenizer, PROBE, generate=False)
+    ids = _ids(tokenizer, text[text.rindex("answer") + len("answer") :])
+    stop = next((token for token in ids if token in _special(tokenizer)), None)
+    if stop is None:
+        raise TemplateError(
+            f"the chat template writes no stop token after an answer, only {tokenizer.decode(ids)!r}",
+            hint="use a template that ends each turn with a special token (`<|im_end|>`, `</s>`, …)",
+        )
+    return stop
+
+
+def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+    """The conversation so far and the words that open the assistant's turn."""
+    return _ids(tokenizer, _render(tokenizer, messages, generate=True))
+
+
+def encode(tokenizer: Tokenizer, messages: Sequence[Message], last_only: bool = False) -> Encoded:
+    """A conversation with the labels of its assistant turns: what each says and its stop token, not what follows that.
+
+    Args:
+        last_only: label only the last turn; earlier ones then need not read in the whole as they did at their time
+            (with templates that drop old reasoning they do not).
+
+    Raises:
+        TemplateError: a prefix does not hold in the whole, a turn has no stop token, or there is no assistant turn.
+    """
+    turns = [turn for turn, message in enumerate(messages) if message.role == "assistant"]
+    if not turns:
+        raise TemplateError(
+            "the conversation has no assistant turn to learn", hint="give rows of kind chat to training"
+        )
+    text = _render(tokenizer, messages, generate=False)
+    ids = _ids(tokenizer, text)
+    labels = [IGNORE] * len(ids)
+    for turn in turns[-1:] if last_only else turns:
+        start, end = _answer_span(tokenizer, messages, turn, text, ids)
+        labels[start:end] = ids[start:end]
+    return Encoded(ids, labels)
+
+
+def answer_span(encoded: Encoded) -> tuple[int, int]:
+    """First and past-the-last position of the last learnt turn, its stop token included: what scoring looks at."""
+    end = len(encoded.labels)
+    while encoded.labels[end - 1] == IGNORE:
+        end -= 1
+    start = end
+    while start and encoded.labels[start - 1] != IGNORE:
+        start -= 1
+    return start, end
+
+
+def preview(tokenizer: Tokenizer, encoded: Encoded, colour: bool) -> str:
+    """The conversation token by token; learnt tokens on green where there is colour, else in brackets."""
+    opening, closing = ("\x1b[42;30m", "\x1b[0m") if colour else ("[", "]")
+    parts = []
+    for token, label in zip(encoded.ids, encoded.labels, strict=True):
+        text = "".join(_visible(char) for char in tokenizer.decode([token]))
+        parts.append(f"{opening}{text}{closing}" if label != IGNORE else text)
+        if "⏎" in text:
+            parts.append("\n")
+    return "".join(parts)
+
+
+def _visible(char: str) -> str:
+    """Newlines as a sign, and no control character through to the terminal."""
+    if char == "\n":
+        return "⏎"
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
+
+
+def _answer_span(
+    tokenizer: Tokenizer, messages: Sequence[Message], turn: int, text: str, ids: list[int]
+) -> tuple[int, int]:
+    """Where one turn's answer begins, and where it ends behind its stop token."""
+    before = _render(tokenizer, messages[:turn], generate=True)
+    _check_prefix(before, text, f"turn {turn} (opening)")
+    start = _ids_hold(tokenizer, before, ids, f"turn {turn} (opening)")
+    after = text if turn == len(messages) - 1 else _render(tokenizer, messages[: turn + 1], generate=False)
+    after_ids = ids if after is text else _ids(tokenizer, after)
+    stop = stop_token(tokenizer)
+    stops = [place for place in range(start, len(after_ids)) if after_ids[place] == stop]
+    if not stops:
+        raise TemplateError(
+            f"turn {turn} is not ended by the stop token {tokenizer.decode([stop])!r}: {after[len(before) :][-80:]!r}",
+            hint="the template must end every assistant turn alike",
+        )
+    end = stops[-1] + 1
+    # What a template writes behind the stop token of a last turn (Phi writes an end of text) may differ in the whole.
+    if after_ids[:end] != ids[:end]:
+        _check_prefix(tokenizer.decode(after_ids[:end]), tokenizer.decode(ids), f"turn {turn}")
+        _raise_ids(tokenizer, after_ids[:end], ids, f"turn {turn}")
+    return start, end
+
+
+def _check_prefix(prefix: str, text: str, where: str) -> None:
+    if text.startswith(prefix):
+        return
+    at = next(i for i, (a, b) in enumerate(zip_longest(prefix, text)) if a != b)
+    raise TemplateError(
+        f"the chat template renders a conversation differently once it goes on: {prefix[max(0, at - 20) : at + 40]!r} "
+        f"became {text[max(0, at - 20) : at + 40]!r}",
+        where=where,
+        hint="use a chat template that keeps earlier turns as they were, or rows with one assistant turn",
+    )
+
+
+def _ids_hold(tokenizer: Tokenizer, prefix: str, ids: list[int], where: str) -> int:
+    """Length of the prefix in tokens, once its ids are found at the head of the whole's."""
+    prefix_ids = _ids(tokenizer, prefix)
+    if ids[: len(prefix_ids)] != prefix_ids:
+        _raise_ids(tokenizer, prefix_ids, ids, where)
+    return len(prefix_ids)
+
+
+def _raise_ids(tokenizer: Tokenizer, prefix: list[int], ids: list[int], where: str) -> None:
+    at = next(i for i, (a, b) in enumerate(zip_longest(prefix, ids)) if a != b)
+    raise TemplateError(
+        f"the same text becomes other tokens once the conversation goes on: at token {at} "
+        f"{tokenizer.decode(prefix[at : at + 3])!r} became {tokenizer.decode(ids[at : at + 3])!r}",
+        where=where,
+        hint="white space at the beginning of an answer does this: strip it",
+    )
+
+
+def _template(tokenizer: Tokenizer) -> str:
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    if not template:
+        raise TemplateError(
+            "the model has no chat template", hint="use an instruct model, or put chat_template.jinja into its folder"
+        )
+    return str(template)
+
+
+def _render(tokenizer: Tokenizer, messages: Sequence[Message], generate: bool) -> str:
+    import jinja2
+
+    records: list[dict[str, Any]] = []
+    for message in messages:
+        record = {"role": message.role, "content": message.content}
+        if message.reasoning is not None:
+            record["reasoning_content"] = message.reasoning
+        records.append(record)
+    try:
+        rendered = tokenizer.apply_chat_template(
+            records,
+            chat_template=_template(tokenizer),
+            tokenize=False,
+            add_generation_prompt=generate,
+            strftime_now=TODAY.strftime,
+        )
+    except (jinja2.TemplateError, TypeError, ValueError) as error:
+        roles = " ".join(message.role for message in messages)
+        raise TemplateError(f"the chat template cannot render {roles}: {error}") from error
+    return str(rendered)
+
+
+def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _special(tokenizer: Tokenizer) -> set[int]:
+    added = {token for token, entry in tokenizer.added_tokens_decoder.items() if entry.special}
+    return added | set(tokenizer.all_special_ids)

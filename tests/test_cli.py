@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from distill.cli import main
+
+ROOT = Path(__file__).parents[1]
+QUICKSTART = str(ROOT / "recipes" / "quickstart.yaml")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    return ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
+
+
+def test_check_answers_in_a_second_without_torch(folders: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate'): sys.modules[name] = None\n"
+        "from distill.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, "check", QUICKSTART, *folders]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        seconds.append(time.monotonic() - started)
+        assert done.returncode == 0, done.stderr
+        assert "ok, 10 steps, 2 references" in done.stdout
+    assert min(seconds) < 1.0
+
+
+def test_plan_says_what_would_be_made_and_why(folders: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", QUICKSTART, "--json", *folders]) == 0
+    steps = json.loads(capsys.readouterr().out)
+    assert [step["node"] for step in steps][:3] == ["split", "heldout", "generate"]
+    assert all(not step["there"] and step["why"] == ["not made yet"] for step in steps)
+
+
+def test_a_light_stage_is_made_found_again_and_its_staleness_explained(
+    folders: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["run", QUICKSTART, "--until", "split", *folders]) == 0
+    assert (tmp_path / "runs" / "quickstart" / "0-split" / "heldout" / "chat.jsonl").is_file()
+    capsys.readouterr()
+    assert main(["run", QUICKSTART, "--until", "split", *folders]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert main(["plan", QUICKSTART, "--set", "split.held_out_prompts=64", *folders]) == 0
+    assert "split.held_out_prompts: 128 -> 64" in capsys.readouterr().out
+    assert main(["show", "quickstart", *folders]) == 0
+    assert "0-split" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "nowhere.yaml"], "cannot be read"),
+        (["check", QUICKSTART, "--set", "teacher.model=package:llm_smollm3/x.gguf"], "llm-smollm3"),
+        (["check", QUICKSTART, "--set", "real.chat.data=./nowhere"], "nowhere"),
+        (["run", QUICKSTART, "--until", "trian"], "no node 'trian'"),
+        (["show", "nobody"], "no run 'nobody'"),
+        (["compare", "nobody"], "no run 'nobody'"),
+    ],
+)
+def test_a_users_mistake_is_a_sentence_and_exit_status_2(
+    arguments: list[str], message: str, folders: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, *folders]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_offline_a_hub_id_that_is_not_here_is_one_clear_error(
+    folders: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    arguments = [QUICKSTART, "--set", "teacher.model=Qwen/Qwen3-32B", *folders]
+    assert main(["check", *arguments]) == 0
+    assert "not on this machine yet" in capsys.readouterr().out
+    assert main(["run", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "Qwen/Qwen3-32B" in error
+    assert "distill fetch" in error
+
+
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Recipe"

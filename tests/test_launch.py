@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distill import launch
+from distill.errors import LaunchError
+from distill.launch import find_config
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "accelerate_configs").glob("*.yaml"))
+
+
+def test_configurations_are_found_by_bare_name_and_by_path(tmp_path: Path) -> None:
+    assert find_config("multi_cpu", tmp_path).name == "multi_cpu.yaml"
+    (tmp_path / "mine.yaml").write_text("num_processes: 1\n")
+    assert find_config("mine.yaml", tmp_path) == tmp_path / "mine.yaml"
+    with pytest.raises(LaunchError, match=r"no accelerate configuration 'zero9'(.|\n)*multi_cpu"):
+        find_config("zero9", tmp_path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_is_one_that_accelerate_reads_and_says_if_it_was_tried(path: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(path))
+    assert config.num_processes >= 1
+    assert "verified" in path.read_text().lower()
+
+
+@pytest.mark.parametrize(
+    ("asked", "started", "kind", "message"),
+    [
+        ({"num_processes": 2, "distributed_type": "MULTI_CPU"}, 1, "NO", "2 processes were asked for, 1 started"),
+        (
+            {"num_processes": 2, "distributed_type": "FSDP"},
+            2,
+            "MULTI_CPU",
+            "FSDP was asked for, MULTI_CPU is what started",
+        ),
+        ({"num_processes": 1, "distributed_type": "DEEPSPEED"}, 1, "NO", "DEEPSPEED was asked for"),
+    ],
+)
+def test_other_processes_than_asked_for_stop_the_stage(
+    asked: dict[str, object], started: int, kind: str, message: str
+) -> None:
+    with pytest.raises(LaunchError, match=message):
+        launch._check(asked, "x.yaml", started, kind)
+
+
+def test_what_was_asked_for_is_let_through() -> None:
+    launch._check({"num_processes": 2, "distributed_type": "MULTI_GPU", "use_cpu": True}, "x.yaml", 2, "MULTI_CPU")
+    launch._check({"num_processes": 4, "distributed_type": "FSDP"}, "x.yaml", 4, "FSDP")
+
+
+def accelerate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = folder / "stage.py"
+    script.write_text(
+        "from distill.launch import guarded, ranks\n"
+        "raise SystemExit(guarded(lambda: print('started', ranks().world, ranks().rank)))\n"
+    )
+    command = [sys.executable, "-m", "accelerate.commands.launch", *arguments, str(script)]
+    return subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.distributed
+def test_accelerate_that_quietly_starts_one_process_is_noticed(tmp_path: Path) -> None:
+    done = accelerate(tmp_path, "--cpu", "--num_processes", "2")
+    assert done.returncode != 0
+    assert "2 processes were asked for, 1 started" in done.stderr
+
+
+@pytest.mark.distributed
+def test_fsdp_that_quietly_becomes_plain_data_parallelism_is_noticed(tmp_path: Path) -> None:
+    config = tmp_path / "fsdp.yaml"
+    config.write_text("distributed_type: FSDP\nuse_cpu: true\nnum_processes: 2\nnum_machines: 1\nfsdp_config: {}\n")
+    done = accelerate(tmp_path, "--config_file", str(config), "--main_process_port", "0")
+    assert done.returncode != 0
+    assert "FSDP was asked for" in done.stderr
+
+
+@pytest.mark.distributed
+def test_two_processes_know_each_other(tmp_path: Path) -> None:
+    done = accelerate(tmp_path, "--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert {"started 2 0", "started 2 1"} <= set(done.stdout.splitlines())

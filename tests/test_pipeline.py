@@ -1,0 +1,180 @@
+"""Which field reruns which stage: every leaf of a recipe is changed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.context import Resolved
+from distill.pipeline import keys, plan
+from distill.recipe import Recipe
+from distill.recipe_file import dotted, walk
+
+BASE: dict[str, Any] = {
+    "name": "x",
+    "seed": 1,
+    "teacher": {"model": "T", "engine": {"kind": "transformers", "dtype": "float32"}, "terms": ["mit"]},
+    "student": {
+        "model": "S",
+        "drop_layers": [1],
+        "lora": {"r": 4, "alpha": 8, "target_modules": ["q_proj"]},
+        "terms": ["mit"],
+    },
+    "real": {"chat": {"data": "D", "prompt": "q", "answer": "a", "terms": ["mit"]}},
+    "split": {"held_out_prompts": 8},
+    "generate": {
+        "rows": 10,
+        "methods": [
+            {"kind": "answer", "prompts": "chat", "share": 0.5},
+            {"kind": "self_instruct", "seeds": "chat", "share": 0.5},
+        ],
+        "sampling": {"temperature": 0.5, "max_new_tokens": 8},
+        "budget": {"candidates": 50},
+    },
+    "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
+    "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
+    "evaluate": {"checkpoints": [2]},
+    "runtime": {"launch": {"train": "cpu"}},
+}
+TEACHER = {"heldout", "generate", "evaluate/teacher"}
+BASE_ARM = {"evaluate/base"}
+ARMS = {"evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"}
+DEPENDENTS: dict[str, set[str]] = {
+    "name": {"compare"},
+    "seed": {"split", "heldout", "generate", "mix", "train", "compare"},
+    "use": {"compare"},
+    "teacher.model": TEACHER,
+    "teacher.terms": {"heldout", "generate"},
+    "teacher.engine": {"heldout", "generate"},
+    "student.model": {"generate", "filter", "train", *BASE_ARM},
+    "student.terms": {"train"},
+    "student.drop_layers": {"train", *BASE_ARM},
+    "student.lora": {"train"},
+    "real": {"split"},
+    "split": {"split"},
+    "generate.rows": {"generate", "filter"},
+    "generate.methods": {"generate"},
+    "generate.methods.0.share": {"generate", "filter"},
+    "generate.methods.1.share": {"generate", "filter"},
+    "generate.methods.0.system": {"generate", "heldout"},
+    "generate.sampling": {"generate", "heldout"},
+    "generate.budget": {"generate"},
+    "generate.min_yield": {"generate", "filter"},
+    "filter": {"generate", "filter"},
+    "mix": {"mix"},
+    "train": {"train"},
+    "evaluate.primary": {"compare"},
+    "evaluate": ARMS,
+    "runtime": set(),
+}
+OTHER = {"kind", "prompts", "seeds", "prompt", "answer", "split", "config", "data", "objective", "messages", "turns"}
+"""Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
+
+
+def resolve(recipe: Recipe) -> dict[str, Resolved]:
+    terms = {recipe.teacher.model: recipe.teacher.terms, recipe.student.model: recipe.student.terms}
+    terms |= {real.data: real.terms for real in recipe.real.values()}
+    return {ref: Resolved(ref, Path(ref), f"sha256:{ref}", terms.get(ref, ())) for ref in recipe.references}
+
+
+def keyed(value: Mapping[str, Any]) -> dict[str, str]:
+    recipe = Recipe.model_validate(value)
+    return {name: planned.key for name, planned in keys(plan(recipe), resolve(recipe)).items()}
+
+
+def changed(value: Any, name: str) -> Any:
+    """Another valid value of the same kind."""
+    choices = {
+        "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
+        "primary": "heldout_real.loss", "target_modules": "k_proj",
+        "items": 7 if name.startswith("evaluate") else "rows",
+    }  # fmt: skip
+    last = [part for part in name.split(".") if not part.isdigit()][-1]
+    if last in choices:
+        return choices[last]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, float):
+        return value / 2 if value else 0.25
+    if isinstance(value, int):
+        return value + 1
+    if value is None:
+        return "other" if last == "system" else 3
+    return f"{value}x"
+
+
+def put(value: Any, path: tuple[str | int, ...], new: Any) -> None:
+    for part in path[:-1]:
+        value = value[part]
+    value[path[-1]] = new
+
+
+def leaves() -> list[tuple[str | int, ...]]:
+    full = Recipe.model_validate(BASE).model_dump(mode="json")
+    return [path for path, _ in walk(full) if path[-1] not in OTHER and "suites" not in path]
+
+
+def closure(names: set[str], nodes: Any) -> set[str]:
+    stale = set(names)
+    for node in nodes:
+        if stale & set(node.needs):
+            stale.add(node.name)
+    return stale
+
+
+@pytest.mark.parametrize("path", leaves(), ids=dotted)
+def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int, ...]) -> None:
+    full = Recipe.model_validate(BASE).model_dump(mode="json")
+    before = keyed(full)
+    value = dict(walk(full))[path]
+    put(full, path, changed(value, dotted(path)))
+    after = keyed(full)
+    nodes = plan(Recipe.model_validate(BASE))
+    name = dotted(path)
+    rule = max((known for known in DEPENDENTS if name == known or name.startswith(f"{known}.")), key=len)
+    if name.startswith("evaluate.checkpoints"):
+        assert set(before) ^ set(after) == {"evaluate/student@2", "evaluate/student@3"}
+        return
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure(DEPENDENTS[rule], nodes), rule
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "owners"),
+    [
+        (("evaluate", "suites"), ["heldout_teacher"], ARMS),
+        (("real", "chat", "prompt"), "other", {"split"}),
+        (("real", "chat", "answer"), "other", {"split"}),
+        (("real", "chat", "config"), "other", {"split"}),
+        (("generate", "methods", 0), {"kind": "self_instruct", "seeds": "chat", "share": 0.5}, {"generate", "filter"}),
+    ],
+)
+def test_fields_that_name_other_things_rerun_what_reads_them(
+    path: tuple[str | int, ...], value: object, owners: set[str]
+) -> None:
+    full = Recipe.model_validate(BASE).model_dump(mode="json")
+    before = keyed(full)
+    put(full, path, value)
+    after = keyed(full)
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure(owners, plan(Recipe.model_validate(BASE)))
+
+
+def test_the_nodes_of_a_recipe_in_order() -> None:
+    names = [node.name for node in plan(Recipe.model_validate(BASE))]
+    arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"]
+    assert names == ["split", "heldout", "generate", "filter", "mix", "train", *arms, "compare"]
+
+
+def test_another_teacher_of_the_same_name_is_another_teacher() -> None:
+    """The failure that four well-known tools have: the old teacher's answers after the teacher was changed."""
+    recipe = Recipe.model_validate(BASE)
+    before = keys(plan(recipe), resolve(recipe))
+    other = {**resolve(recipe), "T": Resolved("T", Path("T"), "sha256:other", ("mit",))}
+    after = keys(plan(recipe), other)
+    stale = {name for name in before if before[name].key != after[name].key}
+    assert {"heldout", "generate", "filter", "mix", "train", "evaluate/student", "compare"} <= stale
+    assert "split" not in stale

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distill.errors import RecipeError
+from distill.recipe import Recipe, dump, json_schema, load_recipe
+from tests.test_pipeline import BASE
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+
+
+def put(folder: Path, **changes: object) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**BASE, **changes}))
+    return path
+
+
+def problems(folder: Path, **changes: object) -> str:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(put(folder, **changes))
+    return str(caught.value)
+
+
+def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    lines = [
+        "name: bad",
+        "sede: 3",
+        "teacher: {model: T, engine: {kind: transfomers}}",
+        "student: {model: S, lora: {rank: 8}}",
+        "real: {chat: {data: D, prompt: q, answer: a}}",
+        "generate:",
+        "  rows: 0",
+        "  methods: [{kind: answr, prompts: chat}]",
+        "  sampling: {temprature: 1}",
+        "filter:",
+        "  - {kind: length, max_tokns: 3}",
+        "train: {scheduler: cosin}",
+        "evaluate: {suites: [heldout_teache]}",
+    ]
+    path.write_text("\n".join(lines))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    text = str(caught.value)
+    assert "9 problems" in text
+    for line, where, hint in [
+        (2, "sede", "did you mean seed?"),
+        (3, "teacher.engine", "did you mean transformers?"),
+        (4, "student.lora.rank", "known here:"),
+        (7, "generate.rows", "greater than 0 (found 0)"),
+        (8, "generate.methods.0", "did you mean answer?"),
+        (9, "generate.sampling.temprature", "did you mean temperature?"),
+        (11, "filter.0.max_tokns", "did you mean max_tokens?"),
+        (12, "train.scheduler", "did you mean cosine?"),
+        (13, "evaluate.suites.0", "did you mean heldout_teacher?"),
+    ]:
+        assert any(f"{path}:{line}  {where}: " in found and hint in found for found in text.splitlines()), (where, text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"generate": {"rows": 1, "methods": [{"kind": "answer", "prompts": "chta"}]}}, "did you mean chat?"),
+        ({"generate": {"rows": 1, "methods": [{"kind": "answer", "prompts": "chat", "share": 0.5}]}}, "share"),
+        ({"evaluate": {"primary": "heldout_teacher.los"}}, "did you mean loss?"),
+        ({"evaluate": {"suites": ["heldout_real"]}}, "is not among evaluate.suites"),
+        ({"evaluate": {"primary": "heldout_real.chrf", "generation": {"items": 0}}}, "chrf needs answers"),
+        ({"split": {"held_out_prompts": 0}}, "nothing to evaluate on"),
+        ({"runtime": {"launch": {"trian": "cpu"}}}, "did you mean train?"),
+        ({"real": {"chat": {"data": "D", "prompt": "q"}}}, "no data set under real has answers"),
+        ({"name": "../up"}, "name"),
+        ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
+    ],
+)
+def test_impossible_combinations_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    assert message in problems(tmp_path, **changes)
+
+
+def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:
+    assert load_recipe(put(tmp_path), ["train.learning_rate=1e-3"]).train.learning_rate == 0.001
+    with pytest.raises(RecipeError, match=r"--set train.epochs=fast  train.epochs: .*valid number"):
+        load_recipe(put(tmp_path), ["train.epochs=fast"])
+
+
+def test_the_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(BASE)
+    path = tmp_path / "resolved.yaml"
+    path.write_text(dump(recipe))
+    assert load_recipe(path) == recipe
+
+
+def test_schema_describes_every_key_and_is_json() -> None:
+    schema = json_schema()
+    assert set(schema["properties"]) == {*Recipe.model_fields, "extends"}
+    assert schema["additionalProperties"] is False
+    json.dumps(schema)
+
+
+def test_reading_a_recipe_needs_no_heavy_library() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate', 'numpy'):\n"
+        "    sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "from distill.recipe import load_recipe\n"
+        "load_recipe(Path('recipes/quickstart.yaml'))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_recipe_that_ships_is_right(path: Path) -> None:
+    from distill.pipeline import plan
+
+    assert plan(load_recipe(path))
