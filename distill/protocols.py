@@ -73,6 +73,10 @@ class Engine(Protocol):
         """One completion per request of this rank's share, as each is done, in any order; never None."""
         ...
 
+    def close(self) -> None:
+        """Free the model; asked again, the engine loads it again."""
+        ...
+
 
 @dataclass(frozen=True)
 class ScoreRequest:

@@ -34,8 +34,11 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     prompts = one_a_root(inputs["split"])
     driver = Driver(engine, context)
     outcomes: dict[int, Outcome] = {}
-    for ended in driver.run([answer(row, author, spec.system) for row in prompts], lambda: "held-out answers"):
-        outcomes |= {place: finished(outcome) for place, outcome in ended.items()}
+    try:
+        for ended in driver.run([answer(row, author, spec.system) for row in prompts], lambda: "held-out answers"):
+            outcomes |= {place: finished(outcome) for place, outcome in ended.items()}
+    finally:
+        engine.close()
     ordered = [outcomes[place] for place in range(len(prompts))]
     rows = [outcome.row for outcome in ordered if outcome.row is not None]
     if prompts and not rows:

@@ -158,9 +158,8 @@ class Rounds:
         """Note the outcomes of candidates by their places, and judge their rows alone."""
         for place, outcome in ended.items():
             row = outcome.row
-            if row is not None and root_of(row.messages) in self.held_out:
-                outcome = Outcome(None, "held_out", row.question)
-            self.asked[place].outcome = outcome
+            leaked = row is not None and root_of(row.messages) in self.held_out
+            self.asked[place].outcome = Outcome(None, "held_out", row.question) if row and leaked else outcome
         fresh = [asked for place in sorted(ended) if (asked := self.asked[place]).outcome.row is not None]
         self.judge(fresh, whole=False)
 

@@ -110,7 +110,8 @@ LEAD = re.compile(
 )
 """A label, bullet or number before an instruction."""
 ANNOUNCED = re.compile(
-    r"(?:(?:sure|certainly|of course|okay|here)\b.*|(?:.*\b(?:another|new)\b.*)?\b(?:instruction|question|task|prompt|one)\s*\d*):",
+    r"(?:(?:sure|certainly|of course|okay|here)\b.*"
+    r"|(?:.*\b(?:another|new)\b.*)?\b(?:instruction|question|task|prompt|one)\s*\d*):",
     re.I | re.S,
 )
 """A line that only says that an instruction follows."""
@@ -156,7 +157,7 @@ def check(instruction: str, seeds: Sequence[str], known: frozenset[str]) -> None
     Raises:
         Unusable: `empty_instruction`, `long_instruction` or `copies_seed`.
     """
-    if not any(character.isalnum() for character in instruction):
+    if not any(character.isalpha() for character in instruction):
         raise Unusable("empty_instruction", instruction)
     if len(instruction.split()) > MAX_WORDS:
         raise Unusable("long_instruction", instruction)

@@ -146,7 +146,10 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     driver = Driver(engine, context)
     held_out = held_out_roots(inputs["split"])
     rounds = Rounds(streams, driver, context, generate.candidates, generate.min_yield, held_out)
-    rounds.run()
+    try:
+        rounds.run()
+    finally:
+        engine.close()
     if not rounds.filled:
         raise shortfall(rounds)
     if context.ranks.main:

@@ -72,7 +72,7 @@ def real_rows(fraction: float, teacher: int, there: int) -> int:
         # Rounded down, so that what is suggested fits.
         fits = int(1000 * there / (there + teacher)) / 1000
         raise DistillError(
-            f"real_fraction {fraction:g} beside {teacher} teacher rows needs {needed} real rows, but only {there} are left",
+            f"real_fraction {fraction:g} beside {teacher} teacher rows needs {needed} real rows, not {there}",
             where="mix",
             hint=f"set mix.real_fraction to {fits:g} or less, give more real data, or ask for fewer generate.rows",
         )

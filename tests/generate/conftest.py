@@ -26,6 +26,7 @@ class Canned:
     name: str = "canned"
     template: str = "template-hash"
     asked: list[Request] = field(default_factory=list)
+    closed: bool = False
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         self.asked += requests
@@ -35,6 +36,9 @@ class Canned:
                 answer = Completion(request.key, answer, "stop", prompt_tokens=5, new_tokens=len(answer.split()))
             if answer is not None:
                 yield answer
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def echo(request: Request) -> str:

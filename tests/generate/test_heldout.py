@@ -31,6 +31,7 @@ def test_every_held_out_root_is_answered_once(split: Path, context: Context, use
     assert summary["counts"] == {"requested": 7, "parsed": 7, "failed": 0, "missing": 0}
     assert len({row.provenance.root for row in rows}) == len(rows) == len(engine.asked) == 7
     assert [row.provenance.parents[0] for row in rows] == sorted(row.provenance.parents[0] for row in rows)
+    assert engine.closed
     assert {request.messages[0].content for request in engine.asked} == {"Be brief."}
 
 

@@ -14,7 +14,7 @@ from distill.protocols import Completion, Request
 from distill.rows import Row, root_of
 from tests.generate.conftest import real
 
-SUBJECTS = "rivers tides moss copper yeast glass wool storms maps bridges clocks ferns".split()
+SUBJECTS = ["rivers", "tides", "moss", "copper", "yeast", "glass", "wool", "storms", "maps", "bridges", "clocks"]
 ROWS = [real(f"How do {subject} come about?") for subject in SUBJECTS]
 METHOD = SelfInstruct(seeds="chat")
 

@@ -1,4 +1,4 @@
-"""rows: N means N accepted: rounds, top-ups, quotas, order, counts that add up, and an error that says what to change."""
+"""rows: N means N accepted: rounds, top-ups, quotas, order, counts, and an error that says what to change."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_without_filters_a_tenth_more_is_asked_once(split: Path, context: Contex
     engine = use(echo)
     summary = run(spec(rows=20), {"split": split}, tmp_path, context)
     assert summary["counts"] == {"requested": 22, "parsed": 22, "failed": 0, "missing": 0}
-    assert summary["rounds"] == 1 and len(engine.asked) == 22
+    assert summary["rounds"] == 1 and len(engine.asked) == 22 and engine.closed
     assert len(rows_of(tmp_path)) == 22 and (tmp_path / "failures.jsonl").read_text() == ""
     assert summary["tokens"] == {"prompt": 22 * 5, "new": sum(len(row.answer.split()) for row in rows_of(tmp_path))}
     assert summary["template"] == "template-hash"
@@ -103,9 +103,15 @@ def test_set_filters_are_topped_up(split: Path, context: Context, use: Use, tmp_
 def test_top_ups_end_after_three(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
     use(echo)
     accept = Taking(together_drops=lambda _: True)
-    with pytest.raises(YieldError, match=r"0 of 2 rows were accepted.*near_duplicate\.copy") as caught:
-        run(spec(rows=2, budget={"candidates": 1000}), {"split": split}, tmp_path, replace(context, accept=accept))
+    with pytest.raises(YieldError, match=r"0 of 2 rows were accepted") as caught:
+        run(
+            spec([{**ANSWER, "samples": 30}], rows=2, budget={"candidates": 1000}),
+            {"split": split},
+            tmp_path,
+            replace(context, accept=accept),
+        )
     assert accept.calls == 4
+    assert "offers" not in str(caught.value), "neither prompts nor budget were the limit"
     assert "near_duplicate.copy, such as" in str(caught.value)
 
 
