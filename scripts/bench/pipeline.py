@@ -35,7 +35,6 @@ class BenchError(Exception):
 class Measured:
     seconds: float
     peak_bytes: int
-    """0 for runs shorter than one poll."""
     output: str
     """What the command printed on standard output."""
 
@@ -65,12 +64,14 @@ def distill(*arguments: str) -> Measured:
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile("w+") as out:
         process = psutil.Popen(command, cwd=ROOT, stdout=out, stdin=subprocess.DEVNULL)
-        while True:
-            try:
-                status = process.wait(timeout=POLL_SECONDS)
-                break
-            except psutil.TimeoutExpired:
+        try:
+            while process.poll() is None:
                 peak = max(peak, resident_bytes(process))
+                time.sleep(POLL_SECONDS if time.perf_counter() - started > 5 else 0.02)
+            status = process.returncode
+        finally:
+            if process.poll() is None:  # interrupted: nothing is left running
+                process.kill()
         seconds = time.perf_counter() - started
         out.seek(0)
         text = out.read()
