@@ -60,6 +60,7 @@ def test_a_scorer_scores_and_echo_cannot(tiny_model: Path, tmp_path: Path) -> No
 
 
 def test_naming_engines_imports_nothing_heavy() -> None:
-    code = "import sys, distill.engines.open; print([m for m in ('torch', 'transformers', 'peft', 'numpy') if m in sys.modules])"
+    heavy = "torch", "transformers", "peft", "numpy"
+    code = f"import sys, distill.engines.open; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
