@@ -50,10 +50,11 @@ def test_the_same_plan_gives_the_same_bits_and_other_batches_nearly_the_same(
     tiny_model: Path, context: Context
 ) -> None:
     requests = ask()
-    first = list(engine(tiny_model, context).generate(requests))
+    opened = engine(tiny_model, context)
+    first = list(opened.generate(requests))
     assert sorted(c.request for c in first) == sorted(r.key for r in requests)
     assert list(engine(tiny_model, context).generate(requests)) == first
-    alone = [c for request in requests for c in engine(tiny_model, context).generate([request])]
+    alone = [c for request in requests for c in opened.generate([request])]
     same = {c.request: c.text for c in first}
     assert sum(same[c.request] == c.text for c in alone) >= len(requests) - 1
 
