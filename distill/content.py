@@ -6,6 +6,7 @@ the data do not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -89,10 +90,11 @@ def _recall(record: Path, state: list[object]) -> str | None:
 
 def _remember(record: Path, state: list[object], found: str) -> None:
     """Write one record under a name of its own, then rename: several processes may do so at once."""
-    draft = record.with_name(f"{record.name}.{os.getpid()}")
+    draft = record.with_name(f"{record.name}.{os.urandom(4).hex()}")
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps({"state": state, "sha256": found}), encoding="utf-8")
         draft.replace(record)
     except OSError:  # a full or read-only cache costs time only: the hash is computed again
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +32,8 @@ class Runtime(Frozen):
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     per_device_batch: int = Field(8, gt=0)
     """Training rows per process and step; accumulation makes up the rest of `train.batch_size`."""
+    gradient_checkpointing: bool | None = None
+    """Forget activations and compute them again in the backward pass: less memory, about a fifth more time. On a GPU when not given."""
     report_to: tuple[str, ...] = ()
     """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
 
@@ -101,9 +103,19 @@ class Context:
         if self.ranks.main:
             print(text, file=sys.stderr, flush=True)
 
-    def progress(self, items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
-        """The items as they come, with rate and remaining time on a terminal and silence elsewhere."""
+    def progress(
+        self, items: Iterable[T], total: int, label: str, unit: str, note: Callable[[T], str] | None = None
+    ) -> Iterator[T]:
+        """The items as they come, with rate and remaining time on a terminal and silence elsewhere.
+
+        Args:
+            note: text after the bar, from the item that has just come.
+        """
         from tqdm import tqdm
 
         quiet = not self.ranks.main or bool(os.environ.get("DISTILL_QUIET")) or None
-        yield from tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)
+        bar = tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)
+        for item in bar:
+            if note is not None:
+                bar.set_postfix_str(note(item), refresh=False)
+            yield item

@@ -76,6 +76,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Free the model; asked again, the engine loads it again."""
+        ...
+
 
 @dataclass(frozen=True)
 class ScoreRequest:
@@ -137,9 +141,13 @@ KEEP = Verdict(True)
 
 
 class Filter(Protocol):
-    kind: str
-    scope: Literal["row", "set"]
-    """`row` judges a row alone; `set` needs the others."""
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def scope(self) -> Literal["row", "set"]:
+        """`row` judges a row alone; `set` needs the others."""
+        ...
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Same length, same order."""

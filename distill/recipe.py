@@ -23,7 +23,7 @@ from distill.problems import describe, nearest
 from distill.real import Real
 from distill.recipe_file import Document, KeyPath, dotted, read
 from distill.rows import Frozen
-from distill.split import Split
+from distill.split import DataName, Split
 from distill.suites.metrics import METRICS
 from distill.train.stage import Train
 from distill.train.student import Student
@@ -42,7 +42,7 @@ class Recipe(Frozen):
     """What the student is for; terms are judged against it."""
     teacher: Teacher
     student: Student
-    real: dict[str, Real] = Field(min_length=1)
+    real: dict[DataName, Real] = Field(min_length=1)
     """Data made by people, by name."""
     split: Split = Split()
     generate: Generate
@@ -57,6 +57,13 @@ class Recipe(Frozen):
         """Every reference to a model or data, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         return {**data, self.teacher.model: "model", self.student.model: "model"}
+
+
+    @property
+    def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""
+        data = [(real.data, real.terms) for real in self.real.values()]
+        return [*data, (self.teacher.model, self.teacher.terms), (self.student.model, self.student.terms)]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -88,6 +95,10 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Combinations that no spec can see alone."""
     yield from _unknown_names(recipe)
     yield from _unmeasurable(recipe)
+    stated: dict[str, tuple[str, ...]] = {}
+    for ref, terms in recipe.stated_terms:
+        if terms and stated.setdefault(ref, terms) != terms:
+            yield (), f"{ref} is given two different sets of terms: {', '.join(stated[ref])} and {', '.join(terms)}"
     for stage in recipe.runtime.launch:
         if stage not in LAUNCHED:
             yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"

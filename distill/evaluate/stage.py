@@ -1,20 +1,47 @@
-"""one arm + held-out rows -> items.jsonl: one line an item, with every score the comparison needs."""
+"""one arm + held-out rows -> items.jsonl: one line an item, with every score the comparison needs.
+
+    items.jsonl           {"suite", "item", "root", "question", "reference", "answer", "metrics", "error"}
+    teacher.safetensors   from the teacher only: its next-token distributions, which the other arms are measured against
+
+It knows nothing of the other arms but the teacher's distributions, and takes no mean: that is the comparison's work. An
+item that could not be scored carries its reason in `error` and no number in place of the missing one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from distill.context import Context
-from distill.engines.transformers import Dtype
-from distill.protocols import Summary
+from distill.engines.echo import Echo
+from distill.engines.open import AnyEngine
+from distill.engines.transformers import Dtype, Transformers
+from distill.errors import DistillError
+from distill.evaluate import arms, metrics, scoring
+from distill.evaluate import teacher as teachers
+from distill.evaluate.answers import Item, chosen, greedy
+from distill.evaluate.arms import Arm
+from distill.evaluate.scoring import Scored
+from distill.evaluate.teacher import Teacher
+from distill.protocols import Completion, Scorer, Summary
 from distill.rows import Frozen
+from distill.suites import heldout
 
 VERSION = 1
 Suite = Literal["heldout_teacher", "heldout_real"]
+TEACHER = "evaluate/teacher"
+MUTE = "the engine `echo` gives no token probabilities"
+EMPTY: dict[Suite, str] = {
+    "heldout_teacher": "raise generate.sampling.max_new_tokens if the teacher's held-out answers were all cut, or "
+    "split.held_out_prompts, or leave the suite out",
+    "heldout_real": "hold out prompts that have answers in the data, or leave the suite out",
+}
 
 
 class Generation(Frozen):
@@ -46,7 +73,135 @@ class Spec(Frozen):
     dtype: Dtype
     top_k: int = 64
     """Teacher's tokens per position that agreement and KL are computed from."""
+    engine: AnyEngine | None = None
+    """What answers and scores where it is not a model in this process: the teacher's own engine."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Score every item, answer some greedily, write them in the order of the suites.
+
+    Raises:
+        DistillError: a suite without items, a checkpoint that is not there.
+        CompareError: the arm's tokens or template are not the teacher's.
+    """
+    items = _items(spec, inputs)
+    arm = arms.student(inputs["train"], spec.step) if spec.model is None else None
+    arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved)
+    notes: list[str] = []
+    about, scored = _score(spec, inputs, items, arm, out, context, notes)
+    answers = _answer(spec, items, arm, context)
+    if context.ranks.main:
+        with (out / "items.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(_line(item, scored[item.key], answers.get(item.key)) for item in items)
+    context.ranks.barrier()
+    failed = sum(each.error is not None for each in scored.values())
+    return {
+        "arm": spec.arm,
+        "model": arm.source.origin,
+        **about,
+        "decoding": {"temperature": 0, **spec.generation.model_dump()},
+        "counts": {"requested": len(items), "scored": len(items) - failed, "failed": failed},
+        "answers": dict(Counter(answer.finish for answer in answers.values())),
+        "tokens": _tokens(answers),
+        "notes": notes + _unscored(scored) + _unfinished(answers, spec.generation.max_new_tokens),
+    }
+
+
+def _items(spec: Spec, inputs: Mapping[str, Path]) -> list[Item]:
+    """Every suite's items in its own order; a conversation that a suite holds twice is one item."""
+    items: dict[str, Item] = {}
+    for suite in spec.suites:
+        own = [Item(suite, row) for row in heldout.items(suite, inputs["split"], inputs["heldout"])]
+        if not own:
+            raise DistillError("there is no item to evaluate on", where=f"evaluate.suites: {suite}", hint=EMPTY[suite])
+        items |= {item.key: item for item in own}
+    return list(items.values())
+
+
+def _score(
+    spec: Spec,
+    inputs: Mapping[str, Path],
+    items: Sequence[Item],
+    arm: Arm,
+    out: Path,
+    context: Context,
+    notes: list[str],
+) -> tuple[dict[str, str | None], Mapping[str, Scored]]:
+    """The arm's template and vocabulary, and its measures by item."""
+    if isinstance(spec.engine, Echo):
+        answered = {item.key for item in chosen(items, spec.generation.items)}
+        mute = {item.key: Scored(item.key, error=None if item.key in answered else MUTE) for item in items}
+        return {"template": None, "tokenizer": None}, mute
+    keep = spec.arm == "teacher"
+    # The model's memory is free before the engine loads its own.
+    with closing(arm.scorer(spec.engine or Transformers(dtype=spec.dtype), context)) as scorer:
+        teacher = None if keep else _teacher(inputs[TEACHER], scorer, notes)
+        scored = scoring.score(items, scorer, teacher, spec.top_k, keep, context)
+    own = {key: each.distribution for key, each in scored.items() if each.distribution}
+    if own and context.ranks.main:
+        teachers.write(out / teachers.FILE, Teacher(own, arm.source.origin, scorer.template, scorer.tokenizer))
+    return {"template": scorer.template, "tokenizer": scorer.tokenizer}, scored
+
+
+def _teacher(folder: Path, scorer: Scorer, notes: list[str]) -> Teacher | None:
+    """The teacher's distributions where this arm can be held against them; a note where it cannot."""
+    path = folder / teachers.FILE
+    if not path.exists():
+        notes.append("The teacher's token probabilities are not known: agreement and KL are left out.")
+        return None
+    teacher = teachers.read(path)
+    if not scoring.comparable(scorer, teacher):
+        notes.append(
+            "The vocabulary is not the teacher's: agreement and KL are left out, and loss per token cannot be compared "
+            "with the teacher's; bits per byte can."
+        )
+        return None
+    return teacher
+
+
+def _answer(spec: Spec, items: Sequence[Item], arm: Arm, context: Context) -> Mapping[str, Completion]:
+    asked = chosen(items, spec.generation.items)
+    if not asked:
+        return {}
+    with closing(arm.engine(spec.engine or Transformers(dtype=spec.dtype), context)) as engine:
+        return greedy(asked, engine, spec.generation.max_new_tokens, context)
+
+
+def _line(item: Item, scored: Scored, answer: Completion | None) -> str:
+    """One item as a line of JSON. Measures that could not be taken are absent, never zero."""
+    given = answer.text if answer and answer.finish != "error" else None
+    row, measures = item.row, dict(scored.measures)
+    if given is not None and item.answered:
+        measures |= metrics.overlap(given, row.answer)
+    record = {
+        "suite": item.suite,
+        "item": row.id,
+        "root": row.provenance.root,
+        "question": row.question,
+        "reference": row.answer,
+        "answer": given,
+        "metrics": measures,
+        "error": scored.error,
+    }
+    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _tokens(answers: Mapping[str, Completion]) -> dict[str, int]:
+    """What generation spent: a prompt that two suites share was answered once."""
+    spent = {answer.request: answer for answer in answers.values()}.values()
+    return {
+        "prompt": sum(answer.prompt_tokens for answer in spent),
+        "new": sum(answer.new_tokens for answer in spent),
+    }
+
+
+def _unscored(scored: Mapping[str, Scored]) -> list[str]:
+    reasons = Counter(each.error for each in scored.values() if each.error)
+    return [f"{count} of {len(scored)} items could not be scored: {why}." for why, count in reasons.most_common()]
+
+
+def _unfinished(answers: Mapping[str, Completion], limit: int) -> list[str]:
+    errors = Counter(str(answer.error) for answer in answers.values() if answer.finish == "error")
+    notes = [f"{count} of {len(answers)} questions got no answer: {why}." for why, count in errors.most_common()]
+    cut = sum(answer.finish == "length" for answer in answers.values())
+    return [*notes, f"{cut} of {len(answers)} greedy answers were cut at {limit} tokens."] if cut else notes

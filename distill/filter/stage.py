@@ -1,14 +1,35 @@
-"""candidates -> kept.jsonl, dropped.jsonl, real.jsonl, ledger.json: every row judged, every drop with its reason."""
+"""candidates -> kept.jsonl, dropped.jsonl, real.jsonl, ledger.json: every row judged, every drop with its reason.
+
+    kept.jsonl      teacher rows that all filters passed: of each method the first of its quota, in request order
+    real.jsonl      real training rows that the filters passed which judge real rows
+    dropped.jsonl   {"filter", "reason", "score", "evidence", "row"} a line, teacher rows first
+    ledger.json     how many went where, and an example of each reason (see ledger.py)
+
+Rows pass through in bounded batches; what stays in memory are counts and the filters' hashes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from distill.context import Context
-from distill.filter.chain import AnyFilter
-from distill.protocols import Summary
-from distill.rows import Frozen
+from distill.errors import SourceError
+from distill.filter.bindings import Bindings
+from distill.filter.chain import AnyFilter, Chain
+from distill.filter.contamination import Contamination
+from distill.filter.ledger import QUOTA, Ledger, asked_for
+from distill.filter.shortfall import too_few
+from distill.filter.text import Length
+from distill.protocols import Judged, Summary, Verdict
+from distill.quotas import quotas
+from distill.rows import Frozen, Row, read_rows, to_line
+from distill.suites import heldout
 
 VERSION = 1
 
@@ -20,9 +41,104 @@ class Spec(Frozen):
     shares: dict[str, float]
     """Share of `rows` by method name."""
     min_yield: float
+    """Least share of the requested rows that the filters must accept, surplus counted in."""
     student: str | None
     """Reference of the student's model, whose tokenizer counts tokens; None where no filter counts."""
 
 
+def acceptance(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Chain:
+    """The recipe's filters as generation asks them; `inputs` holds `split` and `heldout`."""
+    return Chain(spec.filter, _bindings(spec, inputs, context))
+
+
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Judge every candidate and every real training row.
+
+    Raises:
+        YieldError: too few were kept; `dropped.jsonl` and `ledger.json` are written all the same.
+    """
+    ledger = asked_for(inputs["generate"])
+    bindings = _bindings(spec, inputs, context)
+    # Every rank judges, for all must know whether the run goes on; one writes.
+    with nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder:
+        _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
+        ledger.check(inputs["generate"])
+        record = json.dumps(ledger.record(), indent=1, ensure_ascii=False)
+        (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
+    accepted = ledger.accepted / max(ledger.teacher.requested, 1)
+    if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
+        raise too_few(ledger, spec.rows, spec.min_yield)
+    return {
+        "counts": ledger.teacher.counts(),
+        "real": ledger.real.counts(),
+        "dropped": ledger.teacher.record()["dropped"],
+        "accepted_share": accepted,
+        "notes": ledger.notes(),
+    }
+
+
+def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindings:
+    """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds."""
+    tokenizer, evaluated = None, []
+    if spec.student and any(isinstance(part, Length) and part.counts_tokens for part in spec.filter):
+        from distill.engines.models import tokenizer_file
+
+        tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
+    if any(isinstance(part, Contamination) for part in spec.filter):
+        evaluated = list(heldout.evaluated(inputs["split"], inputs["heldout"]))
+    return Bindings(tokenizer, evaluated)
+
+
+def _judge_all(
+    spec: Spec, inputs: Mapping[str, Path], out: Path, bindings: Bindings, ledger: Ledger, context: Context
+) -> None:
+    """Teacher rows, then real ones, each to its file and into the books."""
+    with ExitStack() as stack:
+        kept, real, dropped = (
+            stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8"))
+            for name in ("kept", "real", "dropped")
+        )
+        chain = Chain(spec.filter, bindings)
+        rows = read_rows(inputs["generate"] / "rows.jsonl")
+        judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
+        for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
+            _write(result, kept, dropped)
+            ledger.enter(result, real=False)
+        for result in chain.judge(_real(inputs["split"]), real=True):
+            _write(result, real, dropped)
+            ledger.real.requested += 1
+            ledger.enter(result, real=True)
+
+
+def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterator[Judged]:
+    """The same, but what is accepted beyond a method's quota is dropped as `surplus`."""
+    accepted: Counter[str] = Counter()
+    for result in judged:
+        method = result.row.provenance.method
+        if method not in quota:
+            raise SourceError(
+                f"a row of method {method!r}, which has no share of the rows; there are: {', '.join(quota)}",
+                where=f"row {result.row.id}",
+                hint="let generate make the rows again, or name the method in generate.methods",
+            )
+        accepted[method] += result.verdict.keep
+        if result.verdict.keep and accepted[method] > quota[method]:
+            verdict = Verdict(False, "surplus", accepted[method], f"{quota[method]} rows of {method} are asked for")
+            yield Judged(result.row, verdict, QUOTA)
+        else:
+            yield result
+
+
+def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
+    if result.verdict.keep:
+        kept.write(to_line(result.row))
+        return
+    found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
+    del found["keep"]
+    dropped.write(json.dumps(found, ensure_ascii=False) + "\n")
+
+
+def _real(split: Path) -> Iterator[Row]:
+    """Real conversations on the training side; prompts without an answer teach nothing and are not judged."""
+    for path in sorted((split / "train").glob("*.jsonl")):
+        yield from (row for row in read_rows(path) if row.kind == "chat")

@@ -1,27 +1,129 @@
-"""Filters that read one row's text: finished, length, repetition, refusal."""
+"""Filters that read one row's answer: was it finished, how long is it."""
 
 from __future__ import annotations
 
-from typing import Literal
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from distill.rows import Frozen
+from distill.errors import RecipeError
+from distill.filter.bindings import Bindings, FilterSpec, RowFilter, Scope, shorten
+from distill.filter.shingles import words
+from distill.protocols import KEEP, Filter, Verdict
+from distill.rows import Row
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
-class Finished(Frozen):
+_CHARACTERS = 32
+"""Characters a token that are read before an answer is known to be too long; ordinary text has three to five."""
+
+
+class Finished(RowFilter):
+    """Drops answers of the teacher that stop in the middle or say nothing. Rows that do not say how they ended pass."""
+
     kind: Literal["finished"] = "finished"
 
+    def verdict(self, row: Row) -> Verdict:
+        if row.provenance.source != "teacher":
+            return KEEP
+        size = float(len(row.answer))
+        if row.provenance.sampling.get("finish") == "length":
+            return Verdict(False, "truncated", size, "… " + row.answer[-80:])
+        if all(unicodedata.category(char)[0] in "CZ" for char in row.answer):
+            return Verdict(False, "empty", size, ascii(row.answer[:80]))
+        # A server that gives thinking as text gives half a thought where the answer should be.
+        if row.answer.lstrip().startswith("<think>") and "</think>" not in row.answer:
+            return Verdict(False, "unclosed_thinking", size, shorten(row.answer))
+        return KEEP
 
-class Length(Frozen):
+
+class Length(FilterSpec):
+    """Drops answers outside any of the bounds; a bound that is null is not looked at."""
+
     kind: Literal["length"] = "length"
-    min_tokens: int = Field(1, ge=0)
-    max_tokens: int = Field(2048, gt=0)
+    min_tokens: int | None = Field(1, ge=0)
+    max_tokens: int | None = Field(2048, gt=0)
+    """Tokens of the student's tokenizer, without special ones."""
+    min_words: int | None = Field(None, ge=0)
+    max_words: int | None = Field(None, gt=0)
+    """Runs of letters and digits; characters where a script has no spaces."""
+    min_chars: int | None = Field(None, ge=0)
+    max_chars: int | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        for unit in ("tokens", "words", "chars"):
+            least, most = self.bounds(unit)
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"min_{unit} is {least}, above max_{unit}, which is {most}")
+        return self
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the student's tokenizer is needed."""
+        return self.bounds("tokens") != (None, None)
+
+    def bounds(self, unit: str) -> tuple[int | None, int | None]:
+        """Least and most of a unit."""
+        return getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
+
+    def bind(self, bindings: Bindings) -> Filter:
+        """Raises: RecipeError: tokens are to be counted and there is no tokenizer."""
+        if not self.counts_tokens:
+            return MeasureLength(self, None)
+        if bindings.tokenizer_file is None:
+            raise RecipeError(
+                "the length filter counts tokens, but there is no student whose tokenizer counts them",
+                where="filter.length",
+                hint="name a student, or set min_tokens and max_tokens to null and bound chars or words",
+            )
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(bindings.tokenizer_file))
+        # Some tokenizer files carry the truncation of the training they come from: everything would be short enough.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return MeasureLength(self, tokenizer)
 
 
-class Repetition(Frozen):
-    kind: Literal["repetition"] = "repetition"
+class MeasureLength:
+    """The length filter with the tokenizer in hand."""
 
+    scope: Scope = "row"
 
-class Refusal(Frozen):
-    kind: Literal["refusal"] = "refusal"
+    def __init__(self, spec: Length, tokenizer: Tokenizer | None) -> None:
+        self.kind, self._spec, self._tokenizer = spec.kind, spec, tokenizer
+
+    def judge(self, rows: Sequence[Row]) -> list[Verdict]:
+        """Score is the count that is out of bounds, of the first unit that is."""
+        answers = [row.answer for row in rows]
+        tokens = self._tokens(answers) if self._tokenizer else [None] * len(rows)
+        return [self._verdict(answer, count) for answer, count in zip(answers, tokens, strict=True)]
+
+    def _tokens(self, answers: Sequence[str]) -> list[int | None]:
+        """Tokens of each answer; of one much too long, as many as show that (10 MB would take half a minute)."""
+        assert self._tokenizer
+        most = self._spec.max_tokens
+        read = [answer if most is None else answer[: _CHARACTERS * most] for answer in answers]
+        counts = [len(one) for one in self._tokenizer.encode_batch_fast(read, add_special_tokens=False)]
+        for index, (answer, part) in enumerate(zip(answers, read, strict=True)):
+            # One token more or less may come from the cut.
+            if len(part) < len(answer) and most is not None and counts[index] <= most + 1:
+                counts[index] = len(self._tokenizer.encode(answer, add_special_tokens=False))
+        return list(counts)
+
+    def _verdict(self, answer: str, tokens: int | None) -> Verdict:
+        counts = {"tokens": tokens, "chars": len(answer)}
+        if self._spec.bounds("words") != (None, None):
+            counts["words"] = len(words(answer))
+        for unit, count in counts.items():
+            least, most = self._spec.bounds(unit)
+            if count is not None and least is not None and count < least:
+                return Verdict(False, "too_short", count, f"{count} {unit}, at least {least}: {shorten(answer)}")
+            if count is not None and most is not None and count > most:
+                return Verdict(False, "too_long", count, f"{count} {unit}, at most {most}: {shorten(answer)}")
+        return KEEP

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from distill.context import Context
-from distill.generate.stage import Teacher
+from distill.errors import YieldError
+from distill.generate.answer import answer
+from distill.generate.drive import MISSING, Driver, Outcome
+from distill.generate.stage import Teacher, open_teacher
 from distill.protocols import Sampling, Summary
-from distill.rows import Frozen
+from distill.rows import Frozen, Row, read_rows, write_rows
 
 VERSION = 1
 
@@ -21,4 +25,74 @@ class Spec(Frozen):
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Write `rows.jsonl` (answers that ended by themselves) and `failures.jsonl` (the others, with their reason).
+
+    Raises:
+        YieldError: there are held-out prompts, and not one answer ended.
+    """
+    author, engine = open_teacher(spec.teacher, spec.sampling, spec.seed, context)
+    prompts = one_a_root(inputs["split"])
+    driver = Driver(engine, context)
+    outcomes: dict[int, Outcome] = {}
+    try:
+        for ended in driver.run([answer(row, author, spec.system) for row in prompts], lambda: "held-out answers"):
+            outcomes |= {place: finished(outcome) for place, outcome in ended.items()}
+    finally:
+        engine.close()
+    ordered = [outcomes[place] for place in range(len(prompts))]
+    rows = [outcome.row for outcome in ordered if outcome.row is not None]
+    if prompts and not rows:
+        raise nothing(ordered)
+    if context.ranks.main:
+        write_rows(out / "rows.jsonl", rows)
+        write_failures(out / "failures.jsonl", prompts, ordered)
+    missing = sum(outcome.reason == MISSING for outcome in ordered)
+    failed = len(prompts) - len(rows) - missing
+    cut = sum(outcome.reason == "truncated" for outcome in ordered)
+    return {
+        "counts": {"requested": len(prompts), "parsed": len(rows), "failed": failed, "missing": missing},
+        "tokens": {"prompt": driver.prompt_tokens, "new": driver.new_tokens},
+        "template": engine.template,
+        "notes": [f"{cut} of {len(prompts)} held-out answers were cut at max_new_tokens and left out"] if cut else [],
+    }
+
+
+def one_a_root(split: Path) -> list[Row]:
+    """Held-out rows in the order of their ids, the first of each root."""
+    rows = [row for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path)]
+    first: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        first.setdefault(row.provenance.root, row)
+    return list(first.values())
+
+
+def finished(outcome: Outcome) -> Outcome:
+    """An answer that was cut has no stop token to be measured on."""
+    row = outcome.row
+    if row is not None and row.provenance.sampling["finish"] != "stop":
+        return Outcome(None, "truncated", row.answer[-200:])
+    return outcome
+
+
+def write_failures(path: Path, prompts: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """One line for every prompt without a row."""
+    with path.open("w", encoding="utf-8") as file:
+        for index, (prompt, outcome) in enumerate(zip(prompts, outcomes, strict=True)):
+            if outcome.row is None:
+                line = {"method": "answer", "index": index, "prompt": prompt.id}
+                file.write(
+                    json.dumps({**line, "reason": outcome.reason, "detail": outcome.detail}, ensure_ascii=False) + "\n"
+                )
+
+
+def nothing(outcomes: Sequence[Outcome]) -> YieldError:
+    """Why there is no held-out answer at all."""
+    first = outcomes[0]
+    cut = all(outcome.reason == "truncated" for outcome in outcomes)
+    return YieldError(
+        f"none of {len(outcomes)} held-out answers ended; the first: {first.reason}, {first.detail[:200]!r}",
+        where="heldout",
+        hint="raise generate.sampling.max_new_tokens"
+        if cut
+        else "look at the teacher: distill show asks it one prompt",
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
+from distill.cards import DataCard, data_card
 from distill.context import Context
+from distill.errors import DistillError
 from distill.protocols import Summary
-from distill.rows import Frozen
+from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
 
 VERSION = 1
 
@@ -25,4 +28,79 @@ class Spec(Frozen):
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Write `train.jsonl` in a seeded shuffle, `heldout.jsonl` (real rows, then the teacher's) and `README.md`.
+
+    Raises:
+        DistillError: too few real rows for the fraction, or a prompt that is on both sides.
+    """
+    teacher = list(read_rows(inputs["filter"] / "kept.jsonl"))
+    real = list(read_rows(inputs["filter"] / "real.jsonl"))
+    drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
+    train = shuffled([*teacher, *drawn], spec.seed, "train")
+    split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
+    answered = list(read_rows(inputs["heldout"] / "rows.jsonl"))
+    prove_apart(train, [*split, *answered])
+    # People's rows first; a prompt without an answer is there as the teacher answered it.
+    heldout = [*(row for row in split if row.kind == "chat"), *answered]
+    if context.ranks.main:
+        write_rows(out / "train.jsonl", train)
+        write_rows(out / "heldout.jsonl", heldout)
+        ledger = json.loads((inputs["filter"] / "ledger.json").read_text(encoding="utf-8"))
+        (out / "README.md").write_text(data_card(DataCard(train, heldout, ledger)), encoding="utf-8")
+    return {
+        "counts": {
+            "teacher": len(teacher),
+            "real": len(drawn),
+            "train_rows": len(train),
+            "heldout_rows": len(heldout),
+        },
+        "real_fraction": len(drawn) / len(train),
+        "notes": [],
+    }
+
+
+def real_rows(fraction: float, teacher: int, there: int) -> int:
+    """How many real rows make up a fraction of the mix beside so many of the teacher's.
+
+    Raises:
+        DistillError: there are fewer; says which fraction they would make.
+    """
+    if not teacher:
+        raise DistillError("no teacher row was kept", where="mix", hint="see the ledger of filter for the reasons")
+    needed = round(fraction / (1 - fraction) * teacher)
+    if needed > there:
+        # Rounded down, so that what is suggested fits.
+        fits = int(1000 * there / (there + teacher)) / 1000
+        raise DistillError(
+            f"real_fraction {fraction:g} beside {teacher} teacher rows needs {needed} real rows, not {there}",
+            where="mix",
+            hint=f"set mix.real_fraction to {fits:g} or less, give more real data, or ask for fewer generate.rows",
+        )
+    return needed
+
+
+def shuffled(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
+    """The rows in an order that depends on seed and content alone, not on the order they came in or on their number."""
+    return sorted(rows, key=lambda row: digest([seed, purpose, row.id]))
+
+
+def prove_apart(train: Iterable[Row], heldout: Iterable[Row]) -> None:
+    """Check every training row against the held-out side, by the root it descends from and by its own prompt.
+
+    Raises:
+        DistillError: one prompt is on both sides; names the rows.
+    """
+    sides = {root: row for row in heldout for root in roots(row)}
+    both = [(row, sides[root]) for row in train for root in roots(row) if root in sides]
+    if both:
+        named = "; ".join(f"{row.id} ({row.provenance.method}) and {other.id}" for row, other in both[:5])
+        raise DistillError(
+            f"{len({row.id for row, _ in both})} training rows share a prompt with held-out rows: {named}",
+            where="mix",
+            hint="add the filter contamination; rows from elsewhere must be split with the data they came from",
+        )
+
+
+def roots(row: Row) -> set[str]:
+    """Normalised prompts a row stands for: where it came from, and what it asks."""
+    return {row.provenance.root, root_of(row.messages)}

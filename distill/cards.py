@@ -1,0 +1,193 @@
+"""facts -> Markdown: the card beside the data and the card beside the adapter, with the front matter a hub reads.
+
+This module knows nothing of recipes or training; it is told. A model's text is shown in fences it cannot leave.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distill.rows import Row
+
+UNKNOWN = "unknown"
+"""A term nobody could name. It is shown as `review`: what is not known is never allowed."""
+SHOWN = 3
+"""Rows shown on the data card."""
+LICENSES = frozenset(
+    {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "odc-by", "unlicense"}
+    | {"cc-by-nc-4.0", "cc-by-nc-sa-4.0", "openrail", "llama3.1", "gemma"}
+)
+"""Ids that may be given as the whole licence when nothing else applies; any other is `other` in the front matter."""
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One model or data set that rows came from."""
+
+    source: str
+    """`teacher`, `real` or `base`."""
+    origin: str
+    """`<name>@<revision>`."""
+    terms: tuple[str, ...]
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class DataCard:
+    train: Sequence[Row]
+    heldout: Sequence[Row]
+    ledger: Mapping[str, Any]
+    """The filter's `ledger.json`."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    name: str
+    """Title, such as the run's name."""
+    base: Ingredient
+    data: Sequence[Ingredient]
+    """What the training rows came from: `ingredients(rows)`."""
+    drop_layers: Sequence[int]
+    """Decoder layers taken out of the base, counted from 0."""
+    lora: Mapping[str, Any]
+    """r, alpha, dropout, target_modules."""
+    training: Mapping[str, Any]
+    """Any setting worth reading, shown in its order: objective, steps, learning_rate, …"""
+    template: str
+    """Hash of the chat template."""
+    depth: int
+    """Generations of models between people's text and this student."""
+
+
+def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
+    """What rows came from, most rows first, each with all the terms its rows carry."""
+    counts: Counter[tuple[str, str]] = Counter()
+    terms: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        key = (row.provenance.source, row.provenance.origin)
+        counts[key] += 1
+        terms.setdefault(key, {}).update(dict.fromkeys(row.provenance.terms or (UNKNOWN,)))
+    ordered = sorted(counts, key=lambda key: (-counts[key], key))
+    return tuple(
+        Ingredient(source, origin, tuple(terms[source, origin]), counts[source, origin]) for source, origin in ordered
+    )
+
+
+def data_card(card: DataCard) -> str:
+    """The README of a training set: what is in it, whence, on what terms, what was dropped, three rows of it."""
+    parts = ingredients(card.train)
+    front = {
+        "license": license_of(parts),
+        "tags": ["synthetic", "distillation"] if any(part.source == "teacher" for part in parts) else ["distillation"],
+        "task_categories": ["text-generation"],
+        "size_categories": [size_category(len(card.train))],
+        "configs": [{"config_name": "default", "data_files": files(card)}],
+    }
+    hubs = [hub_id(part.origin) for part in parts if part.source == "real"]
+    if named := sorted({hub for hub in hubs if hub}):
+        front["source_datasets"] = named
+    places = sorted({0, len(card.train) // 2, len(card.train) - 1} & set(range(len(card.train))))[:SHOWN]
+    return render(
+        "data_card.md.j2",
+        front=front,
+        parts=parts,
+        train=card.train,
+        heldout=card.heldout,
+        methods=Counter((row.provenance.source, row.provenance.method) for row in card.train),
+        depths=Counter(row.provenance.depth for row in card.train),
+        ledger=card.ledger,
+        shown=[(place, card.train[place]) for place in places],
+    )
+
+
+def model_card(card: ModelCard) -> str:
+    """The README of a student: what it is made from, how it was trained, on what terms, how to load it."""
+    parts = (card.base, *card.data)
+    base = hub_id(card.base.origin)
+    front: dict[str, Any] = {
+        "license": license_of(parts),
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["distillation", "lora", "synthetic"] if any(p.source == "teacher" for p in parts) else ["lora"],
+    }
+    if base:
+        front |= {"base_model": base, "base_model_relation": "adapter"}
+    if named := sorted({hub for part in card.data if part.source == "real" and (hub := hub_id(part.origin))}):
+        front["datasets"] = named
+    return render(
+        "model_card.md.j2", front=front, card=card, parts=parts, whole_base=base if not card.drop_layers else None
+    )
+
+
+def license_of(parts: Sequence[Ingredient]) -> str:
+    """The hub's licence id where one known licence covers everything; else `other` (several apply) or `unknown`."""
+    terms = {term for part in parts for term in part.terms or (UNKNOWN,)}
+    if UNKNOWN in terms or not terms:
+        return UNKNOWN
+    only = next(iter(terms)).lower()
+    return only if len(terms) == 1 and only in LICENSES else "other"
+
+
+def hub_id(origin: str) -> str | None:
+    """`org/name` of an origin that is a hub id; None for packages, files and runs."""
+    name = origin.rpartition("@")[0] or origin
+    return name if re.fullmatch(r"[A-Za-z0-9][\w-]*/[\w.-]+", name) else None
+
+
+def size_category(rows: int) -> str:
+    """The hub's size bucket of so many rows."""
+    bounds = (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+        (10_000_000, "1M<n<10M"),
+    )
+    return next((name for bound, name in bounds if rows < bound), "n>10M")
+
+
+def files(card: DataCard) -> list[dict[str, str]]:
+    """The files a data set loader should read, by split."""
+    paths = [{"split": "train", "path": "train.jsonl"}]
+    return [*paths, {"split": "heldout", "path": "heldout.jsonl"}] if card.heldout else paths
+
+
+def escape(text: object) -> str:
+    """Text on one line in which Markdown and HTML mean nothing: safe inside a table."""
+    line = re.sub(r"\s+", " ", str(text)).strip()
+    line = "".join(character for character in line if character.isprintable())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", line)
+
+
+def fence(text: str) -> str:
+    """Text in a code fence longer than any it contains, control characters made visible."""
+    clean = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    marks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", clean)), default=0))
+    return f"{marks}text\n{clean}\n{marks}"
+
+
+def terms_shown(terms: Sequence[str]) -> str:
+    """Terms for the eye: what is not known reads `review`."""
+    return ", ".join("review" if term == UNKNOWN else escape(term) for term in terms or (UNKNOWN,))
+
+
+def render(template: str, **facts: Any) -> str:
+    """A card from its template, with a YAML front matter that cannot be broken by a name."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"escape": escape, "fence": fence, "terms": terms_shown}
+    text = Path(__file__).with_name("templates").joinpath(template).read_text(encoding="utf-8")
+    front = yaml.safe_dump(facts.pop("front"), sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n{environment.from_string(text).render(**facts)}"

@@ -1,0 +1,53 @@
+"""an arm's spec -> the model it is: where the weights lie, which layers are out, which adapter is on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.context import Context, Resolved
+from distill.engines import models
+from distill.engines.open import AnyEngine, open_engine, open_scorer
+from distill.engines.store import StoredEngine
+from distill.engines.transformers import TransformersEngine
+from distill.errors import ArtifactError, DistillError
+
+
+@dataclass(frozen=True)
+class Arm:
+    source: Resolved
+    drop_layers: tuple[int, ...] = ()
+    adapter: Path | None = None
+
+    def engine(self, spec: AnyEngine, context: Context) -> StoredEngine:
+        return open_engine(spec, self.source, context, self.drop_layers, self.adapter)
+
+    def scorer(self, spec: AnyEngine, context: Context) -> TransformersEngine:
+        return open_scorer(spec, self.source, context, self.drop_layers, self.adapter)
+
+
+def student(folder: Path, step: int | None) -> Arm:
+    """What training left in a folder: its last adapter, or that of a checkpoint.
+
+    Raises:
+        ArtifactError: training left no student.
+        DistillError: there is no such checkpoint.
+    """
+    trained = models.student_file(folder)
+    if trained is None:
+        raise ArtifactError("there is no student.json", where=str(folder), hint="remove the folder and train again")
+    adapter = trained.adapter if step is None else folder / "checkpoints" / f"checkpoint-{step}"
+    if not adapter.is_dir():
+        steps = sorted(int(path.name.rpartition("-")[2]) for path in folder.glob("checkpoints/checkpoint-*"))
+        raise DistillError(
+            f"there is no {adapter.name}; training kept {', '.join(map(str, steps)) or 'none'}",
+            where="evaluate.checkpoints",
+            hint="name steps that training keeps, or `all`",
+        )
+    return Arm(trained.base, trained.drop_layers, adapter)
+
+
+def named(model: str, drop_layers: tuple[int, ...], resolved: Mapping[str, Resolved]) -> Arm:
+    """Teacher or base: a model that the recipe names."""
+    return Arm(resolved[model], drop_layers)

@@ -1,0 +1,160 @@
+"""The books of a filter stage: every row that was asked for is kept, dropped for a reason, failed or missing.
+
+ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example}}
+account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distill.errors import ArtifactError
+from distill.protocols import Judged
+
+QUOTA = "quota"
+"""Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
+COMPARING = ("exact_duplicate", "near_duplicate", "contamination")
+"""Filters whose evidence begins with the id of another row."""
+MAJORITY = 0.2
+"""Share of the judged rows that one row may make duplicates of before it is said."""
+_EXAMPLE = 300
+"""Characters of question and answer in an example."""
+
+
+@dataclass
+class Account:
+    """What became of the rows of one source or one method."""
+
+    requested: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    missing: int = 0
+
+    @property
+    def judged(self) -> int:
+        """Rows that a filter or the quota said something of."""
+        return self.kept + self.dropped.total()
+
+    def record(self) -> dict[str, Any]:
+        dropped = dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])))
+        return {**vars(self), "dropped": dropped}
+
+    def counts(self) -> dict[str, int]:
+        """The same with all drops in one number."""
+        return {**vars(self), "dropped": self.dropped.total()}
+
+
+@dataclass
+class Ledger:
+    teacher: Account = field(default_factory=Account)
+    real: Account = field(default_factory=Account)
+    by_method: dict[str, Account] = field(default_factory=dict)
+    examples: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Rows dropped by (filter and reason, id of the row that they were like)."""
+
+    def enter(self, result: Judged, real: bool) -> None:
+        """Book one judged row: a real one by itself, a teacher's also under its method."""
+        method = result.row.provenance.method
+        accounts = [self.real] if real else [self.teacher, self.by_method.setdefault(method, Account())]
+        if result.verdict.keep:
+            for account in accounts:
+                account.kept += 1
+            return
+        reason = f"{result.filter}.{result.verdict.reason}"
+        for account in accounts:
+            account.dropped[reason] += 1
+        if reason not in self.examples:
+            self.examples[reason] = {
+                "question": result.row.question[:_EXAMPLE],
+                "answer": result.row.answer[:_EXAMPLE],
+                "evidence": result.verdict.evidence,
+            }
+        if result.filter in COMPARING and result.verdict.evidence:
+            self._eaters[reason, result.verdict.evidence.partition(":")[0]] += 1
+
+    @property
+    def accepted(self) -> int:
+        """Teacher rows that all filters passed, surplus too."""
+        return self.teacher.kept + self.teacher.dropped[f"{QUOTA}.surplus"]
+
+    def check(self, generate: Path) -> None:
+        """Every account adds up, and those of the methods to the teacher's.
+
+        Raises:
+            ArtifactError: generation's manifest counts other rows than there are.
+        """
+        accounts = {**self.by_method, "teacher": self.teacher, "real": self.real}
+        for name, account in accounts.items():
+            found = account.judged + account.failed + account.missing
+            if account.requested != found:
+                raise ArtifactError(
+                    f"{account.requested} rows of {name} were requested, but {found} are accounted for "
+                    f"({account.judged} rows, {account.failed} failed, {account.missing} missing)",
+                    where=str(generate),
+                    hint="the folder was changed: let generate make it again, or delete its manifest.json",
+                )
+        for what in ("requested", "kept", "failed", "missing", "judged"):
+            whole = sum(getattr(account, what) for account in self.by_method.values())
+            assert whole == getattr(self.teacher, what), (what, self)
+
+    def notes(self) -> list[str]:
+        """What a user should look at: one row that makes many others its duplicates is mostly a template."""
+        judged = self.teacher.judged + self.real.judged
+        return [
+            f"{count} of {judged} rows were dropped as {reason} because of one row, {keeper}: look at them in "
+            "dropped.jsonl, they may share a template and still differ in what matters"
+            for (reason, keeper), count in self._eaters.most_common()
+            if count > MAJORITY * judged
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """As `ledger.json` holds it; commonest reasons first."""
+        return {
+            "teacher": self.teacher.record(),
+            "real": self.real.record(),
+            "by_method": {method: account.record() for method, account in self.by_method.items()},
+            "examples": self.examples,
+        }
+
+
+def asked_for(generate: Path) -> Ledger:
+    """A ledger that holds what generation asked for and what came to nothing; its rows are still to be entered.
+
+    From its manifest, or by counting where there is none, as in a folder that was put together by hand.
+    """
+    ledger = Ledger()
+    manifest = generate / "manifest.json"
+    if manifest.is_file():
+        summary = json.loads(manifest.read_text(encoding="utf-8"))["summary"]
+        ledger.teacher = _account(summary["counts"])
+        ledger.by_method = {method: _account(counts) for method, counts in summary["by_method"].items()}
+        return ledger
+    for method, became in _counted(generate):
+        for account in (ledger.teacher, ledger.by_method.setdefault(method, Account())):
+            account.requested += 1
+            account.failed += became == "failed"
+            account.missing += became == "missing"
+    return ledger
+
+
+def _account(counts: dict[str, int]) -> Account:
+    return Account(counts["requested"], failed=counts["failed"], missing=counts["missing"])
+
+
+def _counted(generate: Path) -> Iterator[tuple[str, str]]:
+    with (generate / "rows.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)["provenance"]["method"], "parsed"
+    failures = generate / "failures.jsonl"
+    if failures.is_file():
+        with failures.open(encoding="utf-8") as file:
+            for line in file:
+                failure = json.loads(line)
+                yield failure["method"], "missing" if failure["reason"] == "missing" else "failed"

@@ -1,0 +1,99 @@
+"""texts -> words -> 64-bit hashes of n-grams, the same on every machine.
+
+A word is a run of letters and digits; in scripts that put no spaces between words (Chinese, Japanese, Thai, …) every
+character is one. A term is a word or a run of operators: without them "2 + 2" and "2 * 2" would be one question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana and Han, as ranges of a character class. Korean puts spaces."""
+# Vowel signs and accents belong to the word they stand in, but `re` does not count them as letters.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
+_OPERATORS = r"[+*/=<>^%&|~]+|-(?=[\d(])"
+_ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
+
+_MEMO = 500_000
+"""Most words whose hash is remembered."""
+_ODD = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, case folded, in its order; empty for a text that has none."""
+    return _found(text, "")
+
+
+def terms(text: str) -> list[str]:
+    """Its words and operators: what makes a text what it is."""
+    return _found(text, f"|{_OPERATORS}")
+
+
+def _found(text: str, more: str) -> list[str]:
+    # `re` keeps what it compiled.
+    if text.isascii():
+        return re.findall(_ASCII + more, text.lower())
+    return re.findall(_ANY + more, unicodedata.normalize("NFKC", text).casefold())
+
+
+def stable_hash(text: str) -> int:
+    """64 bits of blake2b: unlike `hash()`, equal in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+class WordHashes(dict[str, int]):
+    """word -> 64-bit hash, remembered, because a few words make up most of every text."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MEMO:
+            self.clear()
+        self[word] = value = stable_hash(word)
+        return value
+
+    def ngrams(self, texts: Sequence[Sequence[str]], n: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """Hashes of the word n-grams of each text.
+
+        A text of fewer than n words has one n-gram, all of it; so every text has at least one.
+
+        Returns:
+            (N,) hashes of all texts one after the other, and (texts,) how many belong to each; they sum to N.
+        """
+        import numpy as np
+
+        padded: list[str] = []
+        for text in texts:
+            padded += text
+            padded += [""] * (n - len(text))
+        lengths = np.array([max(len(text), n) for text in texts], dtype=np.int64)
+        hashes = np.fromiter(map(self.__getitem__, padded), dtype=np.uint64, count=len(padded))
+        if not len(hashes):
+            return hashes, lengths
+        total = len(hashes) - n + 1
+        grams = np.zeros(total, dtype=np.uint64)
+        for place in range(n):
+            # A different odd factor for every place, so that the order of the words counts.
+            grams += hashes[place : place + total] * np.uint64((_ODD[0] * (2 * place + 1)) % 2**64)
+        # The last n - 1 places of a text would run into the next one.
+        within = np.ones(len(hashes), dtype=bool)
+        within[(np.cumsum(lengths)[:, None] - np.arange(1, n)).ravel()] = False
+        return mix(grams[within[:total]]), lengths - n + 1
+
+
+def mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread the bits of 64-bit values (the finalizer of splitmix64)."""
+    import numpy as np
+
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(_ODD[1])
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(_ODD[2])
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,41 @@
+"""The error of a run that kept too little: what was kept of what, why not more, and what to change."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from distill.errors import YieldError
+from distill.filter.ledger import QUOTA, Ledger
+
+HINTS = {
+    "finished.truncated": "raise generate.sampling.max_new_tokens",
+    "length.too_long": "raise the bounds of the length filter, or ask for shorter answers",
+    "length.too_short": "lower the bounds of the length filter",
+    "repetition.repeated_words": "raise generate.sampling.temperature, or take a stronger teacher",
+    "refusal.refused": "look at the prompts: the teacher refuses them",
+    "near_duplicate.near_pair": "give generate more prompts, or raise the threshold of near_duplicate",
+    "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
+    "contamination.question_seen": "take prompts that are not evaluated on",
+}
+"""What to do about the reason that costs most."""
+
+
+def too_few(ledger: Ledger, rows: int, min_yield: float) -> YieldError:
+    """The error of a run that kept too little: what was kept, the commonest reasons and one example of each."""
+    teacher = ledger.teacher
+    lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason != f"{QUOTA}.surplus"})
+    lost += Counter({"failed to be generated": teacher.failed, "never answered": teacher.missing})
+    lines = [
+        f"{teacher.kept} of {rows} rows kept; the filters accepted {ledger.accepted} of {teacher.requested}, "
+        f"and must accept {min_yield:.0%}"
+    ]
+    if len(ledger.by_method) > 1:
+        lines.append("  by method: " + ", ".join(f"{name} {one.kept}" for name, one in ledger.by_method.items()))
+    for reason, count in lost.most_common(5):
+        example = ledger.examples.get(reason)
+        # repr leaves no character in the message that could act on a terminal.
+        shown = f": {example['question']!r:.120} -> {example['answer']!r:.160}" if example else ""
+        lines.append(f"  {count} {reason}{shown}")
+    hint = next((HINTS[reason] for reason, _ in lost.most_common(2) if reason in HINTS), None)
+    more = "ask for fewer rows, or raise generate.budget.candidates; all dropped rows are in dropped.jsonl"
+    return YieldError("\n".join(lines), where="filter", hint=f"{hint}; or {more}" if hint else more)

@@ -1,0 +1,190 @@
+"""methods + accept -> candidates in request order: how many are asked next, and when there are enough.
+
+    fill       ask what is still needed divided by the yield so far, judge each row alone, until every quota is met
+    together   judge all by the whole chain; what set filters took is asked again, at most `TOP_UPS` times
+
+What is asked next depends only on answers that are there already, never on who was faster: any number of processes,
+killed any number of times, asks the same. This module knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distill.context import Context
+from distill.generate.drive import MISSING, Driver, Outcome
+from distill.generate.method import Author, Candidate, Method
+from distill.protocols import KEEP, Judged
+from distill.rows import Row, root_of
+
+MARGIN = 1.1
+"""Asked beyond what the yield so far calls for: a small last round costs as long as a large one."""
+SMALL = 32
+"""Candidates that say something about the yield."""
+TOP_UPS = 3
+PENDING = Outcome(None, MISSING, "not answered yet")
+
+
+@dataclass
+class Stream:
+    """One method at work."""
+
+    method: Method
+    quota: int
+    """Rows that must be kept."""
+    candidates: Iterator[Candidate]
+    asked: int = 0
+    kept: int = 0
+    """Rows that the filters keep, as far as they were asked."""
+    exhausted: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.method.kind
+
+    @property
+    def need(self) -> int:
+        return max(0, self.quota - self.kept)
+
+    def wanted(self) -> int:
+        """Candidates to ask next: what is needed by the yield so far, at most twice what was asked before."""
+        if self.exhausted or not self.need:
+            return 0
+        likely = (self.kept + 0.5) / (self.asked + 0.5)
+        wanted = math.ceil(MARGIN * self.need / likely)
+        return min(wanted, max(SMALL, self.asked)) if self.asked else wanted
+
+    def take(self, count: int) -> list[Candidate]:
+        taken: list[Candidate] = []
+        while len(taken) < count and not self.exhausted:
+            candidate = next(self.candidates, None)
+            if candidate is None:
+                self.exhausted = True
+            else:
+                taken.append(candidate)
+        return taken
+
+
+@dataclass
+class Asked:
+    """A candidate that was asked, and all that became of it."""
+
+    stream: Stream
+    index: int
+    """Its place among the candidates of its method."""
+    outcome: Outcome = PENDING
+    judged: Judged | None = None
+
+    @property
+    def kept(self) -> bool:
+        return self.judged is not None and self.judged.verdict.keep
+
+
+@dataclass
+class Rounds:
+    """The state of a generation: every candidate asked so far, in request order."""
+
+    streams: Sequence[Stream]
+    driver: Driver
+    context: Context
+    budget: int
+    """Most candidates."""
+    min_yield: float
+    held_out: frozenset[str]
+    """Roots of the held-out side: what a method writes must not be one of them."""
+    asked: list[Asked] = field(default_factory=list)
+    rounds: int = 0
+    top_ups: int = 0
+
+    @property
+    def filled(self) -> bool:
+        return all(not stream.need for stream in self.streams)
+
+    @property
+    def kept(self) -> int:
+        """Rows that count: what a method has beyond its quota is surplus."""
+        return sum(min(stream.kept, stream.quota) for stream in self.streams)
+
+    @property
+    def hopeless(self) -> bool:
+        """The yield is under the floor by more than chance explains (two standard errors at most)."""
+        asked = len(self.asked)
+        kept = sum(stream.kept for stream in self.streams)
+        return asked >= SMALL and kept / asked + asked**-0.5 < self.min_yield
+
+    def run(self) -> None:
+        """Ask until every quota is met by the whole chain, or nothing more can be asked."""
+        self.fill()
+        while self.filled:
+            self.together()
+            if self.filled or self.top_ups == TOP_UPS:
+                return
+            self.top_ups += 1
+            self.fill()
+
+    def fill(self) -> None:
+        """Ask round after round until the filters that judge a row alone have accepted enough."""
+        while not self.filled and not self.hopeless:
+            new = self.next_round()
+            if not new:
+                return
+            self.rounds += 1
+            places = [place for place, _ in new]
+            for ended in self.driver.run([candidate for _, candidate in new], self.label):
+                self.settle({places[index]: outcome for index, outcome in ended.items()})
+
+    def next_round(self) -> list[tuple[int, Candidate]]:
+        """The next candidates with their places in `asked`: methods interleaved evenly, cut at the budget."""
+        slots = []
+        for number, stream in enumerate(self.streams):
+            wanted = stream.wanted()
+            slots += [((turn + 1) / wanted, number) for turn in range(wanted)]
+        slots = sorted(slots)[: self.budget - len(self.asked)]
+        counts = Counter(number for _, number in slots)
+        taken = {number: iter(self.streams[number].take(count)) for number, count in sorted(counts.items())}
+        new = []
+        for _, number in slots:
+            if (candidate := next(taken[number], None)) is not None:
+                stream = self.streams[number]
+                new.append((len(self.asked), candidate))
+                self.asked.append(Asked(stream, stream.asked))
+                stream.asked += 1
+        return new
+
+    def settle(self, ended: Mapping[int, Outcome]) -> None:
+        """Note the outcomes of candidates by their places, and judge their rows alone."""
+        for place, outcome in ended.items():
+            row = outcome.row
+            leaked = row is not None and root_of(row.messages) in self.held_out
+            self.asked[place].outcome = Outcome(None, "held_out", row.question) if row and leaked else outcome
+        fresh = [asked for place in sorted(ended) if (asked := self.asked[place]).outcome.row is not None]
+        self.judge(fresh, whole=False)
+
+    def together(self) -> None:
+        """Judge every row by the whole chain, in request order."""
+        self.judge([asked for asked in self.asked if asked.outcome.row is not None], whole=True)
+
+    def judge(self, items: Sequence[Asked], whole: bool) -> None:
+        rows: list[Row] = [asked.outcome.row for asked in items if asked.outcome.row is not None]
+        accept = self.context.accept
+        if accept is None:
+            judged = [Judged(row, KEEP, "") for row in rows]
+        else:
+            judged = accept.together(rows) if whole else accept.alone(rows)
+        for asked, verdict in zip(items, judged, strict=True):
+            asked.judged = verdict
+        for stream in self.streams:
+            stream.kept = sum(asked.kept for asked in self.asked if asked.stream is stream)
+
+    def label(self) -> str:
+        return f"generate {self.kept} of {sum(stream.quota for stream in self.streams)} rows accepted"
+
+
+def streams_of(
+    methods: Sequence[tuple[Method, int]], rows: Mapping[str, Sequence[Row]], author: Author
+) -> list[Stream]:
+    """Every method with its quota and the candidates it offers."""
+    return [Stream(method, quota, method.candidates(rows[method.data], author)) for method, quota in methods]

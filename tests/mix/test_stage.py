@@ -1,0 +1,150 @@
+"""The mix: its proportion, its order, its proof that both sides are apart, and its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from distill.context import Context
+from distill.errors import DistillError
+from distill.mix.stage import Mix, Spec, real_rows, run
+from distill.rows import Message, Provenance, Row, read_rows, root_of, write_rows
+
+
+def row(question: str, source: Literal["teacher", "real"], root: str = "", answer: str | None = "It is so.") -> Row:
+    messages = [Message(role="user", content=question)]
+    if answer is not None:
+        messages.append(Message(role="assistant", content=answer))
+    provenance = Provenance(
+        source=source,
+        origin="org/teacher@1" if source == "teacher" else "org/data@1",
+        method="answer" if source == "teacher" else "real",
+        root=root or root_of(messages),
+        terms=("mit",),
+    )
+    return Row(kind="prompt" if answer is None else "chat", messages=tuple(messages), provenance=provenance)
+
+
+TEACHER = [row(f"Taught question {i}?", "teacher") for i in range(12)]
+REAL = [row(f"Real question {i}?", "real") for i in range(9)]
+HELD = [row(f"Held question {i}?", "real") for i in range(4)]
+TOLD = [row(f"Held question {i}?", "teacher", answer="Teacher says.") for i in range(4)]
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    folders = {name: tmp_path / name for name in ("split", "heldout", "filter", "out")}
+    for folder in (*folders.values(), folders["split"] / "heldout"):
+        folder.mkdir()
+    put(folders, TEACHER, REAL, HELD, TOLD)
+    books = {"requested": 12, "kept": 12, "dropped": {}, "failed": 0, "missing": 0}
+    (folders["filter"] / "ledger.json").write_text(json.dumps({"teacher": books, "real": {**books, "kept": 9}}))
+    return folders
+
+
+def put(
+    folders: dict[str, Path], teacher: Sequence[Row], real: Sequence[Row], held: Sequence[Row], told: Sequence[Row]
+) -> None:
+    write_rows(folders["filter"] / "kept.jsonl", teacher)
+    write_rows(folders["filter"] / "real.jsonl", real)
+    write_rows(folders["split"] / "heldout" / "chat.jsonl", held)
+    write_rows(folders["heldout"] / "rows.jsonl", told)
+
+
+def mix(inputs: dict[str, Path], fraction: float = 0.25, seed: int = 3) -> list[Row]:
+    run(Spec(mix=Mix(real_fraction=fraction), seed=seed), inputs, inputs["out"], Context(inputs["out"], {}))
+    return list(read_rows(inputs["out"] / "train.jsonl"))
+
+
+def ids(rows: Sequence[Row]) -> list[str]:
+    return [row.id for row in rows]
+
+
+def test_the_fraction_is_of_all_rows(inputs: dict[str, Path]) -> None:
+    out = inputs["out"]
+    summary = run(Spec(mix=Mix(real_fraction=0.25), seed=3), inputs, out, Context(out, {}))
+    assert summary["counts"] == {"teacher": 12, "real": 4, "train_rows": 16, "heldout_rows": 8}
+    assert summary["real_fraction"] == 0.25
+    train = list(read_rows(out / "train.jsonl"))
+    assert sorted(ids(train)) == sorted({*ids(TEACHER), *(i for i in ids(REAL) if i in ids(train))})
+    assert ids(list(read_rows(out / "heldout.jsonl"))) == ids([*HELD, *TOLD])
+
+
+def test_the_shuffle_is_of_seed_and_content_alone(inputs: dict[str, Path]) -> None:
+    once = ids(mix(inputs))
+    put(inputs, TEACHER[::-1], REAL[::-1], HELD, TOLD)
+    assert ids(mix(inputs)) == once
+    assert ids(mix(inputs, seed=4)) != once
+    sources = [row.provenance.source for row in mix(inputs)]
+    assert sources != sorted(sources) and sources != sorted(sources, reverse=True)
+
+
+def test_more_real_rows_keep_those_already_drawn(inputs: dict[str, Path]) -> None:
+    few, many = ({row.id for row in mix(inputs, f) if row.provenance.source == "real"} for f in (0.1, 0.4))
+    assert len(few) == 1 and len(many) == 8 and few < many
+
+
+def test_no_real_rows_where_none_are_asked_for(inputs: dict[str, Path]) -> None:
+    assert sorted(ids(mix(inputs, 0.0))) == sorted(ids(TEACHER))
+
+
+def test_too_few_real_rows_name_both_numbers_and_the_fraction_that_fits(inputs: dict[str, Path]) -> None:
+    with pytest.raises(DistillError, match=r"beside 12 teacher rows needs 12 real rows, not 9") as caught:
+        mix(inputs, 0.5)
+    assert "real_fraction to 0.428 or less" in str(caught.value)
+
+
+@given(some.floats(0.01, 0.95), some.integers(1, 500), some.integers(0, 500))
+def test_the_fraction_that_is_suggested_fits(fraction: float, teacher: int, there: int) -> None:
+    if round(fraction / (1 - fraction) * teacher) <= there:
+        assert real_rows(fraction, teacher, there) <= there
+        return
+    with pytest.raises(DistillError, match=r"real_fraction to [\d.]+ or less") as caught:
+        real_rows(fraction, teacher, there)
+    suggested = float(str(caught.value).split("real_fraction to ")[1].split()[0])
+    assert suggested < fraction
+    assert real_rows(suggested, teacher, there) <= there
+
+
+def test_no_teacher_row_is_an_error(inputs: dict[str, Path]) -> None:
+    put(inputs, [], REAL, HELD, TOLD)
+    with pytest.raises(DistillError, match="no teacher row was kept"):
+        mix(inputs)
+
+
+@pytest.mark.parametrize(
+    "guilty",
+    [
+        row("held QUESTION 2", "teacher", root="another root", answer="Other words."),
+        row("Entirely other words?", "teacher", root=HELD[2].provenance.root),
+    ],
+    ids=["same prompt", "same root"],
+)
+def test_a_prompt_on_both_sides_names_its_rows(inputs: dict[str, Path], guilty: Row) -> None:
+    put(inputs, [*TEACHER, guilty], REAL, HELD, TOLD)
+    with pytest.raises(DistillError, match=f"1 training rows share a prompt with held-out rows: {guilty.id}") as caught:
+        mix(inputs)
+    assert TOLD[2].id in str(caught.value)
+    assert not (inputs["out"] / "train.jsonl").exists()
+
+
+def test_a_held_out_prompt_without_any_answer_is_held_out_too(inputs: dict[str, Path]) -> None:
+    asked = row("Never answered?", "real", answer=None)
+    put(inputs, [*TEACHER, row("never answered", "teacher")], REAL, [*HELD, asked], TOLD)
+    with pytest.raises(DistillError, match="share a prompt"):
+        mix(inputs)
+    put(inputs, TEACHER, REAL, [*HELD, asked], TOLD)
+    mix(inputs)
+    assert asked.id not in (inputs["out"] / "heldout.jsonl").read_text()
+
+
+def test_the_card_is_beside_the_rows(inputs: dict[str, Path]) -> None:
+    mix(inputs)
+    card = (inputs["out"] / "README.md").read_text()
+    assert "16 rows to train on" in card and "| teacher | org/teacher@1 | 12 | mit |" in card

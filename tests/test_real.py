@@ -1,0 +1,252 @@
+"""python -m pytest tests/test_real.py"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from distill.context import Resolved
+from distill.errors import SourceError, TemplateError
+from distill.real import Reading, Real, read_real
+from distill.rows import Message, Provenance, Row, root_of, write_rows
+from distill.sources import resolve
+
+CHAT = "package:chatterbot_corpus/data/english"
+
+
+def reading(tmp_path: Path, records: list[Any], **shape: Any) -> Reading:
+    """A JSON lines file of these records, read in this shape."""
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    source = Resolved("./data.jsonl", path, "sha256:0123456789abcdef", ("mit",))
+    return read_real("chat", Real(data="./data.jsonl", **shape), source)
+
+
+def said(row: Row) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in row.messages]
+
+
+# The spec --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"prompt": "q"},
+        {"prompt": "q", "answer": "a", "system": "s", "items": "data", "limit": 3},
+        {"messages": "m", "items": "data"},
+        {"turns": "alternate"},
+        {"turns": "alternate", "items": "conversations"},
+    ],
+)
+def test_one_shape(shape: dict[str, Any]) -> None:
+    Real(data="x.json", **shape)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "exactly one of `prompt`, `messages` or `turns` says how a record becomes a row: found none"),
+        ({"items": "data"}, "found none"),
+        ({"prompt": "q", "messages": "m"}, "found `prompt` and `messages`"),
+        ({"prompt": "q", "messages": "m", "turns": "alternate"}, "found `prompt`, `messages` and `turns`"),
+        ({"turns": "alternate", "answer": "a"}, "`answer` goes with `prompt`, not with `turns`"),
+        ({"messages": "m", "system": "s"}, "`system` goes with `prompt`, not with `messages`"),
+        ({"data": "rows:x", "prompt": "q"}, "'rows:x' holds rows already, so `prompt` cannot be given"),
+        ({"data": "run:x/filter", "items": "q", "terms": ["mit"]}, "so `items` and `terms` cannot be given"),
+        ({"prompt": "q", "limit": 0}, "greater than 0"),
+        ({"turns": "alternating"}, "Input should be 'alternate'"),
+        ({"promt": "q"}, "Extra inputs"),
+    ],
+)
+def test_shapes_that_do_not_fit(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Real(**{"data": "x.json", **fields})
+    assert message in str(caught.value)
+
+
+# From records to rows --------------------------------------------------------------------------------------------
+
+
+def test_columns(tmp_path: Path) -> None:
+    records = [{"q": "Hello  ", "a": "\n  indented\n", "s": ""}, {"q": 3, "a": "b", "s": "Be kind."}]
+    first, second = reading(tmp_path, records, prompt="q", answer="{{ a }}", system="s")
+    assert said(first) == [("user", "Hello"), ("assistant", "  indented")]
+    assert said(second) == [("system", "Be kind."), ("user", "3"), ("assistant", "b")]
+    assert first.kind == "chat"
+    assert first.provenance == Provenance(
+        source="real",
+        origin="./data.jsonl@sha256:0123456789abcdef",
+        method="real",
+        root=root_of(first.messages),
+        terms=("mit",),
+    )
+
+
+def test_a_prompt_without_an_answer_is_a_prompt(tmp_path: Path) -> None:
+    (row,) = reading(tmp_path, [{"q": "Hello"}], prompt="q", terms=("bsd",))
+    assert (row.kind, said(row)) == ("prompt", [("user", "Hello")])
+    assert row.provenance.terms == ("bsd",)
+
+
+def test_messages(tmp_path: Path) -> None:
+    system, user, assistant = ({"role": r, "content": r[0]} for r in ("system", "user", "assistant"))
+    records = [
+        [system, user, {**assistant, "reasoning": "hm"}, user],
+        [user],
+        [{"role": "system", "content": None}, user, assistant],
+    ]
+    found = reading(tmp_path, [{"m": record} for record in records], messages="m")
+    first, second, third = found
+    assert said(first) == [("system", "s"), ("user", "u"), ("assistant", "a")]
+    assert first.messages[-1].reasoning == "hm"
+    assert second.kind == "prompt"
+    assert said(third) == [("user", "u"), ("assistant", "a")]
+    assert found.cut == 1
+
+
+def test_alternating_turns(tmp_path: Path) -> None:
+    found = reading(tmp_path, [["a", "b", "c", 4], ["a", True, "cut"]], turns="alternate")
+    first, second = found
+    assert said(first) == [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "4")]
+    assert said(second) == [("user", "a"), ("assistant", "True")]
+    assert first.provenance.root == second.provenance.root
+    assert (found.read, found.cut, dict(found.skipped)) == (2, 1, {})
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "prompt": {"prompt": "q", "answer": "a"},
+    "messages": {"messages": "m"},
+    "turns": {"turns": "alternate"},
+}
+GOOD = {"prompt": {"q": "x", "a": "y"}, "messages": {"m": [{"role": "user", "content": "x"}]}, "turns": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "record", "reason"),
+    [
+        ("prompt", {"q": " \n", "a": "y"}, "empty_prompt"),
+        ("prompt", {"q": None, "a": "y"}, "empty_prompt"),
+        ("prompt", {"q": "x", "a": None}, "empty_answer"),
+        ("messages", {"m": "text"}, "not_a_list"),
+        ("messages", {"m": None}, "not_a_list"),
+        ("messages", {"m": ["text"]}, "not_a_list"),
+        ("messages", {"m": []}, "no_user_first"),
+        ("messages", {"m": [{"role": "assistant", "content": "x"}]}, "no_user_first"),
+        ("messages", {"m": [{"role": "user", "content": "x"}, {"role": "tool", "content": "y"}]}, "no_user_last"),
+        ("messages", {"m": [{"role": "user", "content": ""}]}, "empty_turn"),
+        ("messages", {"m": [{"role": "user", "content": ["x"]}]}, "not_text"),
+        ("messages", {"m": [{"role": "human", "content": "x"}]}, "unknown_role"),
+        ("turns", "x", "not_a_list"),
+        ("turns", {"q": "x"}, "not_a_list"),
+        ("turns", ["x"], "one_turn"),
+        ("turns", [], "one_turn"),
+        ("turns", ["x", ["y"]], "not_text"),
+        ("turns", ["x", ""], "empty_turn"),
+        ("turns", [None, "y"], "empty_turn"),
+    ],
+)
+def test_a_record_that_makes_no_row_is_counted(shape: str, record: Any, reason: str, tmp_path: Path) -> None:
+    found = reading(tmp_path, [GOOD[shape], record, record], **SHAPES[shape])
+    for _ in range(2):  # reading again counts again
+        assert len(list(found)) == 1
+        assert (found.read, dict(found.skipped), found.first) == (3, {reason: 2}, {reason: "data.jsonl:2"})
+    assert found.reasons == f"2 {reason} (first: data.jsonl:2)"
+    with pytest.raises(SourceError, match=f"real.chat: no row in 1 records: 1 {reason}"):
+        list(reading(tmp_path, [record], **SHAPES[shape]))
+
+
+def test_a_missing_column_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"data\.jsonl:2: no column 'answer'; nearest there: answr"):
+        list(reading(tmp_path, [{"q": "x", "answer": "y"}, {"q": "x", "answr": "y"}], prompt="q", answer="answer"))
+    with pytest.raises(TemplateError, match="'answr' is undefined"):
+        list(reading(tmp_path, [{"q": "x", "answer": "y"}], prompt="{{ q }} {{ answr }}"))
+    with pytest.raises(SourceError, match="no `role` and `content`, but from, value"):
+        list(reading(tmp_path, [{"m": [{"from": "human", "value": "x"}]}], messages="m"))
+
+
+def test_limit_counts_records(tmp_path: Path) -> None:
+    found = reading(tmp_path, [["a", "b"], ["one"], ["c", "d"], ["e", "f"]], turns="alternate", limit=3)
+    assert [row.question for row in found] == ["a", "c"]
+    assert (found.read, found.skipped.total()) == (3, 1)
+
+
+def test_lone_surrogates_are_replaced_and_pairs_kept(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('["a\\ud83d", "\\ud83d\\ude00 \\udc00b \\ud800"]\n')
+    (row,) = read_real("chat", Real(data="./data.jsonl", turns="alternate"), Resolved("./data.jsonl", path, "sha256:0"))
+    assert said(row) == [("user", "a\ufffd"), ("assistant", "\U0001f600 \ufffdb \ufffd")]
+    write_rows(tmp_path / "rows.jsonl", [row])
+
+
+# Rows and hub data sets ------------------------------------------------------------------------------------------
+
+
+def test_rows_are_taken_as_they_are(tmp_path: Path) -> None:
+    provenance = Provenance(
+        source="teacher", origin="model@1", method="evolve", root="r", depth=2, terms=("llama3",), parents=("p",)
+    )
+    messages = (Message(role="user", content="q "), Message(role="assistant", content="a"))
+    chat = Row(kind="chat", messages=messages, provenance=provenance, scores={"s": 1.0})
+    text = Row(kind="text", messages=messages, provenance=provenance)
+    write_rows(tmp_path / "rows.jsonl", [chat, text])
+    found = read_real("made", Real(data="rows:x"), Resolved("rows:x", tmp_path / "rows.jsonl", "sha256:0"))
+    assert list(found) == [chat]
+    assert dict(found.skipped) == {"kind_text": 1}
+
+
+def test_a_hub_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "snapshots" / "c0ffee"
+    path.mkdir(parents=True)
+    (path / "train.jsonl").write_text('{"q": "x"}\n')
+    (path / "test.jsonl").write_text('{"q": "y"}\n')
+    source = Resolved("org/name", path, "c0ffee")
+    (row,) = read_real("hub", Real(data="org/name", prompt="q", split="test"), source)
+    assert (row.question, row.provenance.origin) == ("y", "org/name@c0ffee")
+    with pytest.raises(SourceError, match="`items` is for JSON and YAML"):
+        list(read_real("hub", Real(data="org/name", prompt="q", items="data"), source))
+
+
+def test_a_configuration_is_for_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"real.chat: `config` is for data sets of the hub"):
+        list(reading(tmp_path, [{"q": "x"}], prompt="q", config="small"))
+
+
+# Real data -------------------------------------------------------------------------------------------------------
+
+
+def chatterbot(tmp_path: Path) -> Reading:
+    source = resolve(CHAT, "data", tmp_path, tmp_path, tmp_path)
+    return read_real("chat", Real(data=CHAT, items="conversations", turns="alternate"), source)
+
+
+def test_chatterbot_english(tmp_path: Path) -> None:
+    found = chatterbot(tmp_path)
+    rows = list(found)
+    assert found.read == 2026
+    assert found.reasons == "1 not_a_list (first: english/trivia.yml, record 14)"
+    assert len(rows) == 2025
+    assert len({row.id for row in rows}) == 898
+    assert len({row.messages[0].content for row in rows}) == 748
+    assert len({row.provenance.root for row in rows}) == 747
+    assert sum(len(row.messages) == 2 for row in rows) == 1957
+    assert all(row.messages[-1].role == "assistant" and row.provenance.terms == ("bsd",) for row in rows)
+    assert said(rows[0])[0] == ("user", "What is AI?")
+
+
+@pytest.mark.parametrize(
+    ("fields", "answered"),
+    [
+        ({"prompt": "q"}, False),
+        ({"prompt": "q", "answer": "a"}, True),
+        ({"messages": "m"}, True),
+        ({"turns": "alternate"}, True),
+        ({"data": "run:x/filter"}, True),
+    ],
+)
+def test_which_data_may_have_answers(fields: dict[str, Any], answered: bool) -> None:
+    assert Real(**{"data": "x.json", **fields}).answered is answered
