@@ -70,7 +70,10 @@ class Engine(Protocol):
     """Hash of the chat template it renders with."""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per request of this rank's share, as each is done, in any order; never None."""
+        """One completion per distinct request of this rank's share, as each is done, in any order; never None.
+
+        Every rank gives the same requests: batches follow from the whole list.
+        """
         ...
 
     def close(self) -> None:

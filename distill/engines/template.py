@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 IGNORE = -100
 """The label of a token that is not learnt: what torch's cross entropy leaves out."""
 
-TODAY = date(2024, 7, 26)
+TODAY = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July"}
 """What a template that asks for the date is told: the same on every day, or no answer could be found again."""
 
 PROBE = (Message(role="user", content="question"), Message(role="assistant", content="answer"))
@@ -39,7 +38,7 @@ class Encoded:
 
 def template_hash(tokenizer: Tokenizer) -> str:
     """Hash of all that decides the rendering: the template and the tokens it may name; 16 hex digits."""
-    return digest([_template(tokenizer), tokenizer.bos_token, tokenizer.eos_token, str(TODAY)])[:16]
+    return digest([_template(tokenizer), tokenizer.bos_token, tokenizer.eos_token])[:16]
 
 
 def stop_token(tokenizer: Tokenizer) -> int:
@@ -49,11 +48,11 @@ def stop_token(tokenizer: Tokenizer) -> int:
         TemplateError: it writes none, so a student could never learn to stop.
     """
     text = _render(tokenizer, PROBE, generate=False)
-    ids = _ids(tokenizer, text[text.rindex("answer") + len("answer") :])
-    stop = next((token for token in ids if token in _special(tokenizer)), None)
-    if stop is None:
+    _, found, rest = text.rpartition(PROBE[1].content)
+    stop = next((token for token in _ids(tokenizer, rest) if token in _special(tokenizer)), None)
+    if stop is None or not found:
         raise TemplateError(
-            f"the chat template writes no stop token after an answer, only {tokenizer.decode(ids)!r}",
+            f"the chat template writes no stop token after an answer, only {rest!r}",
             hint="use a template that ends each turn with a special token (`<|im_end|>`, `</s>`, …)",
         )
     return stop
@@ -180,7 +179,12 @@ def _template(tokenizer: Tokenizer) -> str:
         raise TemplateError(
             "the model has no chat template", hint="use an instruct model, or put chat_template.jinja into its folder"
         )
-    return str(template)
+    template = str(template)
+    if "strftime_now" not in template:
+        return template
+    # transformers hands a template no functions but its own, so that the fixed date is written in Jinja.
+    fixed = "".join(f" | replace({code!r}, {value!r})" for code, value in TODAY.items())
+    return f"{{%- macro strftime_now(format) %}}{{{{- format{fixed} }}}}{{%- endmacro %}}{template}"
 
 
 def _render(tokenizer: Tokenizer, messages: Sequence[Message], generate: bool) -> str:
@@ -198,7 +202,6 @@ def _render(tokenizer: Tokenizer, messages: Sequence[Message], generate: bool) -
             chat_template=_template(tokenizer),
             tokenize=False,
             add_generation_prompt=generate,
-            strftime_now=TODAY.strftime,
         )
     except (jinja2.TemplateError, TypeError, ValueError) as error:
         roles = " ".join(message.role for message in messages)

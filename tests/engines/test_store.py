@@ -94,12 +94,10 @@ def test_a_full_disk_says_what_is_safe_and_leaves_no_torn_line(tmp_path: Path, m
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(file, data[:10])
 
-    with (
-        monkeypatch.context() as patch,
-        pytest.raises(ArtifactError, match=r"No space left.*2 of this process are safe"),
-    ):
-        patch.setattr(os, "write", half_then_full)
+    monkeypatch.setattr(os, "write", half_then_full)
+    with pytest.raises(ArtifactError, match=r"No space left.*2 of this process are safe"):
         store.put(answer("c"))
+    monkeypatch.setattr(os, "write", write)
     store.put(answer("d"))
     reader = AnswerStore(tmp_path)
     reader.refresh()

@@ -1,0 +1,109 @@
+"""Adapters: the same seed gives the same one, and none is written that is broken or idle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from distill.context import Resolved
+from distill.engines import adapters, models
+from distill.errors import SourceError, TrainError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> models.Loaded:
+    return models.load(Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "bfloat16")
+
+
+def attach(loaded: models.Loaded, seed: int = 3, target: str | tuple[str, ...] = "all-linear") -> PeftModel:
+    return adapters.attach(loaded.model, 4, 8, 0.0, target, seed)
+
+
+def trained(worn: PeftModel, value: float = 0.5) -> PeftModel:
+    with torch.no_grad():
+        for name, weight in worn.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(value)
+    return worn
+
+
+def test_a_fresh_adapter_is_float32_and_drawn_from_the_seed_alone(tiny_model: Path, tmp_path: Path) -> None:
+    drawn = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(torch.seed() % 1000)
+        before = torch.get_rng_state()
+        loaded = models.load(Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "bfloat16")
+        worn = attach(loaded, seed)
+        assert torch.equal(before, torch.get_rng_state())
+        weights = {name: weight for name, weight in worn.named_parameters() if weight.requires_grad}
+        assert weights and all("lora" in name and weight.dtype == torch.float32 for name, weight in weights.items())
+        drawn.append(torch.cat([weight.detach().flatten() for weight in weights.values()]))
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+
+
+def test_what_is_saved_is_loaded(model: models.Loaded, tiny_model: Path, tmp_path: Path) -> None:
+    ids = torch.arange(8)[None]
+    worn = trained(attach(model)).eval()
+    adapters.save(worn, tmp_path / "adapter")
+    fresh = models.load(Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "bfloat16", (), tmp_path / "adapter")
+    with torch.inference_mode():
+        assert torch.equal(worn(ids).logits, fresh.model(ids).logits)
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter"]
+
+
+def test_saving_again_replaces_the_adapter_and_its_fingerprint(model: models.Loaded, tmp_path: Path) -> None:
+    worn = attach(model)
+    adapters.save(trained(worn, 0.5), tmp_path / "adapter")
+    before = adapters.fingerprint(tmp_path / "adapter")
+    adapters.save(trained(worn, 0.25), tmp_path / "adapter")
+    assert adapters.fingerprint(tmp_path / "adapter") != before
+    adapters.save(trained(worn, 0.5), tmp_path / "adapter")
+    assert adapters.fingerprint(tmp_path / "adapter") == before
+
+
+@pytest.mark.parametrize(("value", "match"), [(0.0, "changes nothing"), (float("nan"), "not numbers")])
+def test_a_broken_or_idle_adapter_is_not_written(
+    model: models.Loaded, tmp_path: Path, value: float, match: str
+) -> None:
+    with pytest.raises(TrainError, match=match):
+        adapters.save(trained(attach(model), value), tmp_path / "adapter")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_adapter_of_another_model_is_refused(model: models.Loaded, tiny_model: Path, tmp_path: Path) -> None:
+    adapters.save(trained(attach(model)), tmp_path / "adapter")
+    for drop_layers in ((3,), (0, 1)):
+        with pytest.raises(SourceError, match="another model"):
+            models.load(
+                Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "float32", drop_layers, tmp_path / "adapter"
+            )
+    with pytest.raises(SourceError, match="no adapter"):
+        models.load(Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "float32", (), tmp_path / "nowhere")
+
+
+def test_layers_that_do_not_exist_are_named(model: models.Loaded) -> None:
+    with pytest.raises(TrainError, match="no_such_proj") as caught:
+        attach(model, target=("no_such_proj",))
+    assert caught.value.where == "student.lora.target_modules"
+
+
+def test_merging_keeps_the_function(tiny_model: Path, tmp_path: Path) -> None:
+    loaded = models.load(Resolved("tiny", tiny_model, "sha256:0"), tmp_path, "float32")
+    worn = trained(attach(loaded), 0.01).eval()
+    ids = torch.arange(8)[None]
+    with torch.inference_mode():
+        before = worn(ids).logits
+        merged = adapters.merge(worn)
+        assert torch.allclose(merged(ids).logits, before, atol=1e-5)
+    assert not any("lora" in name for name, _ in merged.named_parameters())
+    assert adapters.merge(merged) is merged

@@ -1,0 +1,172 @@
+"""The one rendering: what is learnt, compared with the templates that TRL marks by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from distill.engines.template import (
+    IGNORE,
+    answer_span,
+    encode,
+    preview,
+    prompt_ids,
+    stop_token,
+    template_hash,
+)
+from distill.errors import TemplateError
+from distill.rows import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+CHAT = (
+    Message(role="user", content="Hi there"),
+    Message(role="assistant", content="Hello you."),
+    Message(role="user", content="And more?"),
+    Message(role="assistant", content="No more, 12."),
+)
+MARKS = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|end|>", "<|user|>", "<|assistant|>"]
+MARKS += ["<start_of_turn>", "<end_of_turn>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>"]
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture
+def tokenizer(tiny_model: Path) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(tiny_model))
+    return tokenizer
+
+
+def learnt(tokenizer: Tokenizer, messages: tuple[Message, ...] = CHAT) -> list[str]:
+    """What each run of learnt tokens says."""
+    encoded, runs, before = encode(tokenizer, messages), [""], IGNORE
+    for label in encoded.labels:
+        if label == IGNORE and before != IGNORE:
+            runs.append("")
+        elif label != IGNORE:
+            runs[-1] += tokenizer.decode([label])
+        before = label
+    return [run for run in runs if run]
+
+
+def trl_template(name: str) -> str:
+    trl = pytest.importorskip("trl")
+    return (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text()
+
+
+def test_every_answer_and_its_stop_token_is_learnt_and_nothing_else(tokenizer: Tokenizer) -> None:
+    assert "generation" not in str(tokenizer.chat_template).replace("add_generation_prompt", "")
+    assert learnt(tokenizer) == ["Hello you.<|im_end|>", "No more, 12.<|im_end|>"]
+
+
+# What TRL learns besides: the newline that the prompt ends with, and what follows the stop token.
+TRL = {
+    "qwen2_5": ["\n", "\n", "\n", "\n"],
+    "qwen3_instruct_2507": ["\n", "\n"],
+    "gemma": ["\n", "\n"],
+    "lfm2": ["\n", "\n"],
+    "phi3": ["\n", "\n", "<|im_end|>"],
+    "cohere": [],
+}
+
+
+@pytest.mark.parametrize("name", TRL)
+def test_trl_learns_the_same_and_what_follows_the_stop_token(tokenizer: Tokenizer, name: str) -> None:
+    tokenizer.add_special_tokens({"additional_special_tokens": MARKS})
+    tokenizer.chat_template = trl_template(f"{name}_training")
+    theirs = tokenizer.apply_chat_template(
+        [{"role": m.role, "content": m.content} for m in CHAT], return_dict=True, return_assistant_tokens_mask=True
+    )
+    ours = encode(tokenizer, CHAT)
+    assert ours.ids == theirs["input_ids"]
+    pairs = list(zip(ours.ids, ours.labels, theirs["assistant_masks"], strict=True))
+    assert [token for token, label, mask in pairs if label != IGNORE and not mask] == []
+    assert [tokenizer.decode([token]) for token, label, mask in pairs if label == IGNORE and mask] == TRL[name]
+    tokenizer.chat_template = trl_template(name)  # the original, without marks
+    assert encode(tokenizer, CHAT) == ours
+
+
+def test_the_answer_is_the_last_learnt_run(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, CHAT)
+    start, end = answer_span(encoded)
+    assert tokenizer.decode(encoded.ids[start:end]) == "No more, 12.<|im_end|>"
+    assert encoded.ids[:start] == prompt_ids(tokenizer, CHAT[:-1])
+    assert answer_span(encode(tokenizer, CHAT, last_only=True)) == (start, end)
+
+
+def test_a_template_that_rewrites_the_past_is_refused_with_the_place(tokenizer: Tokenizer) -> None:
+    tokenizer.chat_template = trl_template("qwen3")  # drops the reasoning of all but the last turn
+    with pytest.raises(TemplateError, match=r"turn 1.*renders a conversation differently.*think") as caught:
+        encode(tokenizer, CHAT)
+    assert caught.value.hint
+    assert learnt(tokenizer, CHAT[:2]) == ["<think>\n\n</think>\n\nHello you.<|im_end|>"]
+    assert encode(tokenizer, CHAT, last_only=True).labels.count(IGNORE) > 0
+
+
+def test_tokens_that_change_at_the_seam_are_refused(tokenizer: Tokenizer) -> None:
+    messages = (CHAT[0], Message(role="assistant", content="\n\nHello"))
+    with pytest.raises(TemplateError, match=r"turn 1.*same text becomes other tokens"):
+        encode(tokenizer, messages)
+
+
+@pytest.mark.parametrize(
+    ("template", "match"),
+    [
+        (CHATML.replace("<|im_end|>", "[END]"), "no stop token"),
+        ("{% for m in messages %}{{ m.role }}<|im_end|>{% endfor %}", "no stop token"),
+        ("{{ raise_exception('system only') }}", "cannot render .*system only"),
+        ("{{ messages[0].x.y }}", "cannot render"),
+        (None, "no chat template"),
+    ],
+)
+def test_templates_that_cannot_be_learnt_from(tokenizer: Tokenizer, template: str | None, match: str) -> None:
+    tokenizer.chat_template = template
+    with pytest.raises(TemplateError, match=match):
+        encode(tokenizer, CHAT)
+
+
+def test_a_turn_without_the_stop_token_is_refused(tokenizer: Tokenizer) -> None:
+    stopped = "{% if m.content != 'Hello you.' %}<|im_end|>{% endif %}"
+    tokenizer.chat_template = CHATML.replace("<|im_end|>\n", stopped + "\n")
+    with pytest.raises(TemplateError, match="turn 1 is not ended by the stop token"):
+        encode(tokenizer, CHAT[:2])
+
+
+def test_a_conversation_without_an_answer_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(TemplateError, match="no assistant turn"):
+        encode(tokenizer, CHAT[:1])
+
+
+def test_reasoning_is_rendered_where_the_template_knows_it(tokenizer: Tokenizer) -> None:
+    tokenizer.chat_template = trl_template("qwen3")
+    thought = (CHAT[0], Message(role="assistant", content="Hello.", reasoning="They greet."))
+    assert learnt(tokenizer, thought) == ["<think>\nThey greet.\n</think>\n\nHello.<|im_end|>"]
+
+
+def test_the_date_is_the_same_on_every_day(tokenizer: Tokenizer) -> None:
+    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}\n" + CHATML
+    assert tokenizer.decode(prompt_ids(tokenizer, CHAT[:1])).startswith("26 Jul 2024\n<|im_start|>user")
+
+
+def test_the_hash_goes_with_the_template(tokenizer: Tokenizer) -> None:
+    before = template_hash(tokenizer)
+    assert before == template_hash(tokenizer)
+    tokenizer.chat_template = CHATML
+    assert template_hash(tokenizer) != before
+    assert tokenizer.decode([stop_token(tokenizer)]) == "<|im_end|>"
+
+
+def test_preview_marks_what_is_learnt_and_lets_no_control_through(tokenizer: Tokenizer) -> None:
+    tokenizer.chat_template = CHATML
+    encoded = encode(tokenizer, (Message(role="user", content="a\x1b[31m"), Message(role="assistant", content="Yes.")))
+    plain = preview(tokenizer, encoded, colour=False)
+    assert plain.splitlines()[-1] == "[Yes][.][<|im_end|>]⏎"
+    assert "\x1b" not in plain and "\\x1b" in plain
+    assert preview(tokenizer, encoded, colour=True).count("\x1b[42;30m") == 3
