@@ -59,6 +59,13 @@ class Recipe(Frozen):
         return {**data, self.teacher.model: "model", self.student.model: "model"}
 
 
+    @property
+    def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""
+        data = [(real.data, real.terms) for real in self.real.values()]
+        return [*data, (self.teacher.model, self.teacher.terms), (self.student.model, self.student.terms)]
+
+
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe.
 
@@ -88,6 +95,10 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Combinations that no spec can see alone."""
     yield from _unknown_names(recipe)
     yield from _unmeasurable(recipe)
+    stated: dict[str, tuple[str, ...]] = {}
+    for ref, terms in recipe.stated_terms:
+        if terms and stated.setdefault(ref, terms) != terms:
+            yield (), f"{ref} is given two different sets of terms: {', '.join(stated[ref])} and {', '.join(terms)}"
     for stage in recipe.runtime.launch:
         if stage not in LAUNCHED:
             yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"

@@ -54,7 +54,7 @@ def made_line(name: str, artifact: Artifact, seconds: float) -> str:
 
 def result(workspace: Workspace) -> str:
     """The table of arms, the headline and where the report lies."""
-    from distill.compare.markdown import table
+    from distill.compare.terminal import table
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
     return f"\n{table(_report(folder))}\n\nreport: {folder / 'report.html'}"
@@ -68,7 +68,7 @@ def overview(run: Path) -> str:
         lines.append(made_line(folder.name, Artifact(manifest["key"], folder, manifest), manifest["cost"]["seconds"]))
     finished = run / "6-compare"
     if (finished / "report.json").is_file():
-        from distill.compare.markdown import table
+        from distill.compare.terminal import table
 
         lines += ["", table(_report(finished)), "", f"report: {finished / 'report.html'}"]
     return "\n".join(lines)
@@ -76,7 +76,7 @@ def overview(run: Path) -> str:
 
 def compare(runs: Sequence[Path]) -> str:
     """Finished runs side by side."""
-    from distill.compare.markdown import side_by_side
+    from distill.compare.terminal import side_by_side
 
     return str(side_by_side({run.name: _report(run / "6-compare") for run in runs}))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class Workspace:
                 errors.append(error)
                 continue
             terms = stated.get(ref) or resolved.terms
-            found[ref] = Resolved(ref, resolved.path, resolved.revision, terms)
+            found[ref] = replace(resolved, terms=terms)
         if len(errors) > 1 and not all(isinstance(error, NotFetchedError) for error in errors):
             raise DistillError("\n".join(["several references lead nowhere", *map(str, errors)]))
         if errors:
@@ -67,9 +67,7 @@ class Workspace:
 
     def _stated_terms(self) -> dict[str, tuple[str, ...]]:
         """What the recipe says of licences goes before what was found."""
-        recipe = self.recipe
-        stated = {real.data: real.terms for real in recipe.real.values()}
-        return {**stated, recipe.student.model: recipe.student.terms, recipe.teacher.model: recipe.teacher.terms}
+        return {ref: terms for ref, terms in self.recipe.stated_terms if terms}
 
     @property
     def lock(self) -> Path:
@@ -85,7 +83,7 @@ class Workspace:
             raise DistillError(
                 f"cannot be read: {error}", where=str(self.lock), hint="run distill fetch again"
             ) from error
-        return {ref: f"{ref}@{commit}" for ref, commit in known.items()}
+        return {ref: f"{ref.partition('@')[0]}@{commit}" for ref, commit in known.items()}
 
     def fetch(self) -> list[str]:
         """Bring every hub reference here and lock its commit; over the network. One line for each reference."""

@@ -12,8 +12,23 @@ fail() { say "$1"; printf '  -> %s\n' "$2" >&2; exit 1; }
 
 # What .venv should hold: these two files, for a checkout at this path (scripts carry the path of their interpreter).
 wanted="$(cksum requirements.lock pyproject.toml; printf '%s' "$root")"
-if [ -f .venv/.distill ] && [ "$(cat .venv/.distill)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
-  exit 0
+up_to_date() {
+  [ -f .venv/.distill ] && [ "$(cat .venv/.distill)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null
+}
+if up_to_date; then exit 0; fi
+if [ -n "$(ls -A .venv 2>/dev/null)" ] && [ ! -f .venv/.distill ] && [ ! -f .venv/.distill.unfinished ]; then
+  fail ".venv was not made by this script, so it is left as it is" "move it away (mv .venv .venv.mine) and run this again"
+fi
+mkdir -p .venv
+[ -f .venv/.distill ] || touch .venv/.distill.unfinished
+# One setup at a time; the lock goes with the process that holds it. macOS has no flock and does without.
+if command -v flock >/dev/null; then
+  exec 9>.venv/.distill.lock
+  if ! flock --nonblock 9; then
+    say "another setup is at work on this .venv; waiting for it"
+    flock 9
+    if up_to_date; then exit 0; fi
+  fi
 fi
 
 recent='import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'
@@ -29,17 +44,13 @@ find_python() {
   return 1
 }
 
-if [ -n "$(ls -A .venv 2>/dev/null)" ] && [ ! -f .venv/.distill ] && [ ! -f .venv/.distill.unfinished ]; then
-  fail ".venv was not made by this script, so it is left as it is" "move it away (mv .venv .venv.mine) and run this again"
-fi
 # A lock that changed is installed over what is there; a setup that was killed, moved or lost its Python starts anew.
-if [ -f .venv/.distill.unfinished ] || { [ -d .venv ] && ! grep -qxF "$root" .venv/.distill; } \
-  || { [ -d .venv ] && ! .venv/bin/python -c "$recent" 2>/dev/null; }; then
-  say "the last setup did not finish or its Python is gone; starting anew"
+if [ -e .venv/bin ] && { [ -f .venv/.distill.unfinished ] || ! grep -qxF "$root" .venv/.distill \
+  || ! .venv/bin/python -c "$recent" 2>/dev/null; }; then
+  say "the last setup did not finish, or its folder or Python is gone; starting anew"
   touch .venv/.distill.unfinished
-  rm -rf .venv/bin .venv/lib .venv/lib64
+  rm -rf .venv/lib .venv/lib64 .venv/bin
 fi
-mkdir -p .venv
 touch .venv/.distill.unfinished
 rm -f .venv/.distill
 if [ ! -x .venv/bin/python ]; then

@@ -57,8 +57,6 @@ DEPENDENTS: dict[str, set[str]] = {
     "split": {"split"},
     "generate.rows": {"generate", "filter"},
     "generate.methods": {"generate"},
-    "generate.methods.0.share": {"generate", "filter"},
-    "generate.methods.1.share": {"generate", "filter"},
     "generate.methods.0.system": {"generate", "heldout"},
     "generate.sampling": {"generate", "heldout"},
     "generate.budget": {"generate"},
@@ -70,7 +68,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "evaluate": ARMS,
     "runtime": set(),
 }
-OTHER = {"kind", "prompts", "seeds", "prompt", "answer", "split", "config", "data", "objective", "messages", "turns"}
+OTHER = {"kind", "prompts", "seeds", "prompt", "answer", "split", "config", "data", "objective", "messages", "turns", "share"}
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 
 
@@ -146,10 +144,17 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
     ("path", "value", "owners"),
     [
         (("evaluate", "suites"), ["heldout_teacher"], ARMS),
+        (
+            ("generate", "methods"),
+            [
+                {"kind": "answer", "prompts": "chat", "share": 0.25},
+                {"kind": "self_instruct", "seeds": "chat", "share": 0.75},
+            ],
+            {"generate", "filter"},
+        ),
         (("real", "chat", "prompt"), "other", {"split"}),
         (("real", "chat", "answer"), "other", {"split"}),
         (("real", "chat", "config"), "other", {"split"}),
-        (("generate", "methods", 0), {"kind": "self_instruct", "seeds": "chat", "share": 0.5}, {"generate", "filter"}),
     ],
 )
 def test_fields_that_name_other_things_rerun_what_reads_them(

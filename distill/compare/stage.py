@@ -1,23 +1,126 @@
-"""every arm's items + the ledgers -> report.json, report.md, report.html and the cards."""
+"""every arm's items + ledger, mix, log and manifests -> report.json, report.md, report.html.
+
+The numbers are made here, once; the three files are three ways to write one value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from distill.compare import diversity, html, markdown, words
+from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
+from distill.compare.cost import read_cost, read_environment
+from distill.compare.flow import read_data, read_examples, read_training
+from distill.compare.measure import PER_TOKEN, measure
+from distill.compare.report import Arm as ArmReport
+from distill.compare.report import Counts, Metric, Report
+from distill.compare.samples import read_samples
+from distill.compare.terms import read_terms
 from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
 VERSION = 1
+COUNTS = ("requested", "scored", "failed")
 
 
 class Spec(Frozen):
     name: str
     use: str
+    """What the student is for: `research`, `commercial`, …"""
     primary: str
+    """`<suite>.<metric>` that decides."""
     seed: int
+    """Of the resamples."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Write the report of a run.
+
+    Raises:
+        CompareError: arms that must not be compared, a primary metric that is not there, counts that do not add up.
+    """
+    if not context.ranks.main:
+        return {}
+    report = build(spec, inputs)
+    text = report.to_json()
+    (out / "report.json").write_text(text, encoding="utf-8")
+    (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
+    (out / "report.html").write_text(html.render(report), encoding="utf-8")
+    primary = report.metrics[spec.primary].gap_recovered
+    return {
+        "counts": {name: sum(getattr(arm.counts, name) for arm in report.arms.values()) for name in COUNTS},
+        "headline": report.headline,
+        "primary": primary.model_dump(mode="json", include={"value", "ci95"}),
+        "notes": list(report.notes),
+    }
+
+
+def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
+    """Read every input and compute the report."""
+    arms = read_arms(inputs)
+    metrics, notes = measure(arms, spec.primary, spec.seed)
+    student = read_student(inputs) or {}
+    return Report(
+        name=spec.name,
+        use=spec.use,
+        headline=words.headline(spec.primary, metrics[spec.primary]),
+        primary=spec.primary,
+        arms={arm.name: _arm(arm, student.get("drop_layers", ())) for arm in arms},
+        metrics=metrics,
+        data=read_data(inputs),
+        terms=read_terms(inputs, spec.use),
+        diversity=diversity.read_diversity(inputs, spec.seed),
+        cost=read_cost(inputs),
+        environment=read_environment(),
+        training=read_training(inputs),
+        samples=read_samples(arms, spec.primary),
+        examples=read_examples(inputs),
+        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),
+    )
+
+
+def _arm(arm: Arm, dropped: Sequence[int]) -> ArmReport:
+    """Who the arm is, with what was done to the model that it is named after."""
+    step = arm.name.partition("@")[2]
+    layers = f", without layers {', '.join(map(str, dropped))}" if dropped and arm.name != TEACHER else ""
+    trained = "" if arm.name in (TEACHER, BASE) else f", trained for {step} steps" if step else ", trained"
+    origin = arm.summary.get("model")
+    return ArmReport(
+        origin=origin and f"{origin}{layers}{trained}",
+        template=arm.summary["template"],
+        tokenizer=arm.tokenizer,
+        decoding=arm.summary["decoding"],
+        counts=Counts(**{name: arm.summary["counts"][name] for name in COUNTS}),
+    )
+
+
+def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """What a careful reader would ask, answered."""
+    names = [arm.name for arm in arms]
+    for name in (TEACHER, BASE, STUDENT):
+        if name not in names:
+            yield f"There is no arm {name!r}: the gap recovered is undefined."
+    for arm in arms[1:]:
+        if arm.tokenizer != arms[0].tokenizer:
+            yield (
+                f"{arms[0].name} and {arm.name} have different vocabularies and each its own chat template: "
+                f"{', '.join(sorted(PER_TOKEN))} are not compared between them; bits_per_byte is."
+            )
+    for arm in arms:
+        if failed := arm.summary["counts"]["failed"]:
+            asked = arm.summary["counts"]["requested"]
+            yield f"{failed} of {asked} items failed in {arm.name}: what it could not score is compared in no arm."
+    for name, metric in metrics.items():
+        if metric.left_out:
+            yield f"{name}: {metric.left_out} items that not every arm scored are left out."
+    yield "Intervals are over held-out prompts; of another training seed one run says nothing."
+    if len(metrics) > 1:
+        yield "Only the primary metric decides; p-values of the others are not adjusted for their number."
+
+
+def _upstream(inputs: Mapping[str, Path]) -> Iterator[str]:
+    """What the stages before want seen, with the stage's name."""
+    for node, folder in inputs.items():
+        yield from (f"{node}: {note}" for note in summary_of(folder).get("notes", ()))

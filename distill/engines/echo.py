@@ -47,6 +47,6 @@ def _answer(request: Request) -> Completion:
         return Completion(request.key, "", "error", asked, 0, error="the question asks for a failure")
     words, limit = question.split(), request.sampling.max_new_tokens
     if "[long]" in question:
-        words = (words * limit)[: limit + 1]
+        words = (words * (limit + 1))[: limit + 1]
     text = " ".join(words[:limit]) if len(words) > limit else question.strip()
     return Completion(request.key, text, "length" if len(words) > limit else "stop", asked, min(len(words), limit))

@@ -32,11 +32,12 @@ def open_engine(
         drop_layers: decoder layers taken out of it.
         adapter: folder of an adapter put on it.
     """
-    source = context.resolved.get(model) if isinstance(model, str) else model
+    source = context.resolved[model] if isinstance(model, str) else model
+    engine: Resumable
     if isinstance(spec, Echo):
-        engine: Resumable = EchoEngine(source.revision if source else str(model), context.ranks)
+        engine = EchoEngine(source.revision, context.ranks)
     else:
-        engine = _transformers(spec, source or str(model), context, drop_layers, adapter)
+        engine = _transformers(spec, source, context, drop_layers, adapter)
     store = AnswerStore(context.cache / "answers" / engine.name)
     store.refresh()
     if store.damaged:
@@ -62,15 +63,15 @@ def open_scorer(
             where="engine.kind",
             hint="score with `transformers`, or leave out the metrics that need a model",
         )
-    return _transformers(spec, model, context, drop_layers, adapter)
+    source = context.resolved[model] if isinstance(model, str) else model
+    return _transformers(spec, source, context, drop_layers, adapter)
 
 
 def _transformers(
-    spec: Transformers, model: str | Resolved, context: Context, drop_layers: tuple[int, ...], adapter: Path | None
+    spec: Transformers, source: Resolved, context: Context, drop_layers: tuple[int, ...], adapter: Path | None
 ) -> TransformersEngine:
     from distill.engines.models import weights_folder
 
-    source = model if isinstance(model, Resolved) else context.resolved[model]
     # One process converts a GGUF file, the others wait for it.
     if context.ranks.main:
         weights_folder(source, context.cache)

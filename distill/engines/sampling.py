@@ -51,9 +51,8 @@ def pick(logits: Tensor, samplings: Sequence[Sampling], uniforms: Sequence[float
     for columns in (min(width, logits.shape[1]), logits.shape[1]):
         if cut:
             tokens, settled = _cut(probabilities[cut], [samplings[row] for row in cut], at[cut], columns)
-            done = [row for row, ok in zip(cut, settled, strict=True) if ok]
-            best[done] = tokens[settled]
-            cut = [row for row in cut if row not in set(done)]
+            best[[row for row, done in zip(cut, settled, strict=True) if done]] = tokens[settled]
+            cut = [row for row, done in zip(cut, settled, strict=True) if not done]
     return best
 
 

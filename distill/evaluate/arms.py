@@ -9,8 +9,9 @@ from pathlib import Path
 from distill.context import Context, Resolved
 from distill.engines import models
 from distill.engines.open import AnyEngine, open_engine, open_scorer
+from distill.engines.store import StoredEngine
+from distill.engines.transformers import TransformersEngine
 from distill.errors import ArtifactError, DistillError
-from distill.protocols import Engine, Scorer
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,10 @@ class Arm:
     drop_layers: tuple[int, ...] = ()
     adapter: Path | None = None
 
-    def engine(self, spec: AnyEngine, context: Context) -> Engine:
+    def engine(self, spec: AnyEngine, context: Context) -> StoredEngine:
         return open_engine(spec, self.source, context, self.drop_layers, self.adapter)
 
-    def scorer(self, spec: AnyEngine, context: Context) -> Scorer:
+    def scorer(self, spec: AnyEngine, context: Context) -> TransformersEngine:
         return open_scorer(spec, self.source, context, self.drop_layers, self.adapter)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -131,10 +132,11 @@ def _score(
         answered = {item.key for item in chosen(items, spec.generation.items)}
         mute = {item.key: Scored(item.key, error=None if item.key in answered else MUTE) for item in items}
         return {"template": None, "tokenizer": None}, mute
-    scorer = arm.scorer(spec.engine or Transformers(dtype=spec.dtype), context)
     keep = spec.arm == "teacher"
-    teacher = None if keep else _teacher(inputs[TEACHER], scorer, notes)
-    scored = scoring.score(items, scorer, teacher, spec.top_k, keep, context)
+    # The model's memory is free before the engine loads its own.
+    with closing(arm.scorer(spec.engine or Transformers(dtype=spec.dtype), context)) as scorer:
+        teacher = None if keep else _teacher(inputs[TEACHER], scorer, notes)
+        scored = scoring.score(items, scorer, teacher, spec.top_k, keep, context)
     own = {key: each.distribution for key, each in scored.items() if each.distribution}
     if own and context.ranks.main:
         teachers.write(out / teachers.FILE, Teacher(own, arm.source.origin, scorer.template, scorer.tokenizer))
@@ -161,8 +163,8 @@ def _answer(spec: Spec, items: Sequence[Item], arm: Arm, context: Context) -> Ma
     asked = chosen(items, spec.generation.items)
     if not asked:
         return {}
-    engine = arm.engine(spec.engine or Transformers(dtype=spec.dtype), context)
-    return greedy(asked, engine, spec.generation.max_new_tokens, context)
+    with closing(arm.engine(spec.engine or Transformers(dtype=spec.dtype), context)) as engine:
+        return greedy(asked, engine, spec.generation.max_new_tokens, context)
 
 
 def _line(item: Item, scored: Scored, answer: Completion | None) -> str:

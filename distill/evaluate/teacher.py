@@ -6,7 +6,7 @@
       best      (positions,)   the teacher's most likely token
       ids       (positions, k) its k most likely tokens
       logprobs  (positions, k) and their log-probabilities; what they leave of 1 is the tail
-      metadata  items (their keys, in order), k, model (with its revision), template, tokenizer
+      metadata  `about`, as JSON: model (with its revision), template, tokenizer, k, items (their keys, in order)
 
 Weights and logs of training are another matter: this file is read by evaluation only.
 """
@@ -73,8 +73,15 @@ def write(path: Path, teacher: Teacher) -> None:
         "ids": np.concatenate([part.ids for part in parts]).astype(np.int32),
         "logprobs": np.concatenate([part.logprobs for part in parts]).astype(np.float32),
     }
-    about = {"model": teacher.model, "template": teacher.template, "tokenizer": teacher.tokenizer}
-    save_file(tensors, path, {"items": json.dumps(keys), "k": str(parts[0].ids.shape[1]), **about})
+    about = {
+        "model": teacher.model,
+        "template": teacher.template,
+        "tokenizer": teacher.tokenizer,
+        "k": parts[0].ids.shape[1],
+        "items": keys,
+    }
+    # One entry: several would be written in an order that is another each time.
+    save_file(tensors, path, {"about": json.dumps(about)})
 
 
 def read(path: Path) -> Teacher:
@@ -87,9 +94,9 @@ def read(path: Path) -> Teacher:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            about = file.metadata()
+            about = json.loads(file.metadata()["about"])
             offsets, *arrays = (file.get_tensor(name) for name in ("offsets", "tokens", "best", "ids", "logprobs"))
-        spans = zip(json.loads(about["items"]), offsets[:-1], offsets[1:], strict=True)
+        spans = zip(about["items"], offsets[:-1], offsets[1:], strict=True)
         items = {key: Distribution(*(array[start:end] for array in arrays)) for key, start, end in spans}
         return Teacher(items, about["model"], about["template"], about["tokenizer"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

@@ -38,7 +38,7 @@ class FilterSpec(Frozen):
     """Whether real training rows are judged too, not only what the teacher wrote."""
 
     def bind(self, bindings: Bindings) -> Filter:
-        """The filter itself. One of scope `set` starts with an empty memory: it is bound anew for every pass over rows."""
+        """The filter itself. One of scope `set` starts with an empty memory: it is bound anew for every pass."""
         raise NotImplementedError
 
 

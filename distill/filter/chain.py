@@ -42,12 +42,13 @@ class Chain:
         return list(_judge(list(self._alone.values()), rows))
 
     def together(self, rows: Sequence[Row]) -> list[Judged]:
-        """One result per row, in the same order, by all filters. More rows at the end change nothing said before them."""
+        """One result per row, in the same order, by all filters. Rows added at the end change nothing before them."""
         return list(self.judge(rows))
 
-    def judge(self, rows: Iterable[Row]) -> Iterator[Judged]:
-        """`together`, as the rows come: a batch of them is held at a time."""
-        return _judge([self._alone.get(i) or spec.bind(self._bindings) for i, spec in enumerate(self._specs)], rows)
+    def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
+        """`together`, as the rows come: a batch of them is held at a time. Real rows meet only those that judge real rows."""
+        asked = [(index, spec) for index, spec in enumerate(self._specs) if spec.judges_real or not real]
+        return _judge([self._alone.get(index) or spec.bind(self._bindings) for index, spec in asked], rows)
 
 
 def _judge(filters: Sequence[Filter], rows: Iterable[Row]) -> Iterator[Judged]:

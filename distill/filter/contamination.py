@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from distill.filter.bindings import Bindings, FilterSpec, Scope, shorten
-from distill.filter.shingles import WordHashes, words
+from distill.filter.shingles import WordHashes, terms, words
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row, normalise
 
@@ -32,8 +32,8 @@ class Contamination(FilterSpec):
     """Words of the n-grams of evaluated texts that have at least twice as many."""
     short_ngram: int = Field(8, ge=2)
     """Words of the n-grams of shorter ones; evaluated texts with fewer words are looked for by equality alone."""
-    overlap: float = Field(0.8, gt=0, le=1)
-    """Share of an evaluated text's n-grams in one turn at which the row is dropped. Lower, it mostly finds templates."""
+    overlap: float = Field(0.7, gt=0, le=1)
+    """Share of an evaluated text's n-grams in one turn that drops the row. A low one mostly finds templates."""
 
     @model_validator(mode="after")
     def _shorter_is_shorter(self) -> Self:
@@ -62,7 +62,7 @@ class FindEvaluated:
                 if len(words(text)) >= spec.min_answer_words:
                     self._answers.setdefault(normalise(text), row.id)
             for text in (*_turns(row), *row.evidence.values()):
-                whole.setdefault(normalise(text), (row.id, words(text)))
+                whole.setdefault(normalise(text), (row.id, terms(text)))
         hashes = WordHashes()
         long = [text for text in whole.values() if len(text[1]) >= 2 * spec.ngram]
         short = [text for text in whole.values() if spec.short_ngram <= len(text[1]) < 2 * spec.ngram]
@@ -71,9 +71,9 @@ class FindEvaluated:
         ]
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Evidence is the id of the evaluated row and the text they share, score the share of the evaluated text found."""
+        """Evidence is the id of the evaluated row and the text they share, score the share of that row's text."""
         verdicts = [self._equal(row) for row in rows]
-        turns = [(place, words(text)) for place, row in enumerate(rows) if verdicts[place].keep for text in _turns(row)]
+        turns = [(place, terms(text)) for place, row in enumerate(rows) if verdicts[place].keep for text in _turns(row)]
         for ngrams in self._ngrams:
             for index, share, evidence in ngrams.found([text for _, text in turns]):
                 place = turns[index][0]
@@ -93,8 +93,8 @@ class FindEvaluated:
         return KEEP
 
     def _asked(self, row: Row) -> Iterator[str]:
-        """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone if
-        it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
+        """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone
+        if it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
         said: list[str] = []
         for text in _said(row, "user"):
             said.append(normalise(text))

@@ -91,7 +91,7 @@ class RememberNear:
         self._ids: list[str] = []
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Verdicts against all rows judged before; score is the Jaccard (of a pair the smaller one), evidence the keeper's id."""
+        """Against all rows judged before: score is the Jaccard, of a pair the smaller one; evidence the keeper's id."""
         verdicts = []
         for row, sketch in zip(rows, self._sketch([texts(row, self._on) for row in rows]), strict=True):
             nearest = self._keepers.nearest(sketch)

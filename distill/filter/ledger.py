@@ -59,10 +59,10 @@ class Ledger:
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
 
-    def enter(self, result: Judged) -> None:
-        """Book one judged row under its source, and its method if a teacher wrote it."""
-        source, method = result.row.provenance.source, result.row.provenance.method
-        accounts = [self.teacher, self.by_method.setdefault(method, Account())] if source == "teacher" else [self.real]
+    def enter(self, result: Judged, real: bool) -> None:
+        """Book one judged row: a real one by itself, a teacher's also under its method."""
+        method = result.row.provenance.method
+        accounts = [self.real] if real else [self.teacher, self.by_method.setdefault(method, Account())]
         if result.verdict.keep:
             for account in accounts:
                 account.kept += 1

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from distill.filter.shingles import WordHashes, mix, stable_hash, words
+from distill.filter.shingles import WordHashes, mix, stable_hash, terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,8 @@ BUCKET = 64
 """Most keepers listed under one band: what thousands of rows share is their template and tells nothing."""
 CANDIDATES = 32
 """Most keepers compared with a row, those that share most bands."""
+READ = 1_000_000
+"""Characters of a text that are compared, so that one monstrous answer does not need a gigabyte."""
 _PART = 31
 """The bit of a shingle that says which text of the row it is from."""
 
@@ -63,7 +65,7 @@ class Sketcher:
             return []
         parts = len(texts[0])
         assert parts in (1, 2), parts
-        grams, counts = self.hashes.ngrams([words(text) for row in texts for text in row], self.shingle)
+        grams, counts = self.hashes.ngrams([_terms(text[:READ]) for row in texts for text in row], self.shingle)
         part = np.repeat(np.tile(np.arange(parts, dtype=np.uint64), len(texts)), counts)
         grams = mix(grams + part)
         per_row = counts.reshape(len(texts), parts).sum(axis=1)
@@ -113,7 +115,7 @@ class Keepers:
                 shared.update(self._others.get(band, ()))
         if not shared:
             return None
-        candidates = sorted(shared, key=lambda keeper: (-shared[keeper], keeper))[:CANDIDATES]
+        candidates = [keeper for keeper, _ in shared.most_common(CANDIDATES)]
         alike = jaccard(sketch.shingles, [self._shingles[keeper] for keeper in candidates])
         best = max(range(len(candidates)), key=lambda i: (alike[i], -candidates[i]))
         return candidates[best], float(np.round(alike[best], 4))
@@ -153,3 +155,8 @@ def part_sizes(shingles: npt.NDArray[np.uint32]) -> tuple[int, int]:
 
     first = int(np.searchsorted(shingles, np.uint32(2**_PART)))
     return first, len(shingles) - first
+
+
+def _terms(text: str) -> list[str]:
+    # Two answers of nothing but emoji have no words in common, not no words at all.
+    return terms(text) or text.split()

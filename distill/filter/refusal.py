@@ -20,12 +20,13 @@ _CANNOT = r"i(?: can(?:no|')t| can not| won't| will not|(?: am|'m) (?:not able|u
 _SORRY = (
     r"(?:(?:i(?:'m| am) )?(?:(?:very|so|really|truly) )?(?:sorry|afraid)|i apologi[sz]e|my apologies|unfortunately)"
 )
-_ASIDE = r"(?: (?:for|about) [\w' ]{1,40})?[,.!]?(?: but| that)?,? "
+_ASIDE = r"(?: (?:for|about|that) [\w' ]{1,40})?[,.!]?(?: but| that)?,? "
 # "I can't help but laugh", "I can't help it" and "I can't help falling in love" are no refusals.
 _TASK = (
-    r"(?:(?:help|assist)(?! (?:but|it|my\w*|\w+ing)\b)|provide|fulfil|comply|answer (?:that|this|your)|generate|create\b"
-    r"|produce|give (?:you|medical|legal|financial|advice)|share|engage in|support|participate|discuss|respond to|access"
-    r"|browse|see (?:images|pictures|your)|do (?:that|this)\b|offer|recommend (?:specific|any)|write (?:that|this|an?|your)\b)"
+    r"(?:(?:help|assist)(?! (?:but|it|my\w*|\w+ing)\b)|provide|fulfil|comply|answer (?:that|this|your)"
+    r"|generate|create\b|give (?:you|medical|legal|financial|advice)|share|engage in|support|participate|discuss"
+    r"|respond to|access|browse|see (?:images|pictures|your)|do (?:that|this)\b|offer|recommend (?:specific|any)"
+    r"|write (?:that|this|an?|your)\b)"
 )
 _MODEL = (
     r"(?:\w+ )?(?:ai|a\.i\.|artificial intelligence|language model|chat ?bot|virtual assistant|machine learning model)"
@@ -33,13 +34,14 @@ _MODEL = (
 )
 
 REFUSED = (
-    rf"^{_SORRY}{_ASIDE}{_CANNOT} ",
+    # After an apology whatever it is that cannot be done, but for what people cannot do.
+    rf"^{_SORRY}{_ASIDE}{_CANNOT} (?!hear|believe|remember|wait|make it|come|stay|go\\b|attend|join)",
     rf"\b{_SORRY}{_ASIDE}{_CANNOT} {_TASK}",
     rf"^{_CANNOT} {_TASK}",
     rf"^{_SORRY}{_ASIDE}(?:that|this|it)(?:'s| is) (?:not something i|against my|beyond my|outside my)",
     r"^i (?:must|have to|need to) (?:respectfully |politely )?(?:decline|refuse)\b",
-    r"^it(?:'s| is| would be) (?:not |un|in)(?:appropriate|ethical) (?:for me )?to (?:provide|assist|help|write|create)",
-    r"^i(?:'m| am) not (?:comfortable|programmed to|designed to|permitted to|allowed to)\b",
+    r"^it(?:'s| is| would be) (?:not |un|in)(?:appropriate|ethical) (?:for me )?to (?:provide|assist|help|write)",
+    r"^i(?:'m| am) not (?:comfortable (?:with th|\w+ing)|programmed to|designed to|permitted to|allowed to)",
     # The commonest of other languages; `more_patterns` takes the rest.
     r"^(?:es tut mir (?:sehr )?leid|leider),? (?:aber )?(?:ich kann|kann ich)\b",
     r"^(?:lo siento|lamentablemente),? (?:pero )?no puedo\b",
@@ -49,8 +51,8 @@ REFUSED = (
 )
 """Refusals, as regular expressions."""
 SELF_TALK = (
-    rf"\bas an? {_MODEL}(?:,|\.| (?:i|my|trained|created|developed|designed|without)\b)",
-    rf"\bi(?:'m| am) (?:just |only |merely )?an? {_MODEL}[\w ]{{0,40}}[,.]? (?:so |and |but )?i (?:do not|don't|can)",
+    rf"\bas an? {_MODEL}(?:,| (?:i|my|trained|created|developed|designed|without)\b)",
+    rf"\bi(?:'m| am) (?:just |only )?an? {_MODEL}[\w ]{{0,40}}[,.]? (?:so |and |but )?i (?:do not|don't|can(?:no|')t)",
     r"\bi (?:do not|don't) have (?:personal (?:opinion|feeling|experience|belief|preference|emotion)"
     r"|the (?:ability|capability|capacity) to|access to (?:real|your|the|current|personal|any))",
 )
@@ -68,7 +70,7 @@ class Refusal(RowFilter):
     opening: int = Field(240, gt=0)
     """Characters of the answer that are read."""
     patterns: tuple[str, ...] | None = None
-    """Regular expressions that take the place of the refusals known here. They meet lower case, straight apostrophes and
+    """Regular expressions that take the place of the refusals known here. They meet lower case, straight quotes and
     single spaces; `^` is the start of the answer after a word of greeting."""
     more_patterns: tuple[str, ...] = ()
     """Regular expressions added to them."""

@@ -86,7 +86,7 @@ class Repetition(RowFilter):
 
 
 def _said_before(tokens: Sequence[str], n: int) -> tuple[int, Counter[tuple[str, ...]]]:
-    """How many words stand in an n-gram that was there before, each counted once; and how often each n-gram is there."""
+    """How many words stand in an n-gram that was there before, each counted once; how often each n-gram is there."""
     counts: Counter[tuple[str, ...]] = Counter()
     covered = end = 0
     for start, gram in enumerate(zip(*(tokens[place:] for place in range(n)), strict=False)):

@@ -26,7 +26,7 @@ def too_few(ledger: Ledger, rows: int, min_yield: float) -> YieldError:
     lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason != f"{QUOTA}.surplus"})
     lost += Counter({"failed to be generated": teacher.failed, "never answered": teacher.missing})
     lines = [
-        f"{teacher.kept} of {rows} rows kept; the filters accepted {ledger.accepted} of {teacher.requested} candidates, "
+        f"{teacher.kept} of {rows} rows kept; the filters accepted {ledger.accepted} of {teacher.requested}, "
         f"and must accept {min_yield:.0%}"
     ]
     if len(ledger.by_method) > 1:

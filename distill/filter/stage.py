@@ -98,13 +98,16 @@ def _judge_all(
             stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8"))
             for name in ("kept", "real", "dropped")
         )
+        chain = Chain(spec.filter, bindings)
         rows = read_rows(inputs["generate"] / "rows.jsonl")
-        judged = _within_quota(Chain(spec.filter, bindings).judge(rows), quotas(spec.rows, spec.shares))
+        judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
         for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
-            _book(result, kept, dropped, ledger)
-        for result in Chain([part for part in spec.filter if part.judges_real], bindings).judge(_real(inputs["split"])):
+            _write(result, kept, dropped)
+            ledger.enter(result, real=False)
+        for result in chain.judge(_real(inputs["split"]), real=True):
+            _write(result, real, dropped)
             ledger.real.requested += 1
-            _book(result, real, dropped, ledger)
+            ledger.enter(result, real=True)
 
 
 def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterator[Judged]:
@@ -126,8 +129,7 @@ def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterato
             yield result
 
 
-def _book(result: Judged, kept: TextIO, dropped: TextIO, ledger: Ledger) -> None:
-    ledger.enter(result)
+def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
     if result.verdict.keep:
         kept.write(to_line(result.row))
         return

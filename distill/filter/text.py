@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+_CHARACTERS = 32
+"""Characters a token that are read before an answer is known to be too long; ordinary text has three to five."""
+
+
 class Finished(RowFilter):
     """Drops answers of the teacher that stop in the middle or say nothing. Rows that do not say how they ended pass."""
 
@@ -97,10 +101,20 @@ class MeasureLength:
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Score is the count that is out of bounds, of the first unit that is."""
         answers = [row.answer for row in rows]
-        tokens: list[int | None] = [None] * len(rows)
-        if self._tokenizer:
-            tokens = [len(one) for one in self._tokenizer.encode_batch_fast(answers, add_special_tokens=False)]
+        tokens = self._tokens(answers) if self._tokenizer else [None] * len(rows)
         return [self._verdict(answer, count) for answer, count in zip(answers, tokens, strict=True)]
+
+    def _tokens(self, answers: Sequence[str]) -> list[int | None]:
+        """Tokens of each answer; of one much too long, as many as show that (10 MB would take half a minute)."""
+        assert self._tokenizer
+        most = self._spec.max_tokens
+        read = [answer if most is None else answer[: _CHARACTERS * most] for answer in answers]
+        counts = [len(one) for one in self._tokenizer.encode_batch_fast(read, add_special_tokens=False)]
+        for index, (answer, part) in enumerate(zip(answers, read, strict=True)):
+            # One token more or less may come from the cut.
+            if len(part) < len(answer) and most is not None and counts[index] <= most + 1:
+                counts[index] = len(self._tokenizer.encode(answer, add_special_tokens=False))
+        return list(counts)
 
     def _verdict(self, answer: str, tokens: int | None) -> Verdict:
         counts = {"tokens": tokens, "chars": len(answer)}

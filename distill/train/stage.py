@@ -1,10 +1,17 @@
-"""train.jsonl -> adapter/, checkpoints/, log.jsonl, README.md: the student learns."""
+"""train.jsonl -> adapter/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
+
+adapter/                     LoRA weights after the last step
+checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
+log.jsonl                    one line a step
+student.json                 base, layers taken out, adapter, template, depth, terms: a folder with it is a model
+summary.json                 what `run` returned, written when all else is: a killed run does not train twice
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -13,6 +20,10 @@ from distill.engines.transformers import Dtype
 from distill.protocols import Summary
 from distill.rows import Frozen
 from distill.train.student import Student
+
+if TYPE_CHECKING:
+    from distill.train.sft import Trained
+    from distill.train.watch import Watched
 
 VERSION = 1
 
@@ -46,4 +57,56 @@ class Spec(Frozen):
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    raise NotImplementedError
+    """Train, or go on where a killed run left `out`, and write the student.
+
+    Raises:
+        TrainError: see `sft.train` and `data.read`.
+    """
+    from distill.engines import models
+    from distill.engines.template import template_hash
+    from distill.train import data, order, result, sft
+    from distill.train.watch import Watched
+
+    summary = result.summary_of(out)
+    if summary is None:
+        source = context.resolved[spec.student.model]
+        tokenizer = models.load_tokenizer(source, context.cache)
+        train = spec.train
+        rows = data.read(inputs["mix"] / "train.jsonl", tokenizer, train.max_length, train.too_long)
+        steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed)
+        watched = Watched(rows, steps, out, template_hash(tokenizer), context, scaled=train.dtype == "float16")
+        trained = sft.train(spec, source, watched)
+        summary = summarise(trained, watched, train.batch_size)
+        if context.ranks.main:
+            result.write(spec, source, watched, trained.model, summary)
+    context.ranks.barrier()
+    if context.ranks.main:
+        result.tidy(out)
+    context.ranks.barrier()
+    return summary
+
+
+def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
+    """What the manifest keeps: the same however often the run was killed and whatever processes it had."""
+    rows = watched.data
+    places = [row for step in watched.steps for row in step if row >= 0]
+    learnt = sum(rows.learnt[row] for row in places)
+    notes = []
+    if rows.too_long:
+        notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
+    if len(rows.rows) < batch_size:
+        notes.append(f"There are {len(rows.rows)} training rows, fewer than one step of {batch_size} has places for.")
+    return {
+        "counts": {
+            "requested": len(rows.rows) + rows.too_long,
+            "rows": len(rows.rows),
+            "too_long": rows.too_long,
+            "steps": len(watched.steps),
+            "supervised_tokens": learnt,
+            "trainable_parameters": trained.trainable,
+        },
+        "tokens": {"read": sum(rows.lengths[row] for row in places) - learnt, "learnt": learnt},
+        "loss": {"first": trained.losses[0], "last": trained.losses[-1]},
+        "template": watched.template,
+        "notes": notes,
+    }

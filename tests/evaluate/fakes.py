@@ -51,6 +51,9 @@ class FakeScorer:
             top = np.take_along_axis(logprobs, ids, -1)
             yield TokenScores(request.key, tokens, own, best, ids, top, self.errors.get(answer))
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def distribution(self, tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """(T,) -> (T, vocabulary) log-probabilities."""
         logits = np.random.default_rng(self.seed).normal(size=(VOCABULARY, VOCABULARY))[np.roll(tokens, 1)]
@@ -79,3 +82,6 @@ class FakeEngine:
             else:
                 cut = len(text) < len(question)
                 yield Completion(request.key, text, "length" if cut else "stop", len(question), len(text))
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
         assert file.get_tensor("offsets").tolist() == [0, 1, 5]
         assert file.get_tensor("ids").shape == (5, 3)
         assert file.get_tensor("logprobs").dtype == np.float32
-        assert file.metadata()["k"] == "3"
-        assert file.metadata()["items"] == '["a", "b"]'
+        about = json.loads(file.metadata()["about"])
+    assert about == {"model": "model@1", "template": "template", "tokenizer": "tokenizer", "k": 3, "items": ["a", "b"]}
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone"])

@@ -1,0 +1,94 @@
+"""ledger and mix summary -> Data: where every requested row went. Counts that do not add up are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.compare.arms import summary_of
+from distill.compare.report import Data, Example, Point
+from distill.errors import CompareError
+
+POINTS = 240
+"""Most points of the training curve that are kept."""
+CUT = 1200
+"""Most characters of one text of a model in the report."""
+
+
+def read_data(inputs: Mapping[str, Path]) -> Data:
+    """The ledger of the teacher's rows and what became of them in the mix.
+
+    Raises:
+        CompareError: requested is not kept + dropped + failed + missing, for the teacher's rows or the real ones.
+    """
+    ledger = _ledger(inputs["filter"])
+    for side in ("teacher", "real"):
+        _refuse_loss(ledger[side], where=f"{inputs['filter'] / 'ledger.json'} ({side})")
+    mix = summary_of(inputs["mix"])
+    teacher, counts = ledger["teacher"], mix["counts"]
+    return Data(
+        requested=teacher["requested"],
+        kept=teacher["kept"],
+        dropped=_commonest_first(teacher["dropped"]),
+        failed=teacher["failed"],
+        missing=teacher["missing"],
+        real=counts["real"],
+        real_fraction=mix["real_fraction"],
+        train_rows=counts["train_rows"],
+        heldout_rows=counts["heldout_rows"],
+        real_dropped=_commonest_first(ledger["real"]["dropped"]),
+    )
+
+
+def read_examples(inputs: Mapping[str, Path]) -> tuple[Example, ...]:
+    """One dropped row for each reason, the commonest reason first."""
+    ledger = _ledger(inputs["filter"])
+    found = ledger["examples"]
+    reasons = [*_commonest_first(ledger["teacher"]["dropped"]), *_commonest_first(ledger["real"]["dropped"])]
+    return tuple(
+        Example(
+            reason=reason, **{name: cut(str(found[reason][name] or "")) for name in ("question", "answer", "evidence")}
+        )
+        for reason in dict.fromkeys(reasons)
+        if reason in found
+    )
+
+
+def read_training(inputs: Mapping[str, Path]) -> tuple[Point, ...]:
+    """Training loss by step, a long run thinned to means over equal stretches; empty where nothing was trained."""
+    path = inputs["train"] / "log.jsonl" if "train" in inputs else None
+    if path is None or not path.exists():
+        return ()
+    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    points = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
+    stretch = -(-len(points) // POINTS) or 1
+    parts = [points[start : start + stretch] for start in range(0, len(points), stretch)]
+    return tuple(Point(step=part[-1][0], loss=sum(loss for _, loss in part) / len(part)) for part in parts)
+
+
+def cut(text: str) -> str:
+    """The text, or its beginning and how much was left out: the report stays small whatever the models say."""
+    return text if len(text) <= CUT else f"{text[:CUT]} … ({len(text) - CUT} more characters)"
+
+
+def _ledger(folder: Path) -> dict[str, Any]:
+    ledger: dict[str, Any] = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+    return ledger
+
+
+def _commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _refuse_loss(side: Mapping[str, Any], where: str) -> None:
+    dropped = sum(side["dropped"].values())
+    accounted = side["kept"] + dropped + side["failed"] + side["missing"]
+    if side["requested"] != accounted:
+        raise CompareError(
+            f"{side['requested']} rows were requested, but {side['kept']} kept + {dropped} dropped + "
+            f"{side['failed']} failed + {side['missing']} missing = {accounted}",
+            where=where,
+            hint="the folder was changed by hand, or this is a bug of distill: run the filter stage again",
+        )

@@ -1,0 +1,78 @@
+"""Report -> report.html: one file that needs no network, no script and no font.
+
+What models wrote is escaped by the template, which is the default for every value in it; the plots escape what they
+are given. The page also forbids itself scripts and any request, so that a mistake here could not become one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from distill.compare import plots, words
+from distill.compare.arms import STUDENT
+from distill.compare.report import Metric, Recovered, Report
+from distill.compare.svg import colour
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(report: Report) -> str:
+    """The whole file."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    figures = {name: Markup(plot) for name, plot in _plots(report).items()}
+    by_metric = {name: Markup(plots.arms(name, metric)) for name, metric in report.metrics.items()}
+    decoding = next(iter(report.arms.values())).decoding
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        primary=report.metrics[report.primary],
+        suites=_suites(report),
+        undefined=report.undefined,
+        reasons=list(dict.fromkeys([*report.data.dropped, *report.data.real_dropped])),
+        decoding=", ".join(f"{name} {value}" for name, value in decoding.items()) or "none",
+        headline=re.sub(r"\[(\S+) (\S+)\]", "[\\1\u00a0\\2]", report.headline),  # an interval stays on one line
+        style=Markup(style),
+        figures=figures,
+        by_metric=by_metric,
+        words=words,
+        colour=colour,
+    )
+
+
+def _plots(report: Report) -> dict[str, str]:
+    """Every plot by name, empty where this report has nothing to show in it."""
+    primary = report.metrics[report.primary]
+    gaps = {name: metric.gap_recovered for name, metric in report.metrics.items()}
+    steps = {**primary.checkpoints, STUDENT: primary.gap_recovered} if primary.checkpoints else {}
+    return {
+        "hero": plots.hero(report.primary, primary),
+        "flow": plots.flow(report.data),
+        "gaps": plots.gaps("gaps", "Gap recovered by metric", gaps) if _any(gaps) else "",
+        "steps": plots.gaps("steps", f"Gap recovered in {report.primary} by arm", steps) if _any(steps) else "",
+        "training": plots.training(report.training) if report.training else "",
+        "drops": plots.drops(report.data.dropped) if report.data.dropped else "",
+    }
+
+
+def _any(gaps: Mapping[str, Recovered]) -> bool:
+    return any(gap.value is not None for gap in gaps.values())
+
+
+def _suites(report: Report) -> dict[str, dict[str, Metric]]:
+    """Suite -> metric by its short name, in the report's order."""
+    suites: dict[str, dict[str, Metric]] = {}
+    for name, metric in report.metrics.items():
+        suite, short = name.split(".", 1)
+        suites.setdefault(suite, {})[short] = metric
+    return suites

@@ -1,0 +1,155 @@
+"""Report -> report.md, which a README can quote. Text from models stands in fenced blocks: none of it is markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from distill.compare.report import Report, Sample
+from distill.compare.words import (
+    VERDICTS,
+    arrow,
+    interval,
+    number,
+    p_value,
+    percent,
+    recovered,
+    seconds,
+    signed,
+    size,
+)
+
+
+def render(report: Report) -> str:
+    """The whole file."""
+    parts = [
+        f"# {_inline(report.name)}",
+        f"**{_inline(report.headline)}**",
+        _metrics(report),
+        "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
+        "Gap recovered: 0% is the base, 100% the teacher.",
+        _pairs(report),
+        "## Where the rows went",
+        _data(report),
+        "## Terms",
+        _terms(report),
+        "## Variety of wording",
+        _diversity(report),
+        "## Three items that nobody picked",
+        report.samples.rule,
+        *(_sample(sample) for sample in _one_each(report.samples.items)),
+        "## Cost",
+        _cost(report),
+        "## Notes",
+        "\n".join(f"- {_inline(note)}" for note in report.notes),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _metrics(report: Report) -> str:
+    rows = []
+    for name, metric in report.metrics.items():
+        label = f"{_inline(name)} {arrow(metric)}"
+        scores = [
+            f"{number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}"
+            if (score := metric.arms.get(arm))
+            else "–"
+            for arm in report.arms
+        ]
+        gap = recovered(metric.gap_recovered)
+        rows.append([f"**{label}**" if metric.primary else label, str(metric.n), *scores, gap])
+    return _table(["metric", "items", *report.arms, "gap recovered"], rows)
+
+
+def _pairs(report: Report) -> str:
+    metric = report.metrics[report.primary]
+    rows = [
+        [
+            f"{pair.a} − {pair.b}",
+            f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
+            p_value(pair.p),
+            number(pair.detectable, metric.unit),
+            f"{pair.a} {VERDICTS[pair.verdict]}",
+        ]
+        for pair in metric.paired
+    ]
+    return _table([_inline(report.primary), "difference", "p", "detectable", "verdict"], rows) if rows else ""
+
+
+def _data(report: Report) -> str:
+    data = report.data
+    dropped = sum(data.dropped.values())
+    flow = (
+        f"{data.requested} requested = {data.kept} kept + {dropped} dropped + {data.failed} failed "
+        f"+ {data.missing} missing. "
+        f"The mix has {data.train_rows} training rows, {data.real} of them real ({percent(data.real_fraction)}), "
+        f"and {data.heldout_rows} held-out rows."
+    )
+    rows = [[reason, str(count), "teacher"] for reason, count in data.dropped.items()]
+    rows += [[reason, str(count), "real"] for reason, count in data.real_dropped.items()]
+    return f"{flow}\n\n{_table(['dropped because', 'rows', 'of'], rows)}" if rows else flow
+
+
+def _terms(report: Report) -> str:
+    terms = report.terms
+    rows = [[item.role, item.origin, ", ".join(item.terms) or "unknown", item.verdict] for item in terms.inputs]
+    conditions = "\n".join(f"- {_inline(condition)}" for condition in terms.conditions)
+    verdict = f"**{terms.verdict}** for {_inline(terms.use)}. {terms.disclaimer}"
+    return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict"], rows), conditions])
+
+
+def _diversity(report: Report) -> str:
+    found = report.diversity
+    if found.teacher is None or found.real is None:
+        return f"Undefined: {found.undefined}."
+    rows = [
+        [who, f"{value.distinct_1:.3f}", f"{value.distinct_2:.3f}", f"{value.compression_ratio:.2f}"]
+        for who, value in (("teacher", found.teacher), ("real", found.real))
+    ]
+    head = f"{found.texts} answers of each, paired by length and cut to the same {found.words} words."
+    return f"{head}\n\n{_table(['rows', 'distinct-1', 'distinct-2', 'compression ratio'], rows)}"
+
+
+def _one_each(samples: Iterable[Sample]) -> list[Sample]:
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        first.setdefault(sample.label, sample)
+    return list(first.values())
+
+
+def _sample(sample: Sample) -> str:
+    answers = [(arm, "(not generated)" if text is None else text) for arm, text in sample.answers.items()]
+    blocks = [("question", sample.question), ("reference", sample.reference), *answers]
+    head = f"### {sample.label} ({signed(sample.difference)})"
+    return "\n\n".join([head, *(f"{name}:\n\n{_fenced(text)}" for name, text in blocks)])
+
+
+def _cost(report: Report) -> str:
+    stages = [*report.cost.stages.items(), ("all", report.cost)]
+    rows = [[name, f"{cost.tokens:,}", seconds(cost.seconds), size(cost.peak_memory_bytes)] for name, cost in stages]
+    environment = report.environment
+    libraries = ", ".join(f"{name} {version}" for name, version in environment.libraries.items())
+    where = f"{environment.processor}, {environment.cores} cores, Python {environment.python}; {libraries}."
+    return f"{_table(['stage', 'tokens', 'time', 'peak memory'], rows)}\n\n{_inline(where)}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """First column to the left, the others to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return _inline(text) if not text.startswith("**") else text
+
+
+def _inline(text: str) -> str:
+    """One line, nothing in it markup or a column's end; brackets stay, since an interval is no link."""
+    return re.sub(r"([\\`*<>|#~]|(?<=\])\()", r"\\\1", re.sub(r"\s+", " ", text))
+
+
+def _fenced(text: str) -> str:
+    """A block whose fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

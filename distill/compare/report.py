@@ -1,0 +1,256 @@
+"""report.json as a typed value: what others may read, field by field.
+
+Nothing here computes; a number that is not finite is refused by every model below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, ValidationError
+
+from distill.errors import CompareError
+from distill.rows import Frozen
+
+Interval = tuple[float, float]
+"""Low and high end of a 95% interval."""
+
+
+class Value(Frozen):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Counts(Value):
+    """Items of one arm; requested = scored + failed."""
+
+    requested: int
+    scored: int
+    failed: int
+
+
+class Arm(Value):
+    origin: str | None
+    """`<model>@<revision>`, with what was done to it; None where the run does not say."""
+    template: str | None
+    """Hash of its chat template."""
+    tokenizer: str | None
+    """Hash of its vocabulary; None, like the template's, for an engine that has neither."""
+    decoding: dict[str, Any]
+    counts: Counts
+
+
+class Score(Value):
+    mean: float
+    ci95: Interval
+    n: int
+
+
+class Pair(Value):
+    """a against b on the same items."""
+
+    a: str
+    b: str
+    difference: float
+    """Mean of a minus mean of b."""
+    ci95: Interval
+    p: float
+    """Two-sided, not adjusted for the number of metrics: only the primary one decides."""
+    detectable: float
+    """The difference that this many items find in 80% of cases."""
+    verdict: str
+    n: int
+
+
+class Recovered(Value):
+    """(arm - base) / (teacher - base): 0 is the base, 1 the teacher; never clipped."""
+
+    value: float | None
+    ci95: Interval | None
+    undefined: str | None
+    """Why there is no value."""
+
+
+class Metric(Value):
+    direction: Literal["higher", "lower"]
+    """Which way is better."""
+    unit: str
+    meaning: str
+    primary: bool
+    items: str
+    """Hash of the ids of the items compared: two reports with one hash asked the same."""
+    left_out: int
+    """Items that some arm scored and another did not."""
+    arms: dict[str, Score]
+    paired: tuple[Pair, ...]
+    gap_recovered: Recovered
+    """Of the student."""
+    checkpoints: dict[str, Recovered]
+    """Of the student's checkpoints."""
+
+    @property
+    def n(self) -> int:
+        """Items compared: the same in every arm."""
+        return next(iter(self.arms.values())).n
+
+
+class Data(Value):
+    """The teacher's rows; requested = kept + dropped + failed + missing."""
+
+    requested: int
+    kept: int
+    dropped: dict[str, int]
+    """By `<filter>.<reason>`."""
+    failed: int
+    missing: int
+    real: int
+    """Real rows in the mix."""
+    real_fraction: float
+    train_rows: int
+    heldout_rows: int
+    real_dropped: dict[str, int]
+    """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
+
+
+class TermsInput(Value):
+    role: str
+    origin: str
+    terms: tuple[str, ...]
+    verdict: Literal["ok", "review"]
+
+
+class Terms(Value):
+    verdict: Literal["ok", "review"]
+    """The strictest of all inputs; unknown is `review`."""
+    use: str
+    conditions: tuple[str, ...]
+    inputs: tuple[TermsInput, ...]
+    disclaimer: str = "Read from declared licence ids. No legal advice."
+
+
+class Variety(Value):
+    distinct_1: float
+    """Different words as a share of all words."""
+    distinct_2: float
+    """Different pairs of neighbouring words as a share of all pairs."""
+    compression_ratio: float
+    """Size of the text over its size after gzip: higher is more repetitive."""
+
+
+class Diversity(Value):
+    """Teacher's answers and real answers, paired by length and cut to the same length."""
+
+    texts: int
+    """Answers of each."""
+    words: int
+    """Words of each."""
+    teacher: Variety | None
+    real: Variety | None
+    undefined: str | None = None
+
+
+class StageCost(Value):
+    tokens: int
+    """Prompt and new tokens of engines and scorers."""
+    seconds: float
+    peak_memory_bytes: int
+
+
+class Cost(StageCost):
+    """Sum of the stages' tokens and seconds, largest of their peaks; the comparison itself is not in it."""
+
+    stages: dict[str, StageCost]
+
+
+class Environment(Value):
+    """Of the process that wrote the report."""
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    libraries: dict[str, str]
+
+
+class Point(Value):
+    step: int
+    loss: float
+
+
+class Sample(Value):
+    """One held-out item with every arm's answer."""
+
+    label: Literal["worst", "middle", "best"]
+    suite: str
+    item: str
+    question: str
+    reference: str
+    difference: float
+    """Student minus base in the metric of the rule."""
+    answers: dict[str, str | None]
+    """By arm; None where the item was scored and not generated."""
+
+
+class Samples(Value):
+    rule: str
+    items: tuple[Sample, ...]
+
+
+class Example(Value):
+    """One row that a filter dropped."""
+
+    reason: str
+    question: str
+    answer: str
+    evidence: str
+
+
+class Report(Value):
+    name: str
+    use: str
+    headline: str
+    primary: str
+    """Key of the metric that decides, named before the run."""
+    arms: dict[str, Arm]
+    metrics: dict[str, Metric]
+    """By `<suite>.<metric>`, the primary one first."""
+    data: Data
+    terms: Terms
+    diversity: Diversity
+    cost: Cost
+    environment: Environment
+    training: tuple[Point, ...]
+    """Training loss, thinned to a few hundred points."""
+    samples: Samples
+    examples: tuple[Example, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def undefined(self) -> dict[str, list[str]]:
+        """Why the student's gap has no value -> the metrics in which it has none."""
+        reasons: dict[str, list[str]] = {}
+        for name, metric in self.metrics.items():
+            if metric.gap_recovered.undefined:
+                reasons.setdefault(metric.gap_recovered.undefined, []).append(name)
+        return reasons
+
+    def to_json(self) -> str:
+        """The file's text: keys in the order above, no NaN, the same bytes for the same report."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_report(report: Mapping[str, Any], where: str | None = None) -> Report:
+    """A parsed report.json -> the value.
+
+    Raises:
+        CompareError: it is not one of this version's reports.
+    """
+    try:
+        return Report.model_validate(report)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CompareError(
+            f"not a report of this version: {place}: {first['msg']}", where=where, hint="run the recipe again"
+        ) from error

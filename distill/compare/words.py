@@ -1,0 +1,104 @@
+"""numbers -> words: a headline that claims no more than the intervals show, and how numbers are written."""
+
+from __future__ import annotations
+
+from distill.compare.arms import BASE, STUDENT, TEACHER
+from distill.compare.report import Interval, Metric, Pair, Recovered
+
+VERDICTS = {"better": "better", "worse": "worse", "cannot tell": "cannot be told apart"}
+
+
+def headline(name: str, metric: Metric) -> str:
+    """One or two sentences on the primary metric; what the interval does not show is not said."""
+    gap = metric.gap_recovered
+    pair = next((pair for pair in metric.paired if (pair.a, pair.b) == (STUDENT, BASE)), None)
+    if gap.value is None or gap.ci95 is None:
+        return f"The gap recovered in {name} is undefined: {gap.undefined}.{_beside(metric, pair)}"
+    share = recovered(gap)
+    if gap.ci95[0] <= 0 <= gap.ci95[1]:
+        return (
+            f"No recovery shown: the student's share of the gap between base and teacher in {name} is {share}, "
+            "and that interval includes 0."
+        )
+    if gap.value < 0:
+        return f"The student fell further behind the teacher in {name}: its share of the gap is {share}."
+    more = (
+        ""
+        if pair is None or pair.verdict == "better"
+        else f" But {pair.n} items are too few to rely on a difference this small."
+    )
+    return f"The student recovered {share} of the gap between base and teacher in {name}.{more}"
+
+
+def _beside(metric: Metric, pair: Pair | None) -> str:
+    """What can still be said where there is no gap to speak of."""
+    if pair is None:
+        pair = next((pair for pair in metric.paired if TEACHER in (pair.a, pair.b)), None)
+    if pair is None:
+        return ""
+    difference = f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)} {metric.unit}"
+    if pair.verdict == "cannot tell":
+        return f" {pair.a.capitalize()} and {pair.b} cannot be told apart ({difference}, {pair.n} items)."
+    return f" The {pair.a} is {pair.verdict} than the {pair.b} by {difference} ({pair.n} items)."
+
+
+def number(value: float, unit: str = "") -> str:
+    """Three decimals, one on a scale of a hundred: what an interval of a hundred items can carry."""
+    return minus(f"{value:.1f}" if unit == "0-100" else f"{value:.3f}")
+
+
+def signed(value: float, unit: str = "") -> str:
+    text = number(value, unit)
+    return text if text.startswith("\u2212") or not value else f"+{text}"
+
+
+def minus(text: str) -> str:
+    """A true minus sign, and none before a zero."""
+    if text.startswith("-"):
+        return f"\u2212{text[1:]}" if text.strip("-0.,%") else text[1:]
+    return text
+
+
+def interval(ends: Interval, unit: str = "") -> str:
+    return f"[{number(ends[0], unit)}, {number(ends[1], unit)}]"
+
+
+def half(ends: Interval, unit: str = "") -> str:
+    """Half the width of an interval: what stands behind ±."""
+    return number((ends[1] - ends[0]) / 2, unit)
+
+
+def percent(share: float) -> str:
+    return minus(f"{100 * share:.0f}") + "%"
+
+
+def recovered(gap: Recovered) -> str:
+    """`58% [51, 65]`, or `undefined`."""
+    if gap.value is None or gap.ci95 is None:
+        return "undefined"
+    low, high = (percent(end).rstrip("%") for end in gap.ci95)
+    return f"{percent(gap.value)} [{low}, {high}]"
+
+
+def p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def seconds(value: float) -> str:
+    """`3.2 s`, `4 min 05 s`, `2 h 07 min`."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that people think of memory in."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def arrow(metric: Metric) -> str:
+    """Which way is better, for a reader who sees one row."""
+    return "\u2193" if metric.direction == "lower" else "\u2191"

@@ -1,0 +1,80 @@
+"""what was trained -> adapter/, student.json, README.md, summary.json: a folder that is a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
+from distill.context import Resolved
+from distill.engines import adapters
+from distill.protocols import Summary
+from distill.rows import Row
+from distill.train import checkpoints
+
+if TYPE_CHECKING:
+    from distill.train.stage import Spec
+    from distill.train.watch import Watched
+
+FILE = "student.json"
+
+
+def summary_of(out: Path) -> Summary | None:
+    """What a run that was killed after all was written would have returned."""
+    path = out / "summary.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: Summary) -> None:
+    """All files of the finished student; `summary.json` last, as from then on the training state may go."""
+    out, rows = watched.out, watched.data.rows
+    adapters.save(model, out / "adapter")
+    base = Ingredient("base", source.origin, spec.student.terms or source.terms)
+    record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)))
+    _write_json(out / FILE, record)
+    card = ModelCard(
+        name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
+        base=base,
+        data=ingredients(rows),
+        drop_layers=spec.student.drop_layers,
+        lora=spec.student.lora.model_dump(),
+        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **summary["counts"]},
+        template=watched.template,
+        depth=record["depth"],
+    )
+    (out / "README.md").write_text(model_card(card), encoding="utf-8")
+    _write_json(out / "summary.json", summary)
+
+
+def describe(
+    spec: Spec, source: Resolved, rows: Sequence[Row], template: str, made_from: Sequence[Ingredient]
+) -> dict[str, Any]:
+    """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
+    terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
+    inherited = 0
+    if (source.path / FILE).is_file():
+        inherited = json.loads((source.path / FILE).read_text(encoding="utf-8"))["depth"]
+    return {
+        "base": {"ref": source.ref, "path": str(source.path), "revision": source.revision},
+        "drop_layers": list(spec.student.drop_layers),
+        "adapter": "adapter",
+        "template": template,
+        "depth": max(inherited, *(row.provenance.depth for row in rows)),
+        "terms": list(terms),
+    }
+
+
+def tidy(out: Path) -> None:
+    """Make each checkpoint a student of its own and take its training state away. Can be done again after a kill."""
+    record = json.loads((out / FILE).read_text(encoding="utf-8"))
+    for folder in checkpoints.whole(out / "checkpoints"):
+        _write_json(folder / FILE, {**record, "adapter": "."})
+        checkpoints.strip(folder)
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    half = path.with_name(f".{path.name}")
+    half.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    half.replace(path)

@@ -1,0 +1,13 @@
+"""Every evaluation node, arm after arm, in the processes that accelerate started.
+
+    accelerate launch --config_file accelerate_configs/multi_gpu.yaml scripts/evaluate.py recipes/quickstart.yaml
+
+The result goes to the same cache as that of `distill run`, which then finds it there.
+"""
+
+import sys
+
+from distill.launch import stage_main
+
+if __name__ == "__main__":
+    raise SystemExit(stage_main("evaluate", sys.argv[1:]))

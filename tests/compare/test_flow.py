@@ -1,0 +1,59 @@
+"""Counts that do not add up are refused; a long training log is thinned."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.compare import flow
+from distill.errors import CompareError
+
+Make = Callable[..., dict[str, Path]]
+
+
+@pytest.fixture
+def ledger(make_run: Make) -> dict[str, Any]:
+    return dict(json.loads((make_run()["filter"] / "ledger.json").read_text()))
+
+
+@pytest.mark.parametrize("side", ["teacher", "real"])
+def test_lost_rows_are_refused_with_the_sum(tmp_path: Path, ledger: dict[str, Any], side: str) -> None:
+    changed = copy.deepcopy(ledger)
+    changed[side]["kept"] -= 1
+    (tmp_path / "ledger.json").write_text(json.dumps(changed))
+    with pytest.raises(CompareError, match="rows were requested, but") as error:
+        flow.read_data({"filter": tmp_path, "mix": tmp_path})
+    assert str(changed[side]["requested"]) in str(error.value) and side in str(error.value)
+
+
+def test_reasons_come_commonest_first_with_an_example_each(make_run: Make) -> None:
+    inputs = make_run()
+    data, examples = flow.read_data(inputs), flow.read_examples(inputs)
+    assert list(data.dropped.values()) == sorted(data.dropped.values(), reverse=True)
+    assert [example.reason for example in examples] == list(data.dropped)
+
+
+def test_a_long_log_is_thinned_to_means(make_run: Make) -> None:
+    inputs = make_run(steps=10_000)
+    points = flow.read_training(inputs)
+    assert 200 <= len(points) <= flow.POINTS and points[-1].step == 10_000
+    losses = [json.loads(line)["loss"] for line in (inputs["train"] / "log.jsonl").read_text().splitlines()]
+    assert points[0].loss == pytest.approx(sum(losses[: points[0].step]) / points[0].step)
+
+
+def test_lines_without_a_loss_and_runs_without_training_are_fine(make_run: Make) -> None:
+    inputs = make_run(steps=3)
+    with (inputs["train"] / "log.jsonl").open("a") as file:
+        file.write('{"step": 3, "train_runtime": 4.2}\n')
+    assert [point.step for point in flow.read_training(inputs)] == [1, 2, 3]
+    assert flow.read_training({name: folder for name, folder in inputs.items() if name != "train"}) == ()
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert flow.cut("short") == "short"
+    assert flow.cut("x" * 5000).endswith("(3800 more characters)")
