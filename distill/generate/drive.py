@@ -59,7 +59,6 @@ class Driver:
             answers = self.ask(list(asked.values()), label())
             for place, request in asked.items():
                 if (completion := answers.get(request.key)) is None:
-                    candidates[place].close()
                     ended[place] = Outcome(None, MISSING, "the engine gave no completion")
                 else:
                     advance(candidates[place], completion, place, waiting, ended)

@@ -58,12 +58,16 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
 
 def one_a_root(split: Path) -> list[Row]:
-    """Held-out rows in the order of their ids, the first of each root."""
+    """The row of each held-out root that is asked, in the order of the roots' hashes.
+
+    Of several the one with the lowest id, one with an answer before one without: the row that `heldout_real` measures
+    too, so that both suites ask the same.
+    """
     rows = [row for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path)]
     first: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: row.id):
+    for row in sorted(rows, key=lambda row: (row.kind != "chat", row.id)):
         first.setdefault(row.provenance.root, row)
-    return list(first.values())
+    return [first[root] for root in sorted(first)]
 
 
 def finished(outcome: Outcome) -> Outcome:

@@ -22,7 +22,7 @@ Candidate = Generator[Request, Completion, Row]
 """Yields requests, is sent their completions, returns a row or raises `Unusable`."""
 
 
-class Unusable(Exception):  # noqa: N818 (it is a way to end, not an error)
+class Unusable(Exception):
     """A candidate that came to nothing: a failure that is counted, not an error.
 
     Args:

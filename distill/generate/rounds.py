@@ -160,7 +160,7 @@ class Rounds:
             row = outcome.row
             leaked = row is not None and root_of(row.messages) in self.held_out
             self.asked[place].outcome = Outcome(None, "held_out", row.question) if row and leaked else outcome
-        fresh = [asked for place in sorted(ended) if (asked := self.asked[place]).outcome.row is not None]
+        fresh = [asked for place in ended if (asked := self.asked[place]).outcome.row is not None]
         self.judge(fresh, whole=False)
 
     def together(self) -> None:

@@ -1,7 +1,7 @@
 """self_instruct: the teacher writes a new instruction from a few seeds, then answers it in a fresh conversation.
 
 The seeds are shown as the teacher's own earlier turns, so that the next turn is one more of them. A 135M model follows
-that far more often than a list of examples in one message (docs/decisions/self-instruct.md has the counts).
+that far more often than a list of examples in one message (docs/decisions/seeds-as-turns.md has the counts).
 """
 
 from __future__ import annotations

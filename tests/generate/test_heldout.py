@@ -10,9 +10,10 @@ import pytest
 
 from distill.context import Context
 from distill.errors import YieldError
-from distill.generate.heldout import Spec, run
+from distill.generate.heldout import Spec, one_a_root, run
 from distill.protocols import Completion, Request
 from distill.rows import read_rows, write_rows
+from distill.suites.heldout import items
 from tests.generate.conftest import MODEL, Canned, Say, echo, real
 
 Use = Callable[[Say], Canned]
@@ -30,9 +31,17 @@ def test_every_held_out_root_is_answered_once(split: Path, context: Context, use
     rows = list(read_rows(tmp_path / "rows.jsonl"))
     assert summary["counts"] == {"requested": 7, "parsed": 7, "failed": 0, "missing": 0}
     assert len({row.provenance.root for row in rows}) == len(rows) == len(engine.asked) == 7
-    assert [row.provenance.parents[0] for row in rows] == sorted(row.provenance.parents[0] for row in rows)
+    assert [row.provenance.root for row in rows] == sorted(row.provenance.root for row in rows)
     assert engine.closed
     assert {request.messages[0].content for request in engine.asked} == {"Be brief."}
+
+
+def test_the_row_that_is_asked_is_the_one_measured_on_real_data(split: Path) -> None:
+    prompts = [real(f"What about subject {100 + i}?", None) for i in range(6)]
+    write_rows(split / "heldout" / "more.jsonl", [*prompts, real("What about subject 103?", "not so")])
+    measured = items("heldout_real", split, split)
+    assert [row.id for row in one_a_root(split)] == [row.id for row in measured]
+    assert len(measured) == 6
 
 
 def test_cut_and_failed_answers_are_left_out_and_counted(
