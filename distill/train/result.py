@@ -34,13 +34,14 @@ def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: S
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
     record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)))
     _write_json(out / FILE, record)
+    counts = {name: summary["counts"][name] for name in ("rows", "steps", "supervised_tokens", "trainable_parameters")}
     card = ModelCard(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
         base=base,
         data=ingredients(rows),
         drop_layers=spec.student.drop_layers,
         lora=spec.student.lora.model_dump(),
-        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **summary["counts"]},
+        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts},
         template=watched.template,
         depth=record["depth"],
     )

@@ -7,6 +7,7 @@ the learnt tokens of the whole step, however it is cut into forward passes.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,10 +57,14 @@ def train(spec: Spec, source: Resolved, watched: Watched) -> Trained:
     last = _last_checkpoint(watched)
     dataset = in_order(watched.data, watched.steps, loaded.tokenizer.pad_token_id)
     with quiet(), _tracker(config):
+        from transformers import PrinterCallback
+
         trainer = _trainer_class()(spec, model, config, dataset, loaded.tokenizer)
         trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(callback(watched))
-    with _memory():
+    with _memory(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     return Trained(model, sum(weight.numel() for _, weight in trainable), losses)
@@ -79,33 +84,34 @@ def configure(spec: Spec, watched: Watched) -> SFTConfig:
     split = share(train.batch_size, runtime.per_device_batch, ranks.world)
     steps = len(watched.steps)
     recompute = runtime.gradient_checkpointing
-    config = SFTConfig(
-        output_dir=str(watched.checkpoints),
-        per_device_train_batch_size=split.per_device,
-        gradient_accumulation_steps=split.accumulation,
-        max_steps=steps,
-        learning_rate=train.learning_rate,
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        seed=spec.seed,
-        use_cpu=on_processor,
-        # Autocast: LoRA's float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
-        bf16=train.dtype == "bfloat16",
-        fp16=train.dtype == "float16",
-        gradient_checkpointing=not on_processor if recompute is None else recompute,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        train_sampling_strategy="sequential",
-        dataloader_pin_memory=not on_processor,
-        ddp_find_unused_parameters=False,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        log_level="error",
-        disable_tqdm=True,
-        report_to=list(runtime.report_to) or "none",
-        save_strategy="steps",
-        save_steps=train.checkpoint_every or -(-steps // 10),
-    )
+    with quiet():
+        config = SFTConfig(
+            output_dir=str(watched.checkpoints),
+            per_device_train_batch_size=split.per_device,
+            gradient_accumulation_steps=split.accumulation,
+            max_steps=steps,
+            learning_rate=train.learning_rate,
+            weight_decay=train.weight_decay,
+            max_grad_norm=train.max_grad_norm,
+            seed=spec.seed,
+            use_cpu=on_processor,
+            # Autocast: LoRA's float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
+            bf16=train.dtype == "bfloat16",
+            fp16=train.dtype == "float16",
+            gradient_checkpointing=not on_processor if recompute is None else recompute,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+            train_sampling_strategy="sequential",
+            dataloader_pin_memory=not on_processor,
+            ddp_find_unused_parameters=False,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            log_level="error",
+            disable_tqdm=True,
+            report_to=list(runtime.report_to) or "none",
+            save_strategy="steps",
+            save_steps=train.checkpoint_every or -(-steps // 10),
+        )
     if config.world_size != ranks.world:
         raise LaunchError(f"{ranks.world} processes were asked for, the trainer finds {config.world_size}")
     config._n_gpu = min(1, config.n_gpu)  # one process drives one GPU, however many it can see
