@@ -97,7 +97,7 @@ def evaluate_nodes(recipe: Recipe) -> tuple[Node, ...]:
 
     against = ("evaluate/teacher",)
     return (
-        node("teacher", (), teacher.model),
+        node("teacher", (), teacher.model, engine=teacher.engine if teacher.engine.kind != "transformers" else None),
         node("base", against, student.model, drop_layers=student.drop_layers),
         node("student", (*against, "train"), None),
         *(node(f"student@{step}", (*against, "train"), None, step=step) for step in asked.checkpoints),

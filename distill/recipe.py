@@ -58,7 +58,6 @@ class Recipe(Frozen):
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         return {**data, self.teacher.model: "model", self.student.model: "model"}
 
-
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""

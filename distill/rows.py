@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from distill.errors import SourceError
 
@@ -52,7 +51,7 @@ class Provenance(Frozen):
 
 class Row(Frozen):
     kind: Literal["prompt", "chat", "text", "preference", "benchmark"]
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = Field(min_length=1)
     """chat: the last is the assistant's; prompt: the last is the user's."""
     rejected: tuple[Message, ...] = ()
     evidence: dict[str, str] = {}
@@ -91,9 +90,13 @@ def digest(value: object) -> str:
 
 
 def normalise(text: str) -> str:
-    """Lower case, one space between words, punctuation gone: what makes two prompts the same prompt."""
+    """Lower case, one space between words, punctuation gone: what makes two prompts the same prompt.
+
+    Combining marks stay: without its vowel signs a Hindi or Thai word is another word.
+    """
     text = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\W_]+", " ", text).strip() or text.strip()
+    spaced = "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in text)
+    return " ".join(spaced.split()) or text.strip()
 
 
 def root_of(messages: Sequence[Message]) -> str:
@@ -129,5 +132,5 @@ def read_rows(path: Path) -> Iterator[Row]:
                 record = json.loads(line)
                 record.pop("id", None)
                 yield Row.model_validate(record)
-            except (ValueError, ValidationError, AttributeError) as error:
+            except (ValueError, AttributeError, TypeError) as error:
                 raise SourceError(f"not a row: {str(error)[:300]}", where=f"{path}:{number}") from error

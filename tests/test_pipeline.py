@@ -68,7 +68,20 @@ DEPENDENTS: dict[str, set[str]] = {
     "evaluate": ARMS,
     "runtime": set(),
 }
-OTHER = {"kind", "prompts", "seeds", "prompt", "answer", "split", "config", "data", "objective", "messages", "turns", "share"}
+OTHER = {
+    "kind",
+    "prompts",
+    "seeds",
+    "prompt",
+    "answer",
+    "split",
+    "config",
+    "data",
+    "objective",
+    "messages",
+    "turns",
+    "share",
+}
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 
 
@@ -87,7 +100,7 @@ def changed(value: Any, name: str) -> Any:
     """Another valid value of the same kind."""
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
-        "primary": "heldout_real.loss", "target_modules": "k_proj",
+        "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
         "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip
     last = [part for part in name.split(".") if not part.isdigit()][-1]

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from distill.errors import SourceError
+from distill.rows import Message, Provenance, Row, digest, normalise, read_rows, root_of, write_rows
+
+
+def chat(question: str, answer: str = "yes", **changes: object) -> Row:
+    made = Provenance(source="real", origin="d@1", method="real", root="r")
+    messages = (Message(role="user", content=question), Message(role="assistant", content=answer))
+    return Row.model_validate({"kind": "chat", "messages": messages, "provenance": made, **changes})
+
+
+def test_the_id_is_the_content_and_nothing_else() -> None:
+    row = chat("Who?")
+    assert row.id == "1f131c9b2fa33211"
+    assert chat("Who?", scores={"judge": 1.0}).id == row.id
+    assert chat("Who?", "no").id != row.id
+    assert chat("Who?", evidence={"passage": "x"}).id != row.id
+
+
+def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    rows = [chat("Who?\n\u2028\u0000", "日本 \U0001f600"), chat("Why?", scores={"a": 0.5})]
+    assert write_rows(tmp_path / "rows.jsonl", rows) == 2
+    assert list(read_rows(tmp_path / "rows.jsonl")) == rows
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"kind": "chat"}', "null", '"text"'])
+def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [chat("Who?")])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(SourceError, match=r"rows.jsonl:2"):
+        list(read_rows(path))
+
+
+def test_a_row_without_messages_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        chat("x", messages=())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("What is AI?", "  what IS ai ", True),
+        ("Ｗｈａｔ is AI", "what is ai", True),
+        ("दिन", "दान", False),
+        ("กิน", "กัน", False),
+        ("C++", "C#", True),
+        ("???", "!!!", False),
+    ],
+)
+def test_what_counts_as_the_same_prompt(one: str, other: str, same: bool) -> None:
+    assert (normalise(one) == normalise(other)) is same
+
+
+def test_a_root_is_what_the_user_said_first() -> None:
+    first, answer = Message(role="user", content="Hi!"), Message(role="assistant", content="Hello")
+    more = Message(role="user", content="And then?")
+    system = Message(role="system", content="Be kind")
+    assert root_of([first]) == root_of([system, first, answer, more]) == root_of([Message(role="user", content="hi")])
+
+
+def test_a_digest_refuses_what_is_not_json() -> None:
+    with pytest.raises(TypeError):
+        digest(object())
+    with pytest.raises(ValueError, match="JSON"):
+        digest(float("nan"))
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
