@@ -118,7 +118,7 @@ def _step(workspace: Workspace, name: str) -> bool:
     made = artifact is None
     if artifact is None:
         say = workspace.context.say
-        say(f"{name}: {'; '.join(workspace.why(name)[:3])}")
+        say(f"{name}: {show.because(workspace.why(name))}")
         started = time.monotonic()
         node = workspace.planned[name].node
         artifact = start(workspace, name) if node.launch else workspace.make(name)[0]

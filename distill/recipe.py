@@ -20,9 +20,9 @@ from distill.generate.self_instruct import SelfInstruct
 from distill.generate.stage import Generate, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
-from distill.real import Real
 from distill.recipe_file import Document, KeyPath, dotted, read
 from distill.rows import Frozen
+from distill.sources.real import Real
 from distill.split import DataName, Split
 from distill.suites.metrics import METRICS
 from distill.train.stage import Train

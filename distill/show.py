@@ -12,7 +12,7 @@ from distill.artifacts import MANIFEST, Artifact
 from distill.errors import DistillError, SourceError
 from distill.launch import find_config
 from distill.rows import Row, read_rows
-from distill.workspace import Workspace, reopen
+from distill.workspace import NEW, Workspace, reopen
 
 ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl")
 
@@ -33,6 +33,11 @@ def plan_table(workspace: Workspace, found: Sequence[dict[str, Any]]) -> str:
         reason = "there" if step["there"] else "; ".join(step["why"])
         lines.append(f"  {step['node']:20} {step['key']}  {reason}")
     return "\n".join(lines)
+
+
+def because(why: Sequence[str]) -> str:
+    """The first reasons for making a node again, or that it is the first time."""
+    return "made for the first time" if why == [NEW] else "; ".join([*why[:3], *(["…"] if len(why) > 3 else [])])
 
 
 def launch_notes(workspace: Workspace) -> list[str]:

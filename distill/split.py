@@ -15,8 +15,8 @@ from pydantic import Field, StringConstraints
 from distill.context import Context
 from distill.errors import SourceError
 from distill.protocols import Summary
-from distill.real import Reading, Real, read_real
 from distill.rows import Frozen, digest, to_line
+from distill.sources.real import Reading, Real, read_real
 
 VERSION = 1
 DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

@@ -15,15 +15,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from distill import artifacts, pipeline, sources
+from distill import artifacts, pipeline
 from distill.artifacts import Artifact
 from distill.context import Context, Ranks, Resolved
 from distill.errors import DistillError, NotFetchedError
 from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump, load_recipe
+from distill.sources import references
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
+
+
+NEW = "not made yet"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Workspace:
         stated, locked = self._stated_terms(), self._locked()
         for ref, what in self.recipe.references.items():
             try:
-                resolved = sources.resolve(locked.get(ref, ref), what, self.base, self.runs, self.cache)
+                resolved = references.resolve(locked.get(ref, ref), what, self.base, self.runs, self.cache)
             except DistillError as error:
                 errors.append(error)
                 continue
@@ -89,7 +93,7 @@ class Workspace:
         """Bring every hub reference here and lock its commit; over the network. One line for each reference."""
         lines, commits = [], {}
         for ref, what in self.recipe.references.items():
-            commit = sources.fetch(ref, what, self.base)
+            commit = references.fetch(ref, what, self.base)
             if commit:
                 commits[ref] = commit
             lines.append(f"{ref}: {commit or 'on this machine already'}")
@@ -135,7 +139,7 @@ class Workspace:
         try:
             old = json.loads(last.read_text(encoding="utf-8"))["identity"]
         except (OSError, ValueError, KeyError):
-            return ["not made yet"]
+            return [NEW]
         return artifacts.why_stale(old, self.planned[name].identity) or ["its folder is gone or damaged"]
 
     def make(self, name: str) -> tuple[Artifact, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -44,3 +45,31 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe with folders of its own."""
+
+    recipe: str
+    runs: Path
+    cache: Path
+
+    @property
+    def options(self) -> list[str]:
+        return ["--runs", str(self.runs), "--cache", str(self.cache)]
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / "one_minute"
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """recipes/one_minute.yaml, from the recipe to the report, on SmolLM2."""
+    from distill.cli import main
+
+    folder = tmp_path_factory.mktemp("finished_run")
+    run = Run(str(Path(__file__).parents[1] / "recipes" / "one_minute.yaml"), folder / "runs", folder / "cache")
+    assert main(["run", run.recipe, *run.options]) == 0
+    return run

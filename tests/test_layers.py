@@ -15,7 +15,7 @@ LEVELS = {
     "errors": 0,
     **dict.fromkeys(("rows", "recipe_file"), 1),
     **dict.fromkeys(("context", "protocols"), 2),
-    **dict.fromkeys(("cards", "columns", "content", "engines", "hub", "licences", "real", "records"), 3),
+    **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("quotas", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("problems", "recipe"), 5),

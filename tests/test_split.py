@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from distill.context import Context, Resolved
 from distill.errors import SourceError
 from distill.protocols import Summary
-from distill.real import Real
 from distill.rows import Row, digest, read_rows
+from distill.sources.real import Real
 from distill.split import Spec, Split, held_out, run
 
 Data = dict[str, list[list[str]]]
@@ -161,8 +161,8 @@ CHATTERBOT = """
 import sys
 from pathlib import Path
 from distill.context import Context
-from distill.real import Real
-from distill.sources import resolve
+from distill.sources.real import Real
+from distill.sources.references import resolve
 from distill.split import Spec, Split, run
 ref, out = "package:chatterbot_corpus/data/english", Path(sys.argv[1])
 real = {"chat": Real(data=ref, items="conversations", turns="alternate")}

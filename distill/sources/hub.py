@@ -9,7 +9,7 @@ from typing import Literal
 
 from distill.context import Resolved
 from distill.errors import NotFetchedError, SourceError
-from distill.licences import card_terms
+from distill.sources.licences import card_terms
 
 ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[A-Za-z0-9][\w./-]*))?")
 LEFT_OUT = ("*.pth", "*.h5", "*.msgpack", "*.ot", "*.onnx", "*.onnx_data", "*.tflite", "original/*", "openvino/*")

@@ -19,11 +19,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from distill import hub
-from distill.content import content_revision
 from distill.context import Resolved
 from distill.errors import SourceError
-from distill.licences import card_terms, package_terms, student_terms
+from distill.sources import hub
+from distill.sources.content import content_revision
+from distill.sources.licences import card_terms, package_terms, student_terms
 
 What = Literal["model", "data"]
 Kind = Literal["package", "run", "rows", "path", "hub"]

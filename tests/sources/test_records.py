@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distill.errors import SourceError
-from distill.records import read_files, read_hub
+from distill.sources.records import read_files, read_hub
 
 VALUES = [{"q": "one", "a": "1"}, {"q": "two, or more", "a": "2"}]
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from distill.columns import Column
 from distill.context import Resolved
 from distill.errors import SourceError
-from distill.records import Record, read_files, read_hub
 from distill.rows import Frozen, Message, Provenance, Row, read_rows, root_of
+from distill.sources.columns import Column
+from distill.sources.records import Record, read_files, read_hub
 
 SHAPES = ("prompt", "messages", "turns")
 

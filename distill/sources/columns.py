@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import SourceError, TemplateError
-from distill.records import Record
-from distill.sources import nearest
+from distill.sources.records import Record
+from distill.sources.references import nearest
 
 if TYPE_CHECKING:
     import jinja2

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from distill.content import REMEMBERED, content_revision, listing
 from distill.errors import SourceError
+from distill.sources.content import REMEMBERED, content_revision, listing
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -87,7 +87,7 @@ def records(cache: Path) -> list[Path]:
 
 
 def test_the_hash_of_a_large_file_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.content.SETTLED", -60)
+    monkeypatch.setattr("distill.sources.content.SETTLED", -60)
     path = large(tmp_path / "big.bin")
     first = content_revision(path, tmp_path / "cache")
     (record,) = records(tmp_path / "cache")
@@ -107,7 +107,7 @@ def test_a_file_that_just_changed_is_not_remembered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"sha256": 3}', b"\xff\xfe", b'{"state": 1, "sha256": "x"}'])
 def test_a_damaged_record_costs_time_only(tmp_path: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.content.SETTLED", -60)
+    monkeypatch.setattr("distill.sources.content.SETTLED", -60)
     path = large(tmp_path / "big.bin")
     first = content_revision(path, tmp_path / "cache")
     (record,) = records(tmp_path / "cache")
@@ -118,16 +118,16 @@ def test_a_damaged_record_costs_time_only(tmp_path: Path, damage: bytes, monkeyp
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.content.SETTLED", -60)
+    monkeypatch.setattr("distill.sources.content.SETTLED", -60)
     path = large(tmp_path / "big.bin")
     (tmp_path / "cache").write_text("a file where a folder should be")
     assert content_revision(path, tmp_path / "cache").startswith("sha256:")
 
 
 def _revise(arguments: tuple[Path, Path]) -> str:
-    import distill.content
+    import distill.sources.content
 
-    distill.content.SETTLED = -60
+    distill.sources.content.SETTLED = -60
     return "".join({content_revision(*arguments) for _ in range(20)})
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from distill.columns import Column
 from distill.errors import SourceError, TemplateError
-from distill.records import Record
+from distill.sources.columns import Column
+from distill.sources.records import Record
 
 
 def render(template: str, value: Any) -> str:

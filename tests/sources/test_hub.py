@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from distill import hub
 from distill.errors import NotFetchedError
+from distill.sources import hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = b"---\nlicense: apache-2.0\n---\n"
@@ -177,7 +177,7 @@ def server() -> Iterator[str]:
 ASK = """
 import json, sys
 from distill.errors import DistillError
-from distill.hub import fetch
+from distill.sources.hub import fetch
 for what, ref in json.loads(sys.argv[1]):
     try:
         print(json.dumps(["commit", fetch(ref, what), None]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.licences import card_terms, package_terms, student_terms
+from distill.sources.licences import card_terms, package_terms, student_terms
 
 
 def install(folder: Path, name: str, module: str, *fields: str) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
-from distill.content import listing
 from distill.errors import SourceError
-from distill.sources import nearest
+from distill.sources.content import listing
+from distill.sources.references import nearest
 
 
 @dataclass(frozen=True)

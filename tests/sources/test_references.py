@@ -10,7 +10,7 @@ import pytest
 
 from distill.context import Resolved
 from distill.errors import SourceError
-from distill.sources import fetch, resolve
+from distill.sources.references import fetch, resolve
 
 CHAT = "package:chatterbot_corpus/data/english"
 

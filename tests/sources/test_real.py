@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from distill.context import Resolved
 from distill.errors import SourceError, TemplateError
-from distill.real import Reading, Real, read_real
 from distill.rows import Message, Provenance, Row, root_of, write_rows
-from distill.sources import resolve
+from distill.sources.real import Reading, Real, read_real
+from distill.sources.references import resolve
 
 CHAT = "package:chatterbot_corpus/data/english"
 

@@ -1,0 +1,1 @@
+"""References to models and data followed, files read, records turned into rows."""
