@@ -63,7 +63,7 @@ def train(spec: Spec, source: Resolved, watched: Watched) -> Trained:
         trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(callback(watched))
-    with _memory(), warnings.catch_warnings():
+    with _memory(), adapters.under_autocast(model), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
