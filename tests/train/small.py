@@ -1,6 +1,6 @@
 """A small training on the tiny model, here and in processes of its own.
 
-    python tests/train/small.py FOLDER SPEC.json    trains FOLDER/mix into FOLDER/out on the model in FOLDER/model
+python tests/train/small.py FOLDER SPEC.json    trains FOLDER/mix into FOLDER/out on the model in FOLDER/model
 """
 
 from __future__ import annotations

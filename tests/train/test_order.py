@@ -49,7 +49,14 @@ def test_within_a_step_the_longest_come_first() -> None:
 
 @pytest.mark.parametrize(
     ("batch", "per_device", "world", "expected"),
-    [(16, 8, 1, (8, 2)), (16, 8, 2, (8, 1)), (16, 5, 1, (4, 4)), (6, 8, 1, (6, 1)), (7, 4, 1, (1, 7)), (12, 4, 3, (4, 1))],
+    [
+        (16, 8, 1, (8, 2)),
+        (16, 8, 2, (8, 1)),
+        (16, 5, 1, (4, 4)),
+        (6, 8, 1, (6, 1)),
+        (7, 4, 1, (1, 7)),
+        (12, 4, 3, (4, 1)),
+    ],
 )
 def test_a_step_is_shared_out_wholly(batch: int, per_device: int, world: int, expected: tuple[int, int]) -> None:
     split = share(batch, per_device, world)
