@@ -43,14 +43,14 @@ def start(workspace: Workspace, name: str) -> Artifact:
     """
     launch = workspace.planned[name].node.launch
     config = workspace.recipe.runtime.launch.get(launch or "")
-    arguments = [name, str(workspace.run_folder), str(workspace.cache)]
+    arguments = [name, workspace.planned[name].key, str(workspace.run_folder), str(workspace.cache)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     if config is None:
         command = [sys.executable, "-m", "distill.launch", *arguments]
     else:
         path = find_config(config, workspace.base)
         environment |= {CONFIG: str(path), **_on_cpu(path)}
-        launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
+        launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]
         command = [*launcher, "-m", "distill.launch", *arguments]
     process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads here)
     try:
@@ -241,8 +241,13 @@ def guarded(work: Callable[[], None]) -> int:
     return 0
 
 
-def _work(node: str, run: Path, cache: Path) -> None:
-    reopen(run, cache, ranks()).make(node)
+def _work(node: str, key: str, run: Path, cache: Path) -> None:
+    workspace = reopen(run, cache, ranks())
+    planned = workspace.planned[node].key
+    if planned != key:
+        hint = "distill, the recipe or its data changed while the run was going on: run the same command again"
+        raise LaunchError(f"key {key} was asked for, this process plans {planned}", where=node, hint=hint)
+    workspace.make(node)
 
 
 def main() -> int:
@@ -250,10 +255,11 @@ def main() -> int:
     _die_with_parent()
     parser = argparse.ArgumentParser()
     parser.add_argument("node")
+    parser.add_argument("key")
     parser.add_argument("run", type=Path)
     parser.add_argument("cache", type=Path)
     options = parser.parse_args()
-    status = guarded(lambda: _work(options.node, options.run, options.cache))
+    status = guarded(lambda: _work(options.node, options.key, options.run, options.cache))
     sys.stdout.flush()
     sys.stderr.flush()
     return status

@@ -67,7 +67,10 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
         ),
         Node(
             "generate", 1, ("split", "heldout"),
-            generate.Spec(teacher=teacher, generate=recipe.generate, filter=filters, seed=seed),
+            generate.Spec(
+                teacher=teacher, generate=recipe.generate, filter=filters, seed=seed,
+                templates=generate.templates_digest(recipe.generate.methods),
+            ),
             generate.run, generate.VERSION, (teacher.model, *tokenizer), (teacher.model,), "generate",
         ),
         Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),

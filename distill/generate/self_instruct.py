@@ -33,6 +33,8 @@ class SelfInstruct(Frozen):
     """Part of `generate.rows` that this method provides."""
     shown: int = Field(3, ge=1, le=20)
     """Seeds shown in one request."""
+    system: str | None = None
+    """System message put before a new instruction when it is answered."""
     instruction_tokens: int = Field(96, gt=0)
     """Most tokens of a new instruction; one that is longer is cut and counted as a failure."""
 
@@ -62,7 +64,8 @@ class SelfInstruct(Frozen):
         if completion.finish == "length" and completion.text.rstrip().endswith(instruction):
             raise Unusable("unfinished_instruction", instruction)
         check(instruction, [opening(row) for row in seeds], known)
-        question = author.ask([Message(role="user", content=instruction)])
+        system = [] if self.system is None else [Message(role="system", content=self.system)]
+        question = author.ask([*system, Message(role="user", content=instruction)])
         completion = yield question
         return author.row(question, completion, "self_instruct", seeds, prompt_template=digest(self.template)[:16])
 

@@ -48,6 +48,15 @@ def test_the_instruction_is_answered_in_a_fresh_conversation(author: Author) -> 
     assert len(row.provenance.sampling["prompt_template"]) == 16
 
 
+def test_a_system_message_is_for_the_answer_alone(author: Author) -> None:
+    candidate = next(METHOD.model_copy(update={"system": "Be brief."}).candidates(ROWS, author))
+    request = next(candidate)
+    question = say(candidate, request, "Why is the sky blue?")
+    assert isinstance(question, Request)
+    assert request.messages[0].role == "user"
+    assert [m.content for m in question.messages] == ["Be brief.", "Why is the sky blue?"]
+
+
 def test_the_seeds_are_shown_as_earlier_turns_and_the_instruction_is_short(author: Author) -> None:
     _, request = first(author)
     assert [message.role for message in request.messages] == ["user", "assistant"] * 3 + ["user"]
