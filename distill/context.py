@@ -33,7 +33,7 @@ class Runtime(Frozen):
     per_device_batch: int = Field(8, gt=0)
     """Training rows per process and step; accumulation makes up the rest of `train.batch_size`."""
     gradient_checkpointing: bool | None = None
-    """Forget activations and compute them again in the backward pass: less memory, about a fifth more time. On a GPU when not given."""
+    """Compute activations again in the backward pass: less memory, a fifth more time. When not given, on a GPU only."""
     report_to: tuple[str, ...] = ()
     """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
 
