@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +122,15 @@ def fingerprint(folder: Path) -> str:
     except OSError as error:
         raise SourceError(f"no adapter: {error}", where=str(folder), hint="train the student again") from error
     return digest([hashlib.sha256(file).hexdigest() for file in files])[:24]
+
+
+@contextmanager
+def under_autocast(model: PeftModel) -> Iterator[None]:
+    """Leave dtypes to autocast inside: peft keeps a float32 copy of every input, a sixth of the memory of a training."""
+    from peft.helpers import disable_input_dtype_casting
+
+    with disable_input_dtype_casting(model):
+        yield
 
 
 def merge(model: PreTrainedModel | PeftModel) -> PreTrainedModel:

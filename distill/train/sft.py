@@ -8,7 +8,7 @@ the learnt tokens of the whole step, however it is cut into forward passes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +56,14 @@ def train(spec: Spec, source: Resolved, watched: Watched) -> Trained:
     assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in trainable)
     last = _last_checkpoint(watched)
     dataset = in_order(watched.data, watched.steps, loaded.tokenizer.pad_token_id)
-    with quiet(), _tracker(config):
+    with quiet():
         from transformers import PrinterCallback
 
         trainer = _trainer_class()(spec, model, config, dataset, loaded.tokenizer)
         trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(callback(watched))
-    with _memory(), warnings.catch_warnings():
+    with _memory(), adapters.under_autocast(model), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
@@ -81,6 +81,7 @@ def configure(spec: Spec, watched: Watched) -> SFTConfig:
         raise TrainError(
             "float16 cannot be trained on a processor", where="train.dtype", hint="use bfloat16 or float32"
         )
+    _check_trackers(runtime.report_to)
     split = share(train.batch_size, runtime.per_device_batch, ranks.world)
     steps = len(watched.steps)
     recompute = runtime.gradient_checkpointing
@@ -185,19 +186,17 @@ def _trainer_class() -> Any:
     return Sft
 
 
-@contextmanager
-def _tracker(config: SFTConfig) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, ImportError, ValueError) as error:
-        names = [name for name in config.report_to if name in str(error).lower()]
-        if not names:
-            raise
-        raise TrainError(
-            f"the tracker {names[0]} cannot be used: {error}",
-            where="runtime.report_to",
-            hint=f"pip install {names[0]}, or leave it out",
-        ) from error
+def _check_trackers(names: Sequence[str]) -> None:
+    """Before anything is loaded: trackers that transformers knows, and whose packages are installed."""
+    from transformers.integrations import integration_utils as known
+
+    for name in names:
+        if name not in known.INTEGRATION_TO_CALLBACK:
+            hint = f"name some of {', '.join(sorted(known.INTEGRATION_TO_CALLBACK))}"
+            raise TrainError(f"{name!r} is no tracker", where="runtime.report_to", hint=hint)
+        if name not in known.get_available_reporting_integrations():
+            hint = f"pip install {name.replace('_', '-')}, or leave it out"
+            raise TrainError(f"the tracker {name} is not installed", where="runtime.report_to", hint=hint)
 
 
 @contextmanager

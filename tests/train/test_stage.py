@@ -1,23 +1,117 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 
-from distill.context import Context
-from distill.train import stage
-from tests.train.conftest import spec_of
+import pytest
+
+from distill.context import Resolved
+from distill.engines import models
+from distill.rows import write_rows
+from distill.train import checkpoints, result, stage
+from distill.train.watch import read_log
+from tests.train.small import context_of, make_row, spec_of, train
 
 
-def test_x(mix: Path, tmp_path: Path, context_of: Callable[..., Context]) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    import time
+def test_what_is_left_is_a_model_and_so_is_every_checkpoint(folder: Path) -> None:
+    import torch
 
-    t = time.time()
-    s = stage.run(spec_of(), {"mix": mix}, out, context_of())
-    print(s, time.time() - t)
-    print((out / "log.jsonl").read_text())
-    for p in sorted(out.rglob("*")):
-        print(p.relative_to(out), p.stat().st_size if p.is_file() else "")
-    print((out / "student.json").read_text())
-    print((out / "README.md").read_text())
+    summary = train(folder, spec_of(epochs=2, checkpoint_every=2))
+    out = folder / "out"
+    kept = checkpoints.whole(out / "checkpoints")
+    assert [path.name for path in kept] == ["checkpoint-2", "checkpoint-4", "checkpoint-5"]
+    for path in kept:
+        assert {file.name for file in path.iterdir()} == set(checkpoints.KEPT)
+    weights = [
+        models.load(Resolved("student", path, "0"), folder / "cache", "float32").model.state_dict()
+        for path in (out, kept[-1], kept[0])
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not all(torch.equal(weights[0][name], weights[2][name]) for name in weights[0])
+    assert len([name for name in weights[0] if "lora_A" in name]) == 3 * 7  # one layer of four is out
+    loaded = models.load(Resolved("student", out, "0"), folder / "cache", "float32")
+    assert loaded.template == summary["template"]
+
+
+def test_the_summary_counts_rows_steps_and_tokens(folder: Path) -> None:
+    write_rows(folder / "mix" / "train.jsonl", [*map(make_row, range(20)), make_row(20, words=90)])
+    summary = train(folder, spec_of(epochs=1, max_length=80, too_long="drop"))
+    counts = summary["counts"]
+    assert counts["requested"] == counts["rows"] + counts["too_long"] == 21
+    assert counts["too_long"] == 1
+    assert counts["steps"] == 2
+    lines = read_log(folder / "out" / "log.jsonl")
+    assert [line["step"] for line in lines] == [1, 2]
+    assert counts["supervised_tokens"] == sum(line["tokens"] for line in lines) == summary["tokens"]["learnt"]
+    assert summary["loss"] == {"first": lines[0]["loss"], "last": lines[1]["loss"]}
+    assert any("1 training rows were longer" in note for note in summary["notes"])
+
+
+def test_fewer_rows_than_a_step_has_places_for_are_noted(folder: Path) -> None:
+    write_rows(folder / "mix" / "train.jsonl", [make_row(number) for number in range(5)])
+    summary = train(folder, spec_of())
+    assert summary["counts"]["steps"] == 1
+    assert any("5 training rows" in note for note in summary["notes"])
+
+
+def test_depth_and_terms_come_from_base_and_rows(folder: Path) -> None:
+    rows = [make_row(1), make_row(2, source="real", terms=("mit",)), make_row(3, source="real", terms=())]
+    write_rows(folder / "mix" / "train.jsonl", rows)
+    train(folder, spec_of(max_steps=1, batch_size=2))
+    student = json.loads((folder / "out" / "student.json").read_text())
+    assert student["depth"] == 1
+    assert sorted(student["terms"]) == ["apache-2.0", "mit", "unknown"]
+    assert student["drop_layers"] == [1]
+    assert student["base"]["revision"] == "sha256:0"
+    card = (folder / "out" / "README.md").read_text()
+    assert "teacher@1" in card
+    assert "real@1" in card
+
+
+def test_a_student_of_a_student_inherits_its_depth(folder: Path) -> None:
+    train(folder, spec_of(max_steps=1))
+    record = json.loads((folder / "out" / "student.json").read_text())
+    (folder / "out" / "student.json").write_text(json.dumps({**record, "depth": 3}))
+    source = Resolved("run:a/train", folder / "out", "key", ("apache-2.0",))
+    assert result.describe(spec_of(), source, [make_row(1)], "abc", ())["depth"] == 3
+
+
+def test_a_run_killed_after_training_does_not_train_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tidy = result.tidy
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(result, "tidy", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, spec_of(max_steps=2))
+    monkeypatch.setattr(result, "tidy", tidy)
+    monkeypatch.setattr("distill.train.sft.train", killed)
+    summary = train(folder, spec_of(max_steps=2))
+    assert summary["counts"]["steps"] == 2
+    assert not list((folder / "out").rglob("optimizer.pt"))
+    assert (folder / "out" / "checkpoints" / "checkpoint-2" / "student.json").exists()
+
+
+def test_a_checkpoint_of_another_template_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distill.errors import TrainError
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(result, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, spec_of(max_steps=2))
+    monkeypatch.setattr("distill.engines.template.template_hash", lambda _: "another")
+    with pytest.raises(TrainError, match="chat template"):
+        train(folder, spec_of(max_steps=2))
+
+
+def test_the_spec_needs_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, distill.train.stage; sys.exit('torch' in sys.modules or 'trl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert stage.VERSION == 1
+    assert context_of(Path()).runtime.per_device_batch == 8

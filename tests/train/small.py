@@ -1,0 +1,64 @@
+"""A small training on the tiny model, here and in processes of its own.
+
+python tests/train/small.py FOLDER SPEC.json    trains FOLDER/mix into FOLDER/out on the model in FOLDER/model
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from distill.context import Context, Ranks, Resolved, Runtime
+from distill.protocols import Summary
+from distill.rows import Message, Provenance, Row, root_of
+from distill.train import stage
+from distill.train.student import Lora, Student
+
+MODEL = "tiny"
+WORDS = "the river runs past old stones and a quiet mill where nobody asks what time it is".split()
+
+
+def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[str, ...] = ("apache-2.0",)) -> Row:
+    """A conversation of a length of its own."""
+    said = " ".join(WORDS[(number + place) % len(WORDS)] for place in range(words or 3 + number % 9))
+    messages = (Message(role="user", content=f"Say {number}."), Message(role="assistant", content=said))
+    provenance = Provenance(
+        source="teacher" if source == "teacher" else "real",
+        origin=f"{source}@1",
+        method="answer" if source == "teacher" else "real",
+        root=root_of(messages),
+        depth=1 if source == "teacher" else 0,
+        terms=terms,
+    )
+    return Row(kind="chat", messages=messages, provenance=provenance)
+
+
+def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> stage.Spec:
+    settings = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
+    student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
+    return stage.Spec(student=student, train=stage.Train(**settings), seed=seed)
+
+
+def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
+    source = Resolved(MODEL, folder / "model", "sha256:0", ("apache-2.0",))
+    return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
+
+
+def train(folder: Path, spec: stage.Spec, out: str = "out", **runtime: Any) -> Summary:
+    """Train here, into a folder that may hold what a killed training left."""
+    (folder / out).mkdir(exist_ok=True)
+    return stage.run(spec, {"mix": folder / "mix"}, folder / out, context_of(folder, **runtime))
+
+
+def main(folder: Path, spec: stage.Spec) -> None:
+    from accelerate import PartialState
+
+    state = PartialState(cpu=True)
+    ranks = Ranks(state.process_index, state.num_processes)
+    stage.run(spec, {"mix": folder / "mix"}, folder / "out", context_of(folder, ranks))
+    state.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), stage.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
