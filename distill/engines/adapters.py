@@ -51,7 +51,8 @@ def attach(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            return get_peft_model(merge(model), config)
+            with quiet():
+                return get_peft_model(merge(model), config)
         except ValueError as error:
             raise TrainError(
                 f"no adapter can be put on the model: {error}",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from distill.train import checkpoints, stage
 from distill.train.watch import read_log
 from tests.train.small import context_of, spec_of, train
 
+ROOT = Path(__file__).parents[2]
 WEIGHTS = "adapter/adapter_model.safetensors"
 
 
@@ -127,8 +131,10 @@ def test_layers_and_adapters_that_do_not_fit_are_refused(folder: Path) -> None:
         train(folder, spec)
 
 
-def test_nothing_is_printed_where_there_is_no_terminal(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    train(folder, spec_of(max_steps=2))
-    printed = capfd.readouterr()
-    assert printed.out == ""
-    assert printed.err == ""
+def test_nothing_is_printed_where_there_is_no_terminal(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "spec.json").write_text(spec_of(max_steps=2, dtype="bfloat16").model_dump_json())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "tests" / "train" / "small.py"), str(folder), str(folder / "spec.json")]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
