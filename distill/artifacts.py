@@ -73,7 +73,11 @@ def identity(
 
     def replace(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: replace(child) for key, child in value.items() if not (stamped and key == "terms")}
+            return {
+                key: replace(child)
+                for key, child in value.items()
+                if not (stamped and key == "terms" and isinstance(child, list))
+            }
         if isinstance(value, list):
             return [replace(child) for child in value]
         return sources[value].revision if isinstance(value, str) and value in sources else value
@@ -202,6 +206,8 @@ def _found(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Arti
 def _publish(
     work: Path, final: Path, node: str, key: str, described: Identity, summary: Summary, cost: dict[str, Any]
 ) -> None:
+    temporary = work / f"{MANIFEST}.new"
+    temporary.unlink(missing_ok=True)  # of a publication that was killed
     files = sorted(path for path in work.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "node": node,
@@ -214,7 +220,6 @@ def _publish(
             str(path.relative_to(work)): {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files
         },
     }
-    temporary = work / f"{MANIFEST}.new"
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(manifest, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.flush()

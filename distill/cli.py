@@ -102,6 +102,7 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(
             f"no node {options.until!r}", where="--until", hint=", ".join(n.name for n in workspace.nodes)
         )
+    show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
     workspace.fetch_missing()
     workspace.save_recipe()
     wanted = workspace.wanted(options.until)
@@ -136,7 +137,7 @@ def _show(options: argparse.Namespace) -> None:
     elif options.dropped is not None:
         print(show.dropped(run, options.dropped, options.n))
     else:
-        print(show.overview(run))
+        print(show.overview(run, options.cache))
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class Runtime(Frozen):
-    """How fast and where, never what: no field of this may change a result."""
+    """How fast and where, never what: no field of this changes a result, but for the last digits.
+
+    Other batches add up in another order: in float32 that is the seventh digit, in bfloat16 a sampled answer may differ.
+    """
 
     launch: dict[str, str] = {}
     """Stage (`generate`, `train`, `evaluate`) to the accelerate configuration that starts it, a bare name or a path."""

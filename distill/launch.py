@@ -13,6 +13,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +33,8 @@ USER_ERROR = 2
 PATIENCE = timedelta(hours=2)
 """How long a rank waits for another before it is given up."""
 CONFIG = "DISTILL_ACCELERATE_CONFIG"
+SAID = "DISTILL_SAID"
+"""File that a worker touches when it ends with an error of its own: without it, it was killed."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds that accelerate quietly replaces by plain data parallelism where it cannot have them."""
 
@@ -52,28 +56,27 @@ def start(workspace: Workspace, name: str) -> Artifact:
         environment |= {CONFIG: str(path), **_on_cpu(path)}
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]
         command = [*launcher, "-m", "distill.launch", *arguments]
-    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads here)
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        raise
-    if status == 0:
-        artifact = workspace.find(name)
-        if artifact is not None:
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        environment[SAID] = str(said)
+        process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads)
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+        if status == 0 and (artifact := workspace.find(name)) is not None:
             return artifact
-    raise _stopped(name, status)
+        raise _stopped(name, status, said.exists())
 
 
-def _stopped(name: str, status: int) -> StageError:
+def _stopped(name: str, status: int, said: bool) -> StageError:
     again = "run the same command again: finished stages and every answer so far are kept"
-    if status == -signal.SIGKILL:
-        hint = (
-            "the system may have run out of memory: lower runtime.batch_tokens or runtime.per_device_batch; then "
-            + again
-        )
-        return StageError("its process was killed", where=name, hint=hint)
-    return StageError(f"stopped (exit status {status}), see above", where=name, hint=again)
+    if said:
+        return StageError("stopped, see above", where=name, hint=again)
+    # A launcher between us and the worker turns the signal that killed it into a status of its own.
+    memory = "if the system ran out of memory, lower runtime.batch_tokens or runtime.per_device_batch"
+    return StageError(f"its process was killed (exit status {status})", where=name, hint=f"{memory}; {again}")
 
 
 def find_config(name: str, base: Path) -> Path:
@@ -185,13 +188,16 @@ def _check(asked: dict[str, Any], source: str, started: int, kind: str) -> None:
         raise LaunchError(f"{wanted_kind} was asked for, {kind} is what started", where=source, hint=hint)
 
 
-def make(workspace: Workspace, name: str) -> None:
-    """Make a node, and before it whatever light nodes it needs, on all ranks together."""
+def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
+    """Make a node, and before it whatever light nodes it needs, on all ranks together.
+
+    However a rank was started, it comes by here, so that all wait for each other at the same places.
+    """
     for need in workspace.planned[name].node.needs:
         if workspace.planned[need].node.launch is None and _missing(workspace, need):
-            make(workspace, need)
+            make(workspace, need, quiet)
     artifact, made = workspace.make(name)
-    if workspace.ranks.main:
+    if workspace.ranks.main and not quiet:
         workspace.link(name, artifact)
         workspace.context.say(f"  {name:18} {'made' if made else 'nothing to do'}  {artifact.path}")
 
@@ -229,16 +235,26 @@ def guarded(work: Callable[[], None]) -> int:
     """Run it; a DistillError is printed without a traceback and becomes exit status 2."""
     try:
         work()
-    except StageError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return USER_ERROR
     except DistillError as error:
-        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        said = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
+        rank = os.environ.get("RANK", "0")
+        # All ranks tend to fail alike: the first says it whole, the others in a line.
+        print(f"\n{said}" if rank == "0" else f"rank {rank}: {said.splitlines()[0]}", file=sys.stderr)
+        _note_end()
         return USER_ERROR
+    except Exception:
+        traceback.print_exc()
+        _note_end()
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _note_end() -> None:
+    if SAID in os.environ:
+        Path(os.environ[SAID]).touch()
 
 
 def _work(node: str, key: str, run: Path, cache: Path) -> None:
@@ -247,7 +263,7 @@ def _work(node: str, key: str, run: Path, cache: Path) -> None:
     if planned != key:
         hint = "distill, the recipe or its data changed while the run was going on: run the same command again"
         raise LaunchError(f"key {key} was asked for, this process plans {planned}", where=node, hint=hint)
-    workspace.make(node)
+    make(workspace, node, quiet=True)
 
 
 def main() -> int:

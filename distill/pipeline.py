@@ -55,6 +55,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
     tokenizer = tuple(counts.values())
     arms, seed = evaluate_nodes(recipe), recipe.seed
+    version = generate.VERSION * 1000 + filtering.VERSION  # what the filters accept decides what is asked
     data_nodes = (
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
@@ -62,7 +63,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
         ),
         Node(
             "heldout", 1, ("split",),
-            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, system=answer_system(recipe), seed=seed),
+            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed),
             heldout.run, heldout.VERSION, (teacher.model,), (teacher.model,), "generate",
         ),
         Node(
@@ -71,7 +72,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
                 teacher=teacher, generate=recipe.generate, filter=filters, seed=seed,
                 templates=generate.templates_digest(recipe.generate.methods),
             ),
-            generate.run, generate.VERSION, (teacher.model, *tokenizer), (teacher.model,), "generate",
+            generate.run, version, (teacher.model, *tokenizer), (teacher.model,), "generate",
         ),
         Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
         Node(
@@ -120,9 +121,10 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
     )
 
 
-def answer_system(recipe: Recipe) -> str | None:
-    """Held-out prompts are asked as training prompts are."""
-    return next((method.system for method in recipe.generate.methods if method.kind == "answer"), None)
+def systems(recipe: Recipe) -> dict[str, str | None]:
+    """The system message that each data set's prompts are asked with; where `answer` asks them, its own."""
+    methods = sorted(recipe.generate.methods, key=lambda method: method.kind != "answer")
+    return {method.data: method.system for method in reversed(methods)}
 
 
 @dataclass(frozen=True)

@@ -98,13 +98,15 @@ def _construct(node: yaml.Node, path: KeyPath, places: dict[KeyPath, str], file:
     if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN:
         raise RecipeError(f"not YAML: the tag {node.tag} makes objects, a recipe holds data", where=places[path])
     if isinstance(node, yaml.MappingNode):
-        yaml.SafeLoader("").flatten_mapping(node)  # merge keys, `<<: *anchor`
+        written = [(str(_scalar(key)), key.start_mark.line + 1) for key, _ in node.value]
+        for number, (key, line) in enumerate(written):
+            if key in (before for before, _ in written[:number]):
+                raise RecipeError(f"the key {dotted((*path, key))} is given twice", where=f"{file}:{line}")
+        yaml.SafeLoader("").flatten_mapping(node)  # merge keys, `<<: *anchor`: what is written here comes last and wins
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(_scalar(key_node))
             where = f"{file}:{key_node.start_mark.line + 1}"
-            if key in mapping:
-                raise RecipeError(f"the key {dotted((*path, key))} is given twice", where=where)
             places[(*path, key)] = where
             mapping[key] = _construct(value_node, (*path, key), places, file)
         return mapping

@@ -65,14 +65,19 @@ def result(workspace: Workspace) -> str:
     return f"\n{table(_report(folder))}\n\nreport: {folder / 'report.html'}"
 
 
-def overview(run: Path) -> str:
+def overview(run: Path, cache: Path) -> str:
     """A run's steps with their counts and cost, and its result when there is one."""
-    lines = [str(run)]
+    lines, stale = [str(run)], []
+    planned = {one.node.folder: one.key for one in reopen(run, cache).planned.values()}
     for folder in sorted(path for path in run.iterdir() if (path / MANIFEST).is_file()):
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["key"] != planned.get(folder.name):
+            stale.append(folder.name)
+            lines.append(f"  {folder.name:18} of an earlier recipe of this name")
+            continue
         lines.append(made_line(folder.name, Artifact(manifest["key"], folder, manifest), manifest["cost"]["seconds"]))
     finished = run / "6-compare"
-    if (finished / "report.json").is_file():
+    if (finished / "report.json").is_file() and finished.name not in stale:
         from distill.compare.terminal import table
 
         lines += ["", table(_report(finished)), "", f"report: {finished / 'report.html'}"]

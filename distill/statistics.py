@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 POWER = 0.8
 RESAMPLES = 10_000
+FEWEST = 6
+"""Prompts under which no gap is stated: an interval from fewer covers less than it says."""
 CHUNK = 1_000_000  # resampled roots worked on at once: 8 MB an array
 
 Direction = Literal["lower", "higher"]
@@ -143,16 +145,20 @@ def gap_recovered(
 ) -> Gap:
     """Share of the gap between base and teacher that the student closed, the three resampled together; never clipped.
 
-    Burns et al. 2023 (arXiv:2312.09390), "performance gap recovered". Undefined where the interval of teacher - base
-    touches zero, since a ratio to nothing has no interval, and where the teacher is the worse of the two.
+    Burns et al. 2023 (arXiv:2312.09390), "performance gap recovered". Undefined where teacher and base cannot be told
+    apart (the interval of their difference touches zero, its p is not small, or some resamples are ties: a ratio to
+    nothing has no interval), where the prompts are too few for either to mean much, and where the teacher is the worse.
     """
     sums = _sums([teacher, base, student])
     n = _shared_count([teacher, base, student])
     top, bottom, middle = (float(value) for value in _ratios(sums.sum(0)))
+    if len(sums) < FEWEST:
+        return Gap(None, None, None, n, f"{len(sums)} prompts are too few for a ratio of differences")
     draws = _ratios(_resampled(sums, seed, resamples))
     width = draws[:, 0] - draws[:, 1]
     gap = _interval(top - bottom, width, len(sums), n)
-    if gap.low <= 0 <= gap.high:
+    apart = _swap_p(sums[:, [0, 1, 3, 4]], seed, resamples) < 1 - LEVEL
+    if gap.low <= 0 <= gap.high or not apart or not width.all():
         return Gap(None, None, None, n, f"teacher and base cannot be told apart on {n} items")
     if (gap.value > 0) != (direction == "higher"):
         return Gap(None, None, None, n, "the teacher is worse than the base here")

@@ -18,7 +18,7 @@ from pathlib import Path
 from distill import artifacts, pipeline
 from distill.artifacts import Artifact
 from distill.context import Context, Ranks, Resolved
-from distill.errors import DistillError, NotFetchedError
+from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump, load_recipe
@@ -63,10 +63,12 @@ class Workspace:
                 continue
             terms = stated.get(ref) or resolved.terms
             found[ref] = replace(resolved, terms=terms)
-        if len(errors) > 1 and not all(isinstance(error, NotFetchedError) for error in errors):
-            raise DistillError("\n".join(["several references lead nowhere", *map(str, errors)]))
-        if errors:
+        if len(errors) == 1:
             raise errors[0]
+        if errors:
+            absent = all(isinstance(error, NotFetchedError) for error in errors)
+            kind = NotFetchedError if absent else SourceError
+            raise kind("\n".join([f"{len(errors)} references lead nowhere", *map(str, errors)]))
         return found
 
     def _stated_terms(self) -> dict[str, tuple[str, ...]]:
@@ -90,10 +92,15 @@ class Workspace:
         return {ref: f"{ref.partition('@')[0]}@{commit}" for ref, commit in known.items()}
 
     def fetch(self) -> list[str]:
-        """Bring every hub reference here and lock its commit; over the network. One line for each reference."""
-        lines, commits = [], {}
+        """Bring every hub reference here and lock its commit; over the network. One line for each reference.
+
+        What is locked already stays at its commit: delete the lock, or a line of it, to move on.
+        """
+        lines: list[str] = []
+        locked = self._locked()
+        commits = {ref: pinned.partition("@")[2] for ref, pinned in locked.items()}
         for ref, what in self.recipe.references.items():
-            commit = references.fetch(ref, what, self.base)
+            commit = references.fetch(locked.get(ref, ref), what, self.base)
             if commit:
                 commits[ref] = commit
             lines.append(f"{ref}: {commit or 'on this machine already'}")
@@ -147,6 +154,8 @@ class Workspace:
         planned = self.planned[name]
         inputs = {need: self._input(name, need) for need in planned.node.needs}
         context = self.context
+        if name in ("heldout", "generate"):
+            self._enough_real(inputs["split"])
         if name == "generate":
             accept = pipeline.acceptance(self.recipe, inputs, context)
             context = Context(self.cache, self.resolved, self.recipe.runtime, self.ranks, accept)
@@ -155,6 +164,19 @@ class Workspace:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def _enough_real(self, split: Path) -> None:
+        """A fraction that the real data cannot make up is refused before the teacher is asked for anything."""
+        fraction, rows = self.recipe.mix.real_fraction, self.recipe.generate.rows
+        by_data = json.loads((split / artifacts.MANIFEST).read_text(encoding="utf-8"))["summary"]["by_data"]
+        there = sum(by_data[name]["train"] for name, real in self.recipe.real.items() if real.answered)
+        needed = round(fraction / (1 - fraction) * rows)
+        if needed > there:
+            raise DistillError(
+                f"{fraction:g} beside {rows} teacher rows needs {needed} real rows, and at most {there} are there",
+                where="mix.real_fraction",
+                hint="lower it, give more real data, or ask for fewer generate.rows",
+            )
 
     def _input(self, name: str, need: str) -> Path:
         artifact = self.find(need)
@@ -183,6 +205,10 @@ class Workspace:
                 temporary = self.run_folder / f".{name}.{os.getpid()}"
                 temporary.write_text(text, encoding="utf-8")
                 temporary.replace(self.run_folder / name)
+        planned = {node.folder for node in self.nodes}
+        for link in self.run_folder.glob("[0-9]-*"):
+            if link.is_symlink() and link.name not in planned:
+                link.unlink()  # of a recipe that had this node
 
 
 def reopen(run: Path, cache: Path, ranks: Ranks | None = None) -> Workspace:

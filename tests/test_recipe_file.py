@@ -39,8 +39,8 @@ def test_extends_does_not_keep_the_fields_of_another_kind(tmp_path: Path) -> Non
 
 
 def test_anchors_and_merge_keys_are_data(tmp_path: Path) -> None:
-    path = put(tmp_path, "a.yaml", "a: &one {x: 1}\nb: {<<: *one, y: 2}\nc: *one\n")
-    assert read(path).value == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1}}
+    path = put(tmp_path, "a.yaml", "a: &one {x: 1}\nb: {<<: *one, y: 2}\nc: *one\nd: {<<: *one, x: 3}\n")
+    assert read(path).value == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 1}, "d": {"x": 3}}
 
 
 def test_overrides_are_typed_as_yaml_and_reach_into_lists(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from distill.compare.report import Report, Sample
+from distill.compare.report import Pair, Report, Sample
 from distill.compare.words import (
     VERDICTS,
     arrow,
@@ -69,11 +69,15 @@ def _pairs(report: Report) -> str:
             f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
             p_value(pair.p),
             number(pair.detectable, metric.unit),
-            f"{pair.a} {VERDICTS[pair.verdict]}",
+            f"{pair.a} {VERDICTS[pair.verdict]}{_needed(pair)}",
         ]
         for pair in metric.paired
     ]
     return _table([_inline(report.primary), "difference", "p", "detectable", "verdict"], rows) if rows else ""
+
+
+def _needed(pair: Pair) -> str:
+    return f" ({pair.needed:,} items would be needed)" if pair.verdict == "cannot tell" and pair.needed else ""
 
 
 def _data(report: Report) -> str:

@@ -114,6 +114,7 @@ def _pair(a: str, b: str, scores: Mapping[str, statistics.Scores], direction: st
         ci95=(difference.low, difference.high),
         p=found.p,
         detectable=found.detectable,
+        needed=found.needed,
         verdict=found.verdict,
         n=difference.n,
     )

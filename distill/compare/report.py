@@ -59,6 +59,8 @@ class Pair(Value):
     """Two-sided, not adjusted for the number of metrics: only the primary one decides."""
     detectable: float
     """The difference that this many items find in 80% of cases."""
+    needed: int | None
+    """Items that would find the difference seen in 80% of cases; None where there is no difference."""
     verdict: str
     n: int
 

@@ -34,7 +34,9 @@ def read_terms(inputs: Mapping[str, Path], use: str) -> Terms:
         found.setdefault((role, row.provenance.origin), set()).update(row.provenance.terms)
     student = read_student(inputs)
     if student is not None:
-        found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(student["terms"])
+        found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(
+            student["base"]["terms"]
+        )
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 

@@ -41,6 +41,12 @@ def attach(
     with quiet():
         from peft import LoraConfig, get_peft_model
 
+    if "lm_head" in target_modules:
+        raise TrainError(
+            "the output layer cannot have an adapter",
+            where="student.lora.target_modules",
+            hint="leave lm_head out",
+        )
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=r,

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
 
 def decode(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], requests: Sequence[Request], stops: set[int]
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    requests: Sequence[Request],
+    stops: set[int],
+    vocabulary: int | None = None,
 ) -> list[list[int]]:
-    """The new tokens of each prompt, the stop token included where it came before `max_new_tokens` were out."""
+    """The new tokens of each prompt, the stop token included where it came before `max_new_tokens` were out.
+
+    Args:
+        vocabulary: ids that stand for a token; what a model's output layer has beyond them is padding.
+    """
     import torch
     from transformers import DynamicCache
 
@@ -39,7 +47,7 @@ def decode(
             logits_to_keep=1,
         )
         uniforms = [noise(keys[row], len(answers[row])) for row in alive]
-        tokens = pick(output.logits[:, -1].float(), [requests[row].sampling for row in alive], uniforms)
+        tokens = pick(output.logits[:, -1, :vocabulary].float(), [requests[row].sampling for row in alive], uniforms)
         for row, token in zip(alive, tokens.tolist(), strict=True):
             answers[row].append(token)
         going = [

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 CONVERSION = 1
+TRAINED_ON = "roots.txt"
+"""Beside student.json: the root of every prompt it was trained on, a line each."""
 """Raised when a GGUF file would be converted to other numbers."""
 
 
@@ -131,8 +133,17 @@ def weights_folder(source: Resolved, cache: Path) -> Path:
     return source.path
 
 
-def student_file(folder: Path) -> StudentFile | None:
+def trained_on(folder: Path) -> frozenset[str]:
+    """Roots of every prompt that a student and its bases were trained on; empty for a model that distill did not train."""
+    path = folder / TRAINED_ON
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
+
+
+def student_file(folder: Path, known: Iterable[Resolved] = ()) -> StudentFile | None:
     """What a folder's `student.json` says, or None where there is none.
+
+    Args:
+        known: sources of the recipe at hand. One of the base's revision is taken for it, wherever it lies by now.
 
     Raises:
         SourceError: it cannot be read, or its base is gone.
@@ -145,6 +156,7 @@ def student_file(folder: Path) -> StudentFile | None:
         base = record["base"]
         # A base within the same tree may be named relative to the student.
         resolved = Resolved(str(base["ref"]), folder / str(base["path"]), str(base["revision"]))
+        resolved = next((source for source in known if source.revision == resolved.revision), resolved)
         student = StudentFile(resolved, tuple(map(int, record["drop_layers"])), folder / str(record["adapter"]))
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"not a student: {error!r}", where=str(path), hint="train the student again") from error

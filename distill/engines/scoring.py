@@ -18,8 +18,15 @@ CHUNK = 512
 """Positions whose whole vocabulary is in float32 at a time: 100 MB for 50 000 tokens."""
 
 
-def score(model: PreTrainedModel, batch: Sequence[tuple[ScoreRequest, Encoded]], top_k: int) -> list[TokenScores]:
-    """Scores of each row's answer; the model's output is computed at the answers' positions only."""
+def score(
+    model: PreTrainedModel, batch: Sequence[tuple[ScoreRequest, Encoded]], top_k: int, vocabulary: int | None = None
+) -> list[TokenScores]:
+    """Scores of each row's answer; the model's output is computed at the answers' positions only.
+
+    Args:
+        vocabulary: ids that stand for a token. Output layers are often padded beyond them, not all of a family alike:
+            the padding can be neither said nor scored, so that it takes no part.
+    """
     import torch
 
     spans = [answer_span(encoded) for _, encoded in batch]
@@ -33,7 +40,8 @@ def score(model: PreTrainedModel, batch: Sequence[tuple[ScoreRequest, Encoded]],
         wanted[row, start - 1 : end - 1] = True  # a token is foretold by the position before it
     device = model.device
     with _only_at(model, wanted.to(device)):
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[0]
+        output = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
+    logits = output.logits[0, :, :vocabulary]
     results = []
     for (request, encoded), (start, end) in zip(batch, spans, strict=True):
         results.append(_row(request, encoded.ids[start:end], logits[: end - start], top_k))
@@ -72,7 +80,7 @@ def _row(request: ScoreRequest, tokens: list[int], logits: Tensor, top_k: int) -
         parts.append((logprobs.gather(1, answer)[:, 0], logprobs.argmax(dim=-1), ids, values))
     answered, best, top_ids, top = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
     if not np.isfinite(answered).all():
-        raise EngineError("the model's output is not a number", where=request.key, hint="score in float32 or bfloat16")
+        return failure(request.key, "the model's output is not a number")
     return TokenScores(
         request=request.key,
         tokens=np.array(tokens, np.int32),

@@ -103,7 +103,8 @@ class TransformersEngine:
         yield from share(failed, self._context.ranks.rank, self._context.ranks.world)
         for batch in self._share([len(encoded.ids) for _, encoded in asked]):
             yield from self._halving(
-                lambda rows: scoring.score(self._loaded(), rows, top_k), [asked[place] for place in batch]
+                lambda rows: scoring.score(self._loaded(), rows, top_k, len(self._tokens)),
+                [asked[place] for place in batch],
             )
 
     def close(self) -> None:
@@ -137,7 +138,9 @@ class TransformersEngine:
     def _answer(self, batch: Sequence[tuple[Request, list[int]]]) -> list[Completion]:
         model = self._loaded()
         stops = models.stop_ids(model, self._tokens)
-        answers = decode(model, [prompt for _, prompt in batch], [request for request, _ in batch], stops)
+        answers = decode(
+            model, [prompt for _, prompt in batch], [request for request, _ in batch], stops, len(self._tokens)
+        )
         return [
             self._completion(request, prompt, answer, answer[-1] in stops)
             for (request, prompt), answer in zip(batch, answers, strict=True)

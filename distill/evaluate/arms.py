@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +27,14 @@ class Arm:
         return open_scorer(spec, self.source, context, self.drop_layers, self.adapter)
 
 
-def student(folder: Path, step: int | None) -> Arm:
+def student(folder: Path, step: int | None, known: Iterable[Resolved] = ()) -> Arm:
     """What training left in a folder: its last adapter, or that of a checkpoint.
 
     Raises:
         ArtifactError: training left no student.
         DistillError: there is no such checkpoint.
     """
-    trained = models.student_file(folder)
+    trained = models.student_file(folder, known)
     if trained is None:
         raise ArtifactError("there is no student.json", where=str(folder), hint="remove the folder and train again")
     adapter = trained.adapter if step is None else folder / "checkpoints" / f"checkpoint-{step}"
@@ -43,7 +43,7 @@ def student(folder: Path, step: int | None) -> Arm:
         raise DistillError(
             f"there is no {adapter.name}; training kept {', '.join(map(str, steps)) or 'none'}",
             where="evaluate.checkpoints",
-            hint="name steps that training keeps, or `all`",
+            hint="name steps that training keeps, or set train.checkpoint_every",
         )
     return Arm(trained.base, trained.drop_layers, adapter)
 

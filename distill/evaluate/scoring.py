@@ -80,5 +80,9 @@ def _scored(scores: TokenScores, reference: str, teacher: Distribution | None, k
     other = own or teacher
     if other:
         measures |= metrics.against(scores, other)
-    wrong = metrics.not_finite(measures)
-    return Scored(scores.request, error=wrong) if wrong else Scored(scores.request, measures, None, own)
+    wrong = metrics.not_finite({"loss": measures["loss"]})
+    if wrong:
+        return Scored(scores.request, error=wrong)
+    # Of the others one that is no number is absent: the loss is good all the same.
+    finite = {name: measure for name, measure in measures.items() if not metrics.not_finite({name: measure})}
+    return Scored(scores.request, finite, None, own)

@@ -19,6 +19,7 @@ from typing import Literal
 from pydantic import Field
 
 from distill.context import Context
+from distill.engines import models
 from distill.engines.echo import Echo
 from distill.engines.open import AnyEngine
 from distill.engines.transformers import Dtype, Transformers
@@ -85,8 +86,10 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         CompareError: the arm's tokens or template are not the teacher's.
     """
     items = _items(spec, inputs)
-    arm = arms.student(inputs["train"], spec.step) if spec.model is None else None
+    arm = arms.student(inputs["train"], spec.step, context.resolved.values()) if spec.model is None else None
     arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved)
+    if spec.arm != "teacher":
+        _unseen(items, inputs["train"] if spec.model is None else arm.source.path)
     notes: list[str] = []
     about, scored = _score(spec, inputs, items, arm, out, context, notes)
     answers = _answer(spec, items, arm, context)
@@ -105,6 +108,17 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "tokens": _tokens(answers),
         "notes": notes + _unscored(scored) + _unfinished(answers, spec.generation.max_new_tokens),
     }
+
+
+def _unseen(items: Sequence[Item], model: Path) -> None:
+    """A student of another run may have been trained on what this run holds out."""
+    seen = {item.row.provenance.root for item in items} & models.trained_on(model)
+    if seen:
+        raise DistillError(
+            f"{len(seen)} of the held-out prompts are among those it was trained on",
+            where=str(model),
+            hint="hold out the same prompts in both runs: the same real data, split and seed",
+        )
 
 
 def _items(spec: Spec, inputs: Mapping[str, Path]) -> list[Item]:
@@ -169,7 +183,9 @@ def _answer(spec: Spec, items: Sequence[Item], arm: Arm, context: Context) -> Ma
 
 def _line(item: Item, scored: Scored, answer: Completion | None) -> str:
     """One item as a line of JSON. Measures that could not be taken are absent, never zero."""
-    given = answer.text if answer and answer.finish != "error" else None
+    # What was cut while it was thinking has no answer yet: it is missing, not a bad one.
+    thinking = answer is not None and answer.finish == "length" and not answer.text
+    given = answer.text if answer and answer.finish != "error" and not thinking else None
     row, measures = item.row, dict(scored.measures)
     if given is not None and item.answered:
         measures |= metrics.overlap(given, row.answer)
@@ -203,5 +219,8 @@ def _unscored(scored: Mapping[str, Scored]) -> list[str]:
 def _unfinished(answers: Mapping[str, Completion], limit: int) -> list[str]:
     errors = Counter(str(answer.error) for answer in answers.values() if answer.finish == "error")
     notes = [f"{count} of {len(answers)} questions got no answer: {why}." for why, count in errors.most_common()]
+    thought = sum(answer.finish == "length" and not answer.text for answer in answers.values())
+    if thought:
+        notes.append(f"{thought} of {len(answers)} greedy answers were cut while thinking and count as not answered.")
     cut = sum(answer.finish == "length" for answer in answers.values())
     return [*notes, f"{cut} of {len(answers)} greedy answers were cut at {limit} tokens."] if cut else notes

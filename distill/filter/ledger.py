@@ -98,7 +98,7 @@ class Ledger:
                     f"{account.requested} rows of {name} were requested, but {found} are accounted for "
                     f"({account.judged} rows, {account.failed} failed, {account.missing} missing)",
                     where=str(generate),
-                    hint="the folder was changed: let generate make it again, or delete its manifest.json",
+                    hint="the folder was changed: remove it, generate makes it again from the answers that are kept",
                 )
         for what in ("requested", "kept", "failed", "missing", "judged"):
             whole = sum(getattr(account, what) for account in self.by_method.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from distill.errors import YieldError
 from distill.filter.ledger import QUOTA, Ledger
@@ -20,7 +21,7 @@ HINTS = {
 """What to do about the reason that costs most."""
 
 
-def too_few(ledger: Ledger, rows: int, min_yield: float) -> YieldError:
+def too_few(ledger: Ledger, rows: int, min_yield: float, out: Path) -> YieldError:
     """The error of a run that kept too little: what was kept, the commonest reasons and one example of each."""
     teacher = ledger.teacher
     lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason != f"{QUOTA}.surplus"})
@@ -37,5 +38,5 @@ def too_few(ledger: Ledger, rows: int, min_yield: float) -> YieldError:
         shown = f": {example['question']!r:.120} -> {example['answer']!r:.160}" if example else ""
         lines.append(f"  {count} {reason}{shown}")
     hint = next((HINTS[reason] for reason, _ in lost.most_common(2) if reason in HINTS), None)
-    more = "ask for fewer rows, or raise generate.budget.candidates; all dropped rows are in dropped.jsonl"
+    more = f"ask for fewer rows, or raise generate.budget.candidates; all dropped rows are in {out / 'dropped.jsonl'}"
     return YieldError("\n".join(lines), where="filter", hint=f"{hint}; or {more}" if hint else more)

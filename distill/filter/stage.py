@@ -67,7 +67,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
-        raise too_few(ledger, spec.rows, spec.min_yield)
+        raise too_few(ledger, spec.rows, spec.min_yield, out)
     return {
         "counts": ledger.teacher.counts(),
         "real": ledger.real.counts(),
@@ -139,6 +139,8 @@ def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
 
 
 def _real(split: Path) -> Iterator[Row]:
-    """Real conversations on the training side; prompts without an answer teach nothing and are not judged."""
+    """Real conversations on the training side. Prompts without an answer teach nothing, and what a teacher wrote in
+    another run (`run:`, `rows:`) serves as prompts only: neither is judged.
+    """
     for path in sorted((split / "train").glob("*.jsonl")):
-        yield from (row for row in read_rows(path) if row.kind == "chat")
+        yield from (row for row in read_rows(path) if row.kind == "chat" and row.provenance.source == "real")

@@ -20,7 +20,8 @@ VERSION = 1
 class Spec(Frozen):
     teacher: Teacher
     sampling: Sampling
-    system: str | None
+    systems: dict[str, str | None]
+    """System message by data set: held-out prompts are asked as that set's training prompts are."""
     seed: int
 
 
@@ -31,11 +32,14 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         YieldError: there are held-out prompts, and not one answer ended.
     """
     author, engine = open_teacher(spec.teacher, spec.sampling, spec.seed, context)
-    prompts = one_a_root(inputs["split"])
+    asked = one_a_root(inputs["split"])
+    prompts = [row for _, row in asked]
     driver = Driver(engine, context)
     outcomes: dict[int, Outcome] = {}
     try:
-        for ended in driver.run([answer(row, author, spec.system) for row in prompts], lambda: "held-out answers"):
+        for ended in driver.run(
+            [answer(row, author, spec.systems.get(name)) for name, row in asked], lambda: "held-out answers"
+        ):
             outcomes |= {place: finished(outcome) for place, outcome in ended.items()}
     finally:
         engine.close()
@@ -57,16 +61,16 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def one_a_root(split: Path) -> list[Row]:
-    """The row of each held-out root that is asked, in the order of the roots' hashes.
+def one_a_root(split: Path) -> list[tuple[str, Row]]:
+    """The row of each held-out root that is asked and its data set, in the order of the roots' hashes.
 
     Of several the one with the lowest id, one with an answer before one without: the row that `heldout_real` measures
     too, so that both suites ask the same.
     """
-    rows = [row for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path)]
-    first: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: (row.kind != "chat", row.id)):
-        first.setdefault(row.provenance.root, row)
+    rows = [(path.stem, row) for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path)]
+    first: dict[str, tuple[str, Row]] = {}
+    for name, row in sorted(rows, key=lambda one: (one[1].kind != "chat", one[1].id)):
+        first.setdefault(row.provenance.root, (name, row))
     return [first[root] for root in sorted(first)]
 
 
@@ -96,7 +100,5 @@ def nothing(outcomes: Sequence[Outcome]) -> YieldError:
     return YieldError(
         f"none of {len(outcomes)} held-out answers ended; the first: {first.reason}, {first.detail[:200]!r}",
         where="heldout",
-        hint="raise generate.sampling.max_new_tokens"
-        if cut
-        else "look at the teacher: distill show asks it one prompt",
+        hint="raise generate.sampling.max_new_tokens" if cut else "look at the teacher: is it a model for chat?",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Resolved
-from distill.engines import adapters
+from distill.engines import adapters, models
 from distill.protocols import Summary
 from distill.rows import Row
 from distill.train import checkpoints
@@ -34,6 +34,8 @@ def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: S
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
     record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)))
     _write_json(out / FILE, record)
+    seen = {row.provenance.root for row in rows} | models.trained_on(source.path)
+    (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
     counts = {name: summary["counts"][name] for name in ("rows", "steps", "supervised_tokens", "trainable_parameters")}
     card = ModelCard(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
@@ -58,7 +60,12 @@ def describe(
     if (source.path / FILE).is_file():
         inherited = json.loads((source.path / FILE).read_text(encoding="utf-8"))["depth"]
     return {
-        "base": {"ref": source.ref, "path": str(source.path), "revision": source.revision},
+        "base": {
+            "ref": source.ref,
+            "path": str(source.path),
+            "revision": source.revision,
+            "terms": list(spec.student.terms or source.terms),
+        },
         "drop_layers": list(spec.student.drop_layers),
         "adapter": "adapter",
         "template": template,

@@ -67,7 +67,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     from distill.train import data, order, result, sft
     from distill.train.watch import Watched
 
-    summary = result.summary_of(out)
+    summary = context.ranks.gather([result.summary_of(out)])[0]  # the first rank decides for all
     if summary is None:
         source = context.resolved[spec.student.model]
         tokenizer = models.load_tokenizer(source, context.cache)

@@ -40,7 +40,7 @@ def test_the_row_that_is_asked_is_the_one_measured_on_real_data(split: Path) -> 
     prompts = [real(f"What about subject {100 + i}?", None) for i in range(6)]
     write_rows(split / "heldout" / "more.jsonl", [*prompts, real("What about subject 103?", "not so")])
     measured = items("heldout_real", split, split)
-    assert [row.id for row in one_a_root(split)] == [row.id for row in measured]
+    assert [row.id for _, row in one_a_root(split)] == [row.id for row in measured]
     assert len(measured) == 6
 
 

@@ -83,13 +83,12 @@ def test_killed_many_times_at_any_step_is_bit_for_bit_the_undisturbed_run(prepar
 
 @pytest.mark.distributed
 def test_two_processes_give_the_losses_of_one(prepared: Path) -> None:
-    config = prepared / "two.yaml"
-    config.write_text(
-        "distributed_type: MULTI_CPU\nnum_processes: 2\nnum_machines: 1\nmachine_rank: 0\nuse_cpu: true\n"
-    )
+    config = Path(__file__).parents[2] / "accelerate_configs" / "multi_cpu.yaml"
     process = start(prepared, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
     assert process.wait(timeout=300) == 0
     one, two = (read_log(prepared / out / "log.jsonl") for out in ("undisturbed", "out"))
     assert [line["tokens"] for line in two] == [line["tokens"] for line in one]
     assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], abs=1e-3)
     assert not list((prepared / "out").rglob("rng_state*"))
+    last = checkpoints.whole(prepared / "out" / "checkpoints")[-1]
+    assert (checkpoints.marker(last) or {})["processes"] == 2
