@@ -71,13 +71,12 @@ def identity(
         stamped: references whose terms the node writes into what it makes.
     """
 
+    def stamps(key: str, child: Any) -> bool:  # a data set may be called `terms` too
+        return bool(stamped) and key == "terms" and isinstance(child, list)
+
     def replace(value: Any) -> Any:
         if isinstance(value, dict):
-            return {
-                key: replace(child)
-                for key, child in value.items()
-                if not (stamped and key == "terms" and isinstance(child, list))
-            }
+            return {key: replace(child) for key, child in value.items() if not stamps(key, child)}
         if isinstance(value, list):
             return [replace(child) for child in value]
         return sources[value].revision if isinstance(value, str) and value in sources else value

@@ -117,7 +117,7 @@ def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:
             yield f"{name}: {metric.left_out} items that not every arm scored are left out."
     yield "Intervals are over held-out prompts; of another training seed one run says nothing."
     if len(metrics) > 1:
-        yield "Only the student against the base on the primary metric decides: no p-value is adjusted for the number of comparisons."
+        yield "Only the student against the base on the primary metric decides; no p-value is adjusted for their number."
 
 
 def _upstream(inputs: Mapping[str, Path]) -> Iterator[str]:
