@@ -98,7 +98,7 @@ def _construct(node: yaml.Node, path: KeyPath, places: dict[KeyPath, str], file:
     if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN:
         raise RecipeError(f"not YAML: the tag {node.tag} makes objects, a recipe holds data", where=places[path])
     if isinstance(node, yaml.MappingNode):
-        written = [(str(_scalar(key)), key.start_mark.line + 1) for key, _ in node.value]
+        written = [(str(key.value), key.start_mark.line + 1) for key, _ in node.value]
         for number, (key, line) in enumerate(written):
             if key in (before for before, _ in written[:number]):
                 raise RecipeError(f"the key {dotted((*path, key))} is given twice", where=f"{file}:{line}")

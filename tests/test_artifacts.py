@@ -123,6 +123,27 @@ def test_a_damaged_entry_is_put_aside_and_made_again(tmp_path: Path, damage: str
     assert (again.path / "rows.jsonl").read_text() == "hello"
 
 
+def test_a_publication_that_was_killed_leaves_no_trace(tmp_path: Path) -> None:
+    key = key_of(describe())
+    work = tmp_path / ".work" / folder(tmp_path, "train", key).name
+    work.mkdir(parents=True)
+    (work / "manifest.json.new").write_text('{"half')
+    artifact, _ = build(tmp_path, "train", describe(), write(), Ranks(), silent)
+    assert set(artifact.manifest["files"]) == {"rows.jsonl"}
+    assert find(tmp_path, "train", key, silent) is not None
+
+
+def test_a_data_set_called_terms_is_in_the_key() -> None:
+    class Named(Frozen):
+        real: dict[str, dict[str, object]]
+
+    def key(data: str) -> str:
+        spec = Named(real={"terms": {"data": data, "terms": ["mit"]}})
+        return key_of(identity("split", 1, spec, {"d": Resolved("d", Path("d"), "1")}, {}, ("d",)))
+
+    assert key("one") != key("two")
+
+
 def test_a_full_disk_says_so_and_what_to_do(tmp_path: Path) -> None:
     def full(out: Path) -> dict[str, object]:
         (out / "answers").write_text("kept")

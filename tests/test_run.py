@@ -88,7 +88,7 @@ def test_show(finished_run: Run, arguments: list[str], expected: str, capsys: py
 
 def test_compare_puts_runs_side_by_side(finished_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "one_minute", str(finished_run.folder), *finished_run.options]) == 0
-    assert "heldout_teacher.loss" in capsys.readouterr().out
+    assert "heldout_teacher" in capsys.readouterr().out
 
 
 def test_a_damaged_entry_is_made_again_and_nothing_else_is_asked(finished_run: Run, tmp_path: Path) -> None:

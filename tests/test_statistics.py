@@ -241,3 +241,14 @@ def test_ten_thousand_resamples_of_ten_thousand_items_are_quick() -> None:
         mean(arm, seed=99)
     assert time.process_time() - started < 5
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 500
+
+
+def test_ties_and_few_prompts_leave_the_gap_undefined_instead_of_breaking() -> None:
+    """chrF of a handful of answers, most of them the same in teacher and base."""
+    base = [10.0] * 16
+    teacher = [10.0] * 10 + [30.0, 28.0, 25.0, 40.0, 35.0, 22.0]
+    student = [12.0] * 16
+    found = gap_recovered(scores(teacher), scores(base), scores(student), "higher")
+    assert found.undefined is not None
+    few = gap_recovered(scores([3.0, 4.0]), scores([1.0, 1.9]), scores([2.0, 2.9]), "higher")
+    assert few.undefined == "2 prompts are too few for a ratio of differences"

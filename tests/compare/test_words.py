@@ -14,7 +14,15 @@ NAME = "heldout_teacher.loss"
 
 def metric(gap: Recovered, verdict: str = "better", **changed: Any) -> Metric:
     pair = Pair(
-        a="student", b="base", difference=-0.58, ci95=(-0.7, -0.4), p=0.001, detectable=0.1, verdict=verdict, n=128
+        a="student",
+        b="base",
+        difference=-0.58,
+        ci95=(-0.7, -0.4),
+        p=0.001,
+        detectable=0.1,
+        needed=4,
+        verdict=verdict,
+        n=128,
     )
     value: dict[str, Any] = {
         "direction": "lower", "unit": "nats/token", "meaning": "", "primary": True, "items": "0", "left_out": 0,

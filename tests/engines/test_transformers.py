@@ -152,11 +152,13 @@ def test_a_batch_that_memory_does_not_hold_is_halved(
     sizes: list[int] = []
     context = replace(context, runtime=Runtime(batch_tokens=5000))
 
-    def small(model: Any, prompts: Sequence[Any], requests: Sequence[Request], stops: set[int]) -> list[list[int]]:
+    def small(
+        model: Any, prompts: Sequence[Any], requests: Sequence[Request], stops: set[int], vocabulary: int
+    ) -> list[list[int]]:
         sizes.append(len(prompts))
         if len(prompts) > 2:
             raise error
-        return decode_module.decode(model, prompts, requests, stops)
+        return decode_module.decode(model, prompts, requests, stops, vocabulary)
 
     monkeypatch.setattr(transformers, "decode", small)
     requests = ask(7, max_new_tokens=4)

@@ -242,7 +242,9 @@ def test_counts_add_up(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], failures: list[Any], asked: int
 ) -> None:
     root = tmp_path_factory.mktemp("counts")
-    inputs = folders(root, rows, rows[:3], rows[:2], failures)
+    people = [row.provenance.model_copy(update={"source": "real"}) for row in rows[:3]]
+    real = [row.model_copy(update={"provenance": made}) for row, made in zip(rows, people, strict=False)]
+    inputs = folders(root, rows, real, rows[:2], failures)
     (root / "out").mkdir()
     try:
         run(spec(asked, answer=2.0, self_instruct=1.0), inputs, root / "out", context(root))

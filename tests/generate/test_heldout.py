@@ -19,15 +19,15 @@ from tests.generate.conftest import MODEL, Canned, Say, echo, real
 Use = Callable[[Say], Canned]
 
 
-def spec(system: str | None = None) -> Spec:
-    return Spec.model_validate({"teacher": {"model": MODEL}, "sampling": {}, "system": system, "seed": 7})
+def spec(systems: dict[str, str] | None = None) -> Spec:
+    return Spec.model_validate({"teacher": {"model": MODEL}, "sampling": {}, "systems": systems or {}, "seed": 7})
 
 
 def test_every_held_out_root_is_answered_once(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
     engine = use(echo)
     other = [real("WHAT about subject 101", "yet another"), real("Only asked?", None)]
     write_rows(split / "heldout" / "more.jsonl", other)
-    summary = run(spec("Be brief."), {"split": split}, tmp_path, context)
+    summary = run(spec({"chat": "Be brief.", "more": "Be brief."}), {"split": split}, tmp_path, context)
     rows = list(read_rows(tmp_path / "rows.jsonl"))
     assert summary["counts"] == {"requested": 7, "parsed": 7, "failed": 0, "missing": 0}
     assert len({row.provenance.root for row in rows}) == len(rows) == len(engine.asked) == 7

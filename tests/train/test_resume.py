@@ -82,13 +82,18 @@ def test_killed_many_times_at_any_step_is_bit_for_bit_the_undisturbed_run(prepar
 
 
 @pytest.mark.distributed
-def test_two_processes_give_the_losses_of_one(prepared: Path) -> None:
+def test_two_processes_give_the_losses_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without dropout, whose masks each process draws for itself."""
+    spec = spec_of(max_steps=STEPS, checkpoint_every=4)
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    monkeypatch.setenv("DISTILL_QUIET", "1")
+    train(folder, spec, out="undisturbed")
     config = Path(__file__).parents[2] / "accelerate_configs" / "multi_cpu.yaml"
-    process = start(prepared, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
+    process = start(folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
     assert process.wait(timeout=300) == 0
-    one, two = (read_log(prepared / out / "log.jsonl") for out in ("undisturbed", "out"))
+    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
     assert [line["tokens"] for line in two] == [line["tokens"] for line in one]
     assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], abs=1e-3)
-    assert not list((prepared / "out").rglob("rng_state*"))
-    last = checkpoints.whole(prepared / "out" / "checkpoints")[-1]
+    assert not list((folder / "out").rglob("rng_state*"))
+    last = checkpoints.whole(folder / "out" / "checkpoints")[-1]
     assert (checkpoints.marker(last) or {})["processes"] == 2
