@@ -84,6 +84,7 @@ def test_killed_many_times_at_any_step_is_bit_for_bit_the_undisturbed_run(prepar
 @pytest.mark.distributed
 def test_two_processes_give_the_losses_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without dropout, whose masks each process draws for itself."""
+    (folder / "out").mkdir()
     spec = spec_of(max_steps=STEPS, checkpoint_every=4)
     (folder / "spec.json").write_text(spec.model_dump_json())
     monkeypatch.setenv("DISTILL_QUIET", "1")
