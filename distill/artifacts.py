@@ -79,7 +79,7 @@ def identity(
             return {key: replace(child) for key, child in value.items() if not stamps(key, child)}
         if isinstance(value, list):
             return [replace(child) for child in value]
-        return sources[value].revision if isinstance(value, str) and value in sources else value
+        return sources[value].identity if isinstance(value, str) and value in sources else value
 
     return {
         "node": kind,

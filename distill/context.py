@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from distill.rows import Frozen
 
@@ -21,6 +22,40 @@ if TYPE_CHECKING:
     from distill.protocols import Accept
 
 T = TypeVar("T")
+
+NOWHERE = Path(os.devnull)
+"""Path of a model that is served elsewhere: its weights are not looked for on this machine."""
+UNVERSIONED = "unversioned"
+"""Revision of a served model of which the recipe states none."""
+
+
+class Endpoint(Frozen):
+    """Where the engine `server` finds its server, and how it is treated."""
+
+    address: str
+    """`http://localhost:8000/v1`: what `/chat/completions` is put after."""
+    key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the environment variable that holds the key. The key itself is written nowhere."""
+    concurrency: int = Field(64, gt=0)
+    """Requests at once, of all processes together."""
+    timeout: float = Field(600.0, gt=0)
+    """Seconds without a sign of the server until an attempt counts as failed."""
+    attempts: int = Field(5, gt=0)
+    """Of each request, with growing pauses between them."""
+
+    @field_validator("address")
+    @classmethod
+    def _plain(cls, address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, address)):
+            raise ValueError("an address is written http://HOST:PORT/v1 or https://HOST/v1")
+        if parts.port == 0:
+            raise ValueError("port 0 is no port")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("an address holds no key, name, password or query; key_env names the variable of the key")
+        if parts.path.rstrip("/").endswith("/completions"):
+            raise ValueError("the address is that of the whole interface: leave out /chat/completions")
+        return address.rstrip("/")
 
 
 class Runtime(Frozen):
@@ -40,6 +75,8 @@ class Runtime(Frozen):
     On a GPU when not given."""
     report_to: tuple[str, ...] = ()
     """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
+    server: Endpoint | None = None
+    """Of a teacher with `engine: {kind: server}`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +86,7 @@ class Resolved:
     ref: str
     path: Path
     revision: str
-    """Commit for a hub id, `sha256:…` for files: never empty."""
+    """Commit for a hub id, `sha256:…` for files; of a served model what the recipe states. Never empty."""
     terms: tuple[str, ...] = ()
     """Licence ids found with it (package metadata, hub card); empty when unknown."""
 
@@ -57,6 +94,11 @@ class Resolved:
     def origin(self) -> str:
         """`<name>@<revision>`, as rows carry it."""
         return f"{self.ref}@{self.revision}"
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all others: the revision alone, or with the name where nobody here has seen the weights."""
+        return self.origin if self.path == NOWHERE else self.revision
 
 
 @dataclass(frozen=True)

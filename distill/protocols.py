@@ -61,6 +61,8 @@ class Completion:
     new_tokens: int
     reasoning: str | None = None
     error: str | None = None
+    date: str | None = None
+    """Day of the answer (UTC) where the weights that gave it have no revision."""
 
 
 class Engine(Protocol):

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from distill.context import Runtime
+from distill.engines.open import scores
 from distill.errors import RecipeError
 from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
@@ -54,9 +55,15 @@ class Recipe(Frozen):
 
     @property
     def references(self) -> dict[str, Literal["model", "data"]]:
-        """Every reference to a model or data, and which of the two it is."""
+        """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
-        return {**data, self.teacher.model: "model", self.student.model: "model"}
+        teacher: dict[str, Literal["model", "data"]] = {} if self.served else {self.teacher.model: "model"}
+        return {**data, **teacher, self.student.model: "model"}
+
+    @property
+    def served(self) -> str | None:
+        """The teacher's reference where its weights are behind a server."""
+        return self.teacher.model if self.teacher.engine.kind == "server" else None
 
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -94,6 +101,7 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Combinations that no spec can see alone."""
     yield from _unknown_names(recipe)
     yield from _unmeasurable(recipe)
+    yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
         if terms and stated.setdefault(ref, terms) != terms:
@@ -132,6 +140,13 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("evaluate", "primary"), f"suite {suite!r} is not among evaluate.suites ({', '.join(evaluate.suites)})"
     elif metric not in METRICS:
         yield ("evaluate", "primary"), f"no metric {metric!r}; {nearest(metric, sorted(METRICS))}"
+    elif metric != "chrf" and not scores(recipe.teacher.engine):
+        usable = " or ".join(f"{suite}.chrf" for suite in evaluate.suites)
+        kind = recipe.teacher.engine.kind
+        yield (
+            ("evaluate", "primary"),
+            f"the engine `{kind}` gives no token probabilities, so that {metric} would have no teacher; write {usable}",
+        )
     elif metric == "chrf" and evaluate.generation.items == 0:
         yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
     if "heldout_real" in evaluate.suites and not any(real.answered for real in recipe.real.values()):
@@ -143,6 +158,18 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
     if recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    if recipe.served is None:
+        return
+    if recipe.runtime.server is None:
+        yield ("teacher", "engine"), "no address; write runtime: {server: {address: http://localhost:8000/v1}}"
+    if recipe.served in (recipe.student.model, *(real.data for real in recipe.real.values())):
+        yield (
+            ("teacher", "model"),
+            f"{recipe.served} is read on this machine too; name the served one with its revision, {recipe.served}@COMMIT",
+        )
 
 
 def dump(recipe: Recipe) -> str:

@@ -12,6 +12,7 @@ from distill.context import Resolved
 from distill.pipeline import keys, plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
+from distill.sources import references
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -37,7 +38,7 @@ BASE: dict[str, Any] = {
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
     "evaluate": {"checkpoints": [2]},
-    "runtime": {"launch": {"train": "cpu"}},
+    "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
 TEACHER = {"heldout", "generate", "evaluate/teacher"}
 BASE_ARM = {"evaluate/base"}
@@ -196,3 +197,18 @@ def test_another_teacher_of_the_same_name_is_another_teacher() -> None:
     stale = {name for name in before if before[name].key != after[name].key}
     assert {"heldout", "generate", "filter", "mix", "train", "evaluate/student", "compare"} <= stale
     assert "split" not in stale
+
+
+def test_a_served_teacher_is_told_from_others_by_name_and_not_by_place() -> None:
+    def served(model: str = "T", engine: str | None = None, address: str = "http://a/v1") -> dict[str, str]:
+        teacher = {"model": model, "engine": {"kind": "server", "model": engine}}
+        recipe = Recipe.model_validate({**BASE, "teacher": teacher, "runtime": {"server": {"address": address}}})
+        assert model not in recipe.references and recipe.served == model
+        found = {**resolve(recipe), model: references.served(model)}
+        return {name: planned.key for name, planned in keys(plan(recipe), found).items()}
+
+    before = served()
+    assert before == served(address="http://b/v1")
+    for other in (served("U"), served("T@1"), served(engine="U")):
+        assert {node for node in before if before[node] != other[node]} >= {"heldout", "generate", "evaluate/teacher"}
+        assert before["split"] == other["split"]

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 
 
+SERVED = {"model": "T", "engine": {"kind": "server"}}
+
+
 def put(folder: Path, **changes: object) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump({**BASE, **changes}))
@@ -78,6 +81,12 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"evaluate": {"checkpoints": [3]}}, "not a multiple of train.checkpoint_every (2)"),
         ({"evaluate": {"checkpoints": [2]}, "train": {}}, "set train.checkpoint_every"),
         ({"real": {"chat": {"data": "D", "prompt": "q"}}, "mix": {"real_fraction": 0}}, "heldout_real needs answers"),
+        ({"teacher": SERVED, "runtime": {}}, "runtime: {server: {address:"),
+        ({"teacher": SERVED}, "the engine `server` gives no token probabilities"),
+        ({"teacher": {"model": "T", "engine": {"kind": "echo"}}}, "write heldout_teacher.chrf or heldout_real.chrf"),
+        ({"teacher": {**SERVED, "model": "S"}}, "S is read on this machine too"),
+        ({"runtime": {"server": {"address": "http://me:pw@a/v1"}}}, "no key, name, password"),
+        ({"runtime": {"server": {"address": "http://a/v1", "key_env": "sk-1"}}}, "key_env"),
         ({"name": "../up"}, "name"),
         ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
     ],

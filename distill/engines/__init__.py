@@ -1,1 +1,1 @@
-"""Whatever answers or scores: echo, transformers."""
+"""Whatever answers or scores: echo, transformers, server."""

@@ -9,11 +9,17 @@ from pydantic import Field
 
 from distill.context import Context, Resolved
 from distill.engines.echo import Echo, EchoEngine
+from distill.engines.server import Server, ServerEngine
 from distill.engines.store import AnswerStore, Resumable, StoredEngine
 from distill.engines.transformers import Transformers, TransformersEngine
 from distill.errors import EngineError
 
-AnyEngine = Annotated[Echo | Transformers, Field(discriminator="kind")]
+AnyEngine = Annotated[Echo | Server | Transformers, Field(discriminator="kind")]
+
+
+def scores(spec: AnyEngine) -> bool:
+    """Whether the engine gives token probabilities, without loading anything."""
+    return isinstance(spec, Transformers)
 
 
 def open_engine(
@@ -36,6 +42,8 @@ def open_engine(
     engine: Resumable
     if isinstance(spec, Echo):
         engine = EchoEngine(source.revision, context.ranks)
+    elif isinstance(spec, Server):
+        engine = ServerEngine(spec, source, context)
     else:
         engine = _transformers(spec, source, context, drop_layers, adapter)
     store = AnswerStore(context.cache / "answers" / engine.name)
@@ -57,9 +65,9 @@ def open_scorer(
     Raises:
         EngineError: the engine gives no token probabilities.
     """
-    if isinstance(spec, Echo):
+    if not isinstance(spec, Transformers):
         raise EngineError(
-            "the engine `echo` gives no token probabilities",
+            f"the engine `{spec.kind}` gives no token probabilities",
             where="engine.kind",
             hint="score with `transformers`, or leave out the metrics that need a model",
         )

@@ -20,8 +20,7 @@ from pydantic import Field
 
 from distill.context import Context
 from distill.engines import models
-from distill.engines.echo import Echo
-from distill.engines.open import AnyEngine
+from distill.engines.open import AnyEngine, scores
 from distill.engines.transformers import Dtype, Transformers
 from distill.errors import DistillError
 from distill.evaluate import arms, metrics, scoring
@@ -37,7 +36,7 @@ from distill.suites import heldout
 VERSION = 1
 Suite = Literal["heldout_teacher", "heldout_real"]
 TEACHER = "evaluate/teacher"
-MUTE = "the engine `echo` gives no token probabilities"
+MUTE = "the engine `{}` gives no token probabilities"
 EMPTY: dict[Suite, str] = {
     "heldout_teacher": "raise generate.sampling.max_new_tokens if the teacher's held-out answers were all cut, or "
     "split.held_out_prompts, or leave the suite out",
@@ -142,9 +141,10 @@ def _score(
     notes: list[str],
 ) -> tuple[dict[str, str | None], Mapping[str, Scored]]:
     """The arm's template and vocabulary, and its measures by item."""
-    if isinstance(spec.engine, Echo):
+    if spec.engine is not None and not scores(spec.engine):
+        why = MUTE.format(spec.engine.kind)
         answered = {item.key for item in chosen(items, spec.generation.items)}
-        mute = {item.key: Scored(item.key, error=None if item.key in answered else MUTE) for item in items}
+        mute = {item.key: Scored(item.key, error=None if item.key in answered else why) for item in items}
         return {"template": None, "tokenizer": None}, mute
     keep = spec.arm == "teacher"
     # The model's memory is free before the engine loads its own.

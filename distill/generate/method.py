@@ -89,6 +89,7 @@ class Author:
                 **self.engine,
                 **notes,
                 "finish": completion.finish,
+                **({"date": completion.date} if completion.date else {}),
             },
         )
         return Row(kind="chat", messages=(*request.messages, answer), provenance=provenance)

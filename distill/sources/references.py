@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from distill.context import Resolved
+from distill.context import NOWHERE, UNVERSIONED, Resolved
 from distill.errors import SourceError
 from distill.sources import hub
 from distill.sources.content import content_revision
@@ -60,6 +60,12 @@ def resolve(ref: str, what: What, base: Path, runs: Path, cache: Path) -> Resolv
         path = _rows_file(ref, path)
         return Resolved(ref, path, content_revision(path, cache))
     return Resolved(ref, path, content_revision(path, cache), student_terms(path) or card_terms(path))
+
+
+def served(ref: str) -> Resolved:
+    """A model behind a server: `name` or `name@REVISION` as the recipe states it, neither looked for nor checked."""
+    name, _, revision = ref.partition("@")
+    return Resolved(name, NOWHERE, revision or UNVERSIONED)
 
 
 def fetch(ref: str, what: What, base: Path = Path()) -> str | None:

@@ -176,7 +176,7 @@ def test_echo_answers_and_has_no_loss(monkeypatch: pytest.MonkeyPatch, inputs: d
     found = lines(out)
     assert all(set(line["metrics"]) == (set() if line["error"] else {"chrf"}) for line in found)
     assert summary["counts"] == {"requested": 16, "scored": 6, "failed": 10}
-    assert f"10 of 16 items could not be scored: {stage.MUTE}." in summary["notes"]
+    assert f"10 of 16 items could not be scored: {stage.MUTE.format('echo')}." in summary["notes"]
     base = SPEC.model_copy(update={"arm": "base", "model": "small"})
     summary, out = evaluate(monkeypatch, base, inputs, FakeScorer())
     assert all({"loss", "bits_per_byte"} == set(line["metrics"]) - {"chrf"} for line in lines(out))
