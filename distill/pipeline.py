@@ -17,6 +17,7 @@ from distill.mix import stage as mix
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
+from distill.train import settings
 from distill.train import stage as train
 
 Run = Callable[..., Summary]
@@ -79,7 +80,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
             "mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
         ),
         Node(
-            "train", 4, ("mix",), train.Spec(student=student, train=recipe.train, seed=seed),
+            "train", 4, ("mix",), settings.Spec(student=student, train=recipe.train, seed=seed),
             train.run, train.VERSION, (student.model,), (student.model,), "train",
         ),
     )  # fmt: skip

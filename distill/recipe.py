@@ -26,7 +26,7 @@ from distill.rows import Frozen
 from distill.sources.real import Real
 from distill.split import DataName, Split
 from distill.suites.metrics import METRICS
-from distill.train.stage import Train
+from distill.train.settings import Train
 from distill.train.student import Student
 
 LAUNCHED = ("generate", "train", "evaluate")

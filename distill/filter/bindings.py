@@ -8,6 +8,7 @@ rows or a memory of the rows before is another object, made by `bind`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +38,9 @@ class FilterSpec(Frozen):
     judges_real: ClassVar[bool] = False
     """Whether real training rows are judged too, not only what the teacher wrote."""
 
+    @abstractmethod
     def bind(self, bindings: Bindings) -> Filter:
         """The filter itself. One of scope `set` starts with an empty memory: it is bound anew for every pass."""
-        raise NotImplementedError
 
 
 class RowFilter(FilterSpec):
@@ -52,8 +53,9 @@ class RowFilter(FilterSpec):
         """Same length, same order."""
         return [self.verdict(row) for row in rows]
 
+    @abstractmethod
     def verdict(self, row: Row) -> Verdict:
-        raise NotImplementedError
+        """What the filter says of a row."""
 
 
 def shorten(text: str, most: int = 160) -> str:

@@ -15,7 +15,7 @@ from distill.rows import Row
 from distill.train import checkpoints
 
 if TYPE_CHECKING:
-    from distill.train.stage import Spec
+    from distill.train.settings import Spec
     from distill.train.watch import Watched
 
 FILE = "student.json"

@@ -27,7 +27,7 @@ from distill.train.watch import Watched, callback
 if TYPE_CHECKING:
     from trl import SFTConfig
 
-    from distill.train.stage import Spec
+    from distill.train.settings import Spec
 
 
 @dataclass(frozen=True)

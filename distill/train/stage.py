@@ -11,49 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from distill.context import Context
-from distill.engines.transformers import Dtype
 from distill.protocols import Summary
-from distill.rows import Frozen
-from distill.train.student import Student
+from distill.train.settings import Spec
 
 if TYPE_CHECKING:
     from distill.train.sft import Trained
     from distill.train.watch import Watched
 
 VERSION = 1
-
-
-class Train(Frozen):
-    objective: Literal["sft"] = "sft"
-    """`sft`: next-token loss on the assistant's tokens."""
-    epochs: float = Field(1.0, gt=0)
-    max_steps: int | None = Field(None, gt=0)
-    """Optimizer steps, instead of epochs."""
-    learning_rate: float = Field(2e-4, gt=0)
-    batch_size: int = Field(16, gt=0)
-    """Global: rows per optimizer step over all processes."""
-    max_length: int = Field(2048, gt=0)
-    """Tokens per row; a longer row is an error that names it, unless `too_long: drop`."""
-    too_long: Literal["error", "drop"] = "error"
-    warmup_ratio: float = Field(0.03, ge=0, lt=1)
-    scheduler: Literal["linear", "cosine", "constant"] = "cosine"
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    dtype: Dtype = "bfloat16"
-    """Of the frozen weights; LoRA weights and their optimizer are float32."""
-    checkpoint_every: int | None = Field(None, gt=0)
-    """Optimizer steps between checkpoints; a tenth of the run when not given."""
-
-
-class Spec(Frozen):
-    student: Student
-    train: Train
-    seed: int
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:

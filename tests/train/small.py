@@ -12,7 +12,7 @@ from typing import Any
 from distill.context import Context, Ranks, Resolved, Runtime
 from distill.protocols import Summary
 from distill.rows import Message, Provenance, Row, root_of
-from distill.train import stage
+from distill.train import settings, stage
 from distill.train.student import Lora, Student
 
 MODEL = "tiny"
@@ -34,10 +34,10 @@ def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[
     return Row(kind="chat", messages=messages, provenance=provenance)
 
 
-def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> stage.Spec:
+def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
     settings = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
     student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
-    return stage.Spec(student=student, train=stage.Train(**settings), seed=seed)
+    return settings.Spec(student=student, train=settings.Train(**settings), seed=seed)
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
@@ -45,13 +45,13 @@ def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Cont
     return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
 
 
-def train(folder: Path, spec: stage.Spec, out: str = "out", **runtime: Any) -> Summary:
+def train(folder: Path, spec: settings.Spec, out: str = "out", **runtime: Any) -> Summary:
     """Train here, into a folder that may hold what a killed training left."""
     (folder / out).mkdir(exist_ok=True)
     return stage.run(spec, {"mix": folder / "mix"}, folder / out, context_of(folder, **runtime))
 
 
-def main(folder: Path, spec: stage.Spec) -> None:
+def main(folder: Path, spec: settings.Spec) -> None:
     from accelerate import PartialState
 
     state = PartialState(cpu=True)
@@ -61,4 +61,4 @@ def main(folder: Path, spec: stage.Spec) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), stage.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
