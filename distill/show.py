@@ -53,7 +53,8 @@ def launch_notes(workspace: Workspace) -> list[str]:
 def made_line(name: str, artifact: Artifact, seconds: float) -> str:
     """`  generate  61 s  requested 301 · parsed 298 · failed 3`, and the stage's notes under it."""
     counts = " · ".join(f"{key.replace('_', ' ')} {value}" for key, value in artifact.summary.get("counts", {}).items())
-    notes = [f"    {note}" for note in artifact.summary.get("notes", ())]
+    # What compare notes is what the stages before it noted, for the report: here it was printed already.
+    notes = [] if "compare" in name else [f"    {note}" for note in artifact.summary.get("notes", ())]
     return "\n".join([f"  {name:18} {seconds:6.1f} s   {counts}", *notes])
 
 
