@@ -103,7 +103,8 @@ def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:
         if name not in names:
             yield f"There is no arm {name!r}: the gap recovered is undefined."
     for arm in arms[1:]:
-        if arm.tokenizer != arms[0].tokenizer:
+        # An engine without a vocabulary was not measured per token, and has said so itself.
+        if None not in (arm.tokenizer, arms[0].tokenizer) and arm.tokenizer != arms[0].tokenizer:
             yield (
                 f"{arms[0].name} and {arm.name} have different vocabularies and each its own chat template: "
                 f"{', '.join(sorted(PER_TOKEN))} are not compared between them; bits_per_byte is."

@@ -29,7 +29,7 @@ AnyMethod = Annotated[Answer | SelfInstruct, Field(discriminator="kind")]
 
 class Teacher(Frozen):
     model: str
-    """Reference: hub id, folder, GGUF file, `package:` or `run:NAME/train`."""
+    """Reference: hub id, folder, GGUF file, `package:` or `run:NAME/train`; of a served one `org/name[@COMMIT]`."""
     engine: AnyEngine = Transformers()
     terms: tuple[str, ...] = ()
     """Licence ids, where the model does not carry its own or it must be corrected."""

@@ -12,6 +12,7 @@ import pytest
 from distill.compare import stage
 from distill.context import Context
 from distill.errors import CompareError
+from tests.compare.conftest import item_lines, write_arm
 
 Make = Callable[..., dict[str, Path]]
 SPEC = stage.Spec(name="quickstart", use="research", primary="heldout_teacher.loss", seed=17)
@@ -101,6 +102,15 @@ def test_headline_says_what_the_interval_shows(make_run: Make, tmp_path: Path) -
 
 def test_notes_of_the_stages_before_are_passed_on(make_run: Make, tmp_path: Path) -> None:
     assert "generate: 3 answers came from the store." in compare(make_run(), tmp_path / "out")[0]["notes"]
+
+
+def test_an_engine_without_a_vocabulary_has_no_other_one(make_run: Make, tmp_path: Path) -> None:
+    inputs = make_run()
+    lines = item_lines("teacher", 1.4, 60)
+    for tokenizer, count in (("another", 2), (None, 0)):
+        write_arm(inputs["evaluate/teacher"], "teacher", lines, tokenizer=tokenizer, template=tokenizer)
+        notes = compare(inputs, tmp_path / "out")[0]["notes"]
+        assert sum("different vocabularies" in note for note in notes) == count
 
 
 def test_other_ranks_write_nothing(make_run: Make, tmp_path: Path) -> None:
