@@ -33,6 +33,8 @@ USER_ERROR = 2
 PATIENCE = timedelta(hours=2)
 """How long a rank waits for another before it is given up."""
 CONFIG = "DISTILL_ACCELERATE_CONFIG"
+PARENT = "DISTILL_RUN"
+"""Process id of the run that a worker belongs to."""
 SAID = "DISTILL_SAID"
 """File that a worker touches when it ends with an error of its own: without it, it was killed."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
@@ -58,7 +60,7 @@ def start(workspace: Workspace, name: str) -> Artifact:
         command = [*launcher, "-m", "distill.launch", *arguments]
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said"
-        environment[SAID] = str(said)
+        environment |= {SAID: str(said), PARENT: str(os.getpid())}
         process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads)
         try:
             status = process.wait()
@@ -269,6 +271,8 @@ def _work(node: str, key: str, run: Path, cache: Path) -> None:
 def main() -> int:
     """The worker that `start` starts: one node."""
     _die_with_parent()
+    if PARENT in os.environ and not Path("/proc", os.environ[PARENT]).exists() and sys.platform == "linux":
+        return 1  # the run was killed before this process could ask to die with it
     parser = argparse.ArgumentParser()
     parser.add_argument("node")
     parser.add_argument("key")
