@@ -33,6 +33,8 @@ from distill.rows import Frozen, digest
 FORMAT = 1
 """Increase when the way keys are made changes: everything is made anew then."""
 MANIFEST = "manifest.json"
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+"""What the system says of a place where nothing can be made."""
 CHECKED_BYTES = 8 * 2**20
 """Files up to this size are checked by hash at each hit; larger ones by size alone."""
 
@@ -238,7 +240,8 @@ def _alone(work: Path, ranks: Ranks, node: str, say: Callable[[str], None]) -> I
     if not ranks.main:
         yield
         return
-    work.parent.mkdir(parents=True, exist_ok=True)
+    with disk(work):
+        work.parent.mkdir(parents=True, exist_ok=True)
     with disk(work), work.with_name(f"{work.name}.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -257,6 +260,9 @@ def disk(place: Path) -> Iterator[None]:
         yield
     except Exception as error:
         # safetensors and others wrap the system's error in their own.
+        if isinstance(error, OSError) and error.errno in CLOSED:
+            reason = f"cannot be written: {error.strerror}"
+            raise ArtifactError(reason, where=str(place), hint="choose other folders: --cache, --runs") from error
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         if not full and "No space left on device" not in str(error):
             raise

@@ -35,9 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="as JSON")
     fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
     run = _command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
-    run.add_argument("--until", metavar="NODE", help="stop after this node")
+    run.add_argument("--until", metavar="NODE", help="stop after this node, or `evaluate`: after all arms")
     for command in (check, plan, fetch, run):
-        command.add_argument("recipe", type=Path)
+        command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
     shower.add_argument("run", help="name or folder of a run, or its recipe")
@@ -57,9 +57,14 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Callable[..., None], text: str
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
-    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders (default: ./runs)")
     cache = Path(os.environ.get("DISTILL_CACHE", "cache"))
-    command.add_argument("--cache", type=Path, default=cache, help="folder of finished stages and answers")
+    command.add_argument(
+        "--cache",
+        type=Path,
+        default=cache,
+        help="folder of finished stages (default: $DISTILL_CACHE, ./cache)",
+    )
     command.set_defaults(command=run)
     return command
 
@@ -98,14 +103,14 @@ def _fetch(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
-    if options.until and options.until not in {node.name for node in workspace.nodes}:
-        raise DistillError(
-            f"no node {options.until!r}", where="--until", hint=", ".join(n.name for n in workspace.nodes)
-        )
+    names = [node.name for node in workspace.nodes]
+    goals = [name for name in names if options.until in (name, name.split("/")[0], None)]
+    if not goals:
+        raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
     workspace.fetch_missing()
     workspace.save_recipe()
-    wanted = workspace.wanted(options.until)
+    wanted = {name for goal in goals for name in workspace.wanted(goal)}
     made = [node.name for node in workspace.nodes if node.name in wanted and _step(workspace, node.name)]
     if not made:
         print("nothing to do: every step is there")

@@ -244,6 +244,9 @@ def guarded(work: Callable[[], None]) -> int:
         print(f"\n{said}" if rank == "0" else f"rank {rank}: {said.splitlines()[0]}", file=sys.stderr)
         _note_end()
         return USER_ERROR
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception:
         traceback.print_exc()
         _note_end()

@@ -37,7 +37,7 @@ def plan_table(workspace: Workspace, found: Sequence[dict[str, Any]]) -> str:
 
 def because(why: Sequence[str]) -> str:
     """The first reasons for making a node again, or that it is the first time."""
-    return "made for the first time" if why == [NEW] else "; ".join([*why[:3], *(["…"] if len(why) > 3 else [])])
+    return "making it, for the first time" if why == [NEW] else "; ".join([*why[:3], *(["…"] if len(why) > 3 else [])])
 
 
 def launch_notes(workspace: Workspace) -> list[str]:

@@ -126,10 +126,8 @@ class Workspace:
     def planned(self) -> Mapping[str, Planned]:
         return pipeline.keys(self.nodes, self.resolved)
 
-    def wanted(self, until: str | None) -> set[str]:
-        """A node and all it needs; every node when none is named."""
-        if until is None:
-            return {node.name for node in self.nodes}
+    def wanted(self, until: str) -> set[str]:
+        """A node and all it needs."""
         names = {until}
         for need in self.planned[until].node.needs:
             names |= self.wanted(need)
@@ -149,7 +147,7 @@ class Workspace:
             old = json.loads(last.read_text(encoding="utf-8"))["identity"]
         except (OSError, ValueError, KeyError):
             return [NEW]
-        return artifacts.why_stale(old, self.planned[name].identity) or ["its folder is gone or damaged"]
+        return artifacts.why_stale(old, self.planned[name].identity) or [f"not in the cache {self.cache}"]
 
     def make(self, name: str) -> tuple[Artifact, bool]:
         """Make one node in this process; what it needs must be there."""

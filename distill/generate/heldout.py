@@ -15,6 +15,8 @@ from distill.protocols import Sampling, Summary
 from distill.rows import Frozen, Row, read_rows, write_rows
 
 VERSION = 1
+FEWEST = 2
+"""Answers that a comparison needs at least."""
 
 
 class Spec(Frozen):
@@ -29,7 +31,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """Write `rows.jsonl` (answers that ended by themselves) and `failures.jsonl` (the others, with their reason).
 
     Raises:
-        YieldError: there are held-out prompts, and not one answer ended.
+        YieldError: there are held-out prompts, and fewer answers ended than a mean with an interval needs.
     """
     author, engine = open_teacher(spec.teacher, spec.sampling, spec.seed, context)
     asked = one_a_root(inputs["split"])
@@ -45,8 +47,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         engine.close()
     ordered = [outcomes[place] for place in range(len(prompts))]
     rows = [outcome.row for outcome in ordered if outcome.row is not None]
-    if prompts and not rows:
-        raise nothing(ordered)
+    if prompts and len(rows) < FEWEST:
+        raise nothing(ordered, len(rows))
     if context.ranks.main:
         write_rows(out / "rows.jsonl", rows)
         write_failures(out / "failures.jsonl", prompts, ordered)
@@ -93,12 +95,14 @@ def write_failures(path: Path, prompts: Sequence[Row], outcomes: Sequence[Outcom
                 )
 
 
-def nothing(outcomes: Sequence[Outcome]) -> YieldError:
-    """Why there is no held-out answer at all."""
-    first = outcomes[0]
-    cut = all(outcome.reason == "truncated" for outcome in outcomes)
+def nothing(outcomes: Sequence[Outcome], ended: int) -> YieldError:
+    """Why there is nothing to measure the student on, before anything is spent on training it."""
+    failed = [outcome for outcome in outcomes if outcome.row is None] or list(outcomes)
+    first = failed[0]
+    cut = all(outcome.reason == "truncated" for outcome in failed)
+    longer = "raise generate.sampling.max_new_tokens, or ask for short answers with `system:` in the method"
     return YieldError(
-        f"none of {len(outcomes)} held-out answers ended; the first: {first.reason}, {first.detail[:200]!r}",
+        f"{ended} of {len(outcomes)} held-out answers ended; another: {first.reason}, {first.detail[:200]!r}",
         where="heldout",
-        hint="raise generate.sampling.max_new_tokens" if cut else "look at the teacher: is it a model for chat?",
+        hint=longer if cut else "look at the teacher: is it a model for chat?",
     )

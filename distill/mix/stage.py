@@ -34,7 +34,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         DistillError: too few real rows for the fraction, or a prompt that is on both sides.
     """
     teacher = list(read_rows(inputs["filter"] / "kept.jsonl"))
-    real = list(read_rows(inputs["filter"] / "real.jsonl"))
+    written = {row.id for row in teacher}
+    # What the teacher answered word for word as people did is there once.
+    real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in written]
     drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
     train = shuffled([*teacher, *drawn], spec.seed, "train")
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]

@@ -66,7 +66,7 @@ def test_cut_and_failed_answers_are_left_out_and_counted(
 
 def test_no_answer_at_all_is_an_error_that_says_why(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
     use(lambda request: Completion(request.key, "on and on", "length", 5, 9))
-    with pytest.raises(YieldError, match=r"none of 6 held-out answers ended") as caught:
+    with pytest.raises(YieldError, match=r"0 of 6 held-out answers ended") as caught:
         run(spec(), {"split": split}, tmp_path, context)
     assert "max_new_tokens" in str(caught.value)
 

@@ -35,9 +35,9 @@ def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[
 
 
 def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
-    settings = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
+    chosen = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
     student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
-    return settings.Spec(student=student, train=settings.Train(**settings), seed=seed)
+    return settings.Spec(student=student, train=settings.Train.model_validate(chosen), seed=seed)
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,15 @@ def test_float16_on_a_processor_is_refused(folder: Path) -> None:
 
 
 def test_other_processes_than_were_asked_for_are_refused(folder: Path) -> None:
+    class Lonely(Ranks):
+        """Told to be one of two, with nobody there to answer."""
+
+        def gather(self, items: Sequence[Any]) -> list[Any]:
+            return list(items)
+
     (folder / "out").mkdir()
     with pytest.raises(LaunchError, match="2 processes were asked for, the trainer finds 1"):
-        stage.run(spec_of(), {"mix": folder / "mix"}, folder / "out", context_of(folder, Ranks(0, 2)))
+        stage.run(spec_of(), {"mix": folder / "mix"}, folder / "out", context_of(folder, Lonely(0, 2)))
 
 
 def test_layers_and_adapters_that_do_not_fit_are_refused(folder: Path) -> None:
