@@ -35,7 +35,7 @@ def render(report: Report) -> str:
         _terms(report),
         "## Variety of wording",
         _diversity(report),
-        "## Three items that nobody picked",
+        "## Items that nobody picked",
         report.samples.rule,
         *(_sample(sample) for sample in _one_each(report.samples.items)),
         "## Cost",
