@@ -39,6 +39,13 @@ class Request:
     seed: int = 0
     sample: int = 0
     """0, 1, … for several answers to the same messages."""
+    turn: Literal["assistant", "user", "text"] = "assistant"
+    """What is asked for: the answer; what the user says next, as the chat template opens that turn; or how the text of
+    the only message goes on, without any template."""
+    schema: str | None = None
+    """JSON Schema, as JSON, that the answer should fit. An engine that can hold a model to it does; others let it be."""
+    to: str = ""
+    """Which of a recipe's teachers is asked, by name. Each has a store of its own, so that this is not in the key."""
 
     @property
     def key(self) -> str:
@@ -46,7 +53,8 @@ class Request:
         # A greedy answer has no noise, so that neither seed nor sample belongs to its key.
         noise = [self.seed, self.sample] if self.sampling.temperature > 0 else []
         messages = [message.model_dump() for message in self.messages]
-        return digest([messages, self.sampling.model_dump(), noise])[:24]
+        form = [self.turn, self.schema] if self.turn != "assistant" or self.schema else []
+        return digest([messages, self.sampling.model_dump(), noise, *form])[:24]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Completion:
     error: str | None = None
     date: str | None = None
     """Day of the answer (UTC) where the weights that gave it have no revision."""
+    cost: float | None = None
+    """Money, where the server itself says what it charged."""
 
 
 class Engine(Protocol):
