@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
+from distill.endpoint import Endpoint
 from distill.rows import Frozen
 
 if TYPE_CHECKING:
@@ -27,35 +27,6 @@ NOWHERE = Path(os.devnull)
 """Path of a model that is served elsewhere: its weights are not looked for on this machine."""
 UNVERSIONED = "unversioned"
 """Revision of a served model of which the recipe states none."""
-
-
-class Endpoint(Frozen):
-    """Where the engine `server` finds its server, and how it is treated."""
-
-    address: str
-    """`http://localhost:8000/v1`: what `/chat/completions` is put after."""
-    key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Name of the environment variable that holds the key. The key itself is written nowhere."""
-    concurrency: int = Field(64, gt=0)
-    """Requests at once, of all processes together."""
-    timeout: float = Field(600.0, gt=0)
-    """Seconds without a sign of the server until an attempt counts as failed."""
-    attempts: int = Field(5, gt=0)
-    """Of each request, with growing pauses between them."""
-
-    @field_validator("address")
-    @classmethod
-    def _plain(cls, address: str) -> str:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, address)):
-            raise ValueError("an address is written http://HOST:PORT/v1 or https://HOST/v1")
-        if parts.port == 0:
-            raise ValueError("port 0 is no port")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError("an address holds no key, name, password or query; key_env names the variable of the key")
-        if parts.path.rstrip("/").endswith("/completions"):
-            raise ValueError("the address is that of the whole interface: leave out /chat/completions")
-        return address.rstrip("/")
 
 
 class Runtime(Frozen):
@@ -76,7 +47,13 @@ class Runtime(Frozen):
     report_to: tuple[str, ...] = ()
     """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
     server: Endpoint | None = None
-    """Of a teacher with `engine: {kind: server}`."""
+    """Of a teacher with `engine: {kind: server}`, unless `servers` names that teacher."""
+    servers: dict[str, Endpoint] = {}
+    """Of each teacher by its name: `teacher`, or a name under `teachers`."""
+
+    def endpoint(self, teacher: str) -> Endpoint | None:
+        """Where the server of a teacher is, by the teacher's name."""
+        return self.servers.get(teacher, self.server)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from urllib import request as http
 
 from pydantic import BaseModel, Field, ValidationError
 
-from distill.context import UNVERSIONED, Context, Endpoint, Resolved
+from distill.context import UNVERSIONED, Context, Resolved
+from distill.endpoint import Endpoint
 from distill.engines.batches import share
 from distill.engines.transformers import THINK, split_reasoning
 from distill.errors import EngineError

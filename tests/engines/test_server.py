@@ -16,7 +16,8 @@ import pytest
 from pydantic import ValidationError
 
 from distill.cli import main
-from distill.context import NOWHERE, Context, Endpoint, Ranks, Resolved, Runtime
+from distill.context import NOWHERE, Context, Ranks, Resolved, Runtime
+from distill.endpoint import Endpoint
 from distill.engines import server
 from distill.engines.open import open_engine, open_scorer
 from distill.engines.server import Server, ServerEngine
