@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from distill.generate.answer import Answer
+from distill.generate.grid import Grid
+from distill.generate.magpie import Magpie
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[Answer | Grid | Magpie | SelfInstruct, Field(discriminator="kind")]
