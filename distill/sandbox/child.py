@@ -54,7 +54,7 @@ def confine(order: Order) -> None:
         _exit(1)  # the parent died before it could take us with it
     limits = {
         resource.RLIMIT_AS: (order["memory"],) * 2,
-        resource.RLIMIT_CPU: (order["seconds"], order["seconds"] + 1),  # SIGXCPU, and SIGKILL for who ignores it
+        resource.RLIMIT_CPU: (order["seconds"],) * 2,
         resource.RLIMIT_FSIZE: (order["written"],) * 2,
         resource.RLIMIT_NOFILE: (OPEN_FILES,) * 2,
         resource.RLIMIT_STACK: (STACK,) * 2,

@@ -18,7 +18,7 @@ class Order(TypedDict):
     """Process whose death ends this one."""
     machine: str
     seconds: int
-    """Of processor time."""
+    """Of processor time, by the kernel's rough count: ends the code where we are not there to do it."""
     memory: int
     """Bytes of address space."""
     written: int

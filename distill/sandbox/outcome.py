@@ -23,7 +23,7 @@ Status = Literal["passed", "failed", "timeout", "memory", "output", "crashed"]
 class Limits(Frozen):
     """What code may use. They decide verdicts, and so belong to what is hashed."""
 
-    seconds: int = Field(10, gt=0)
+    seconds: float = Field(10.0, gt=0)
     """Of processor time, which a busy machine does not change; on the clock, five times as much."""
     memory_mb: int = Field(512, ge=64)
     """MiB of address space."""
@@ -56,10 +56,10 @@ def judge(end: End, said: bytes, token: bytes, errors: str, limits: Limits) -> O
     status: Status
     if end.excessive:
         status, reason = "output", f"wrote more than {limits.written_mb} MiB, or made too many files and folders"
+    elif end.seconds >= limits.seconds:  # passed or not: what was noticed in time must not decide
+        status, reason = "timeout", f"used {limits.seconds:g} s of processor time"
     elif passed:
         return Outcome("passed", "", end.seconds)
-    elif killed == signal.SIGXCPU or (killed == signal.SIGKILL and end.seconds >= limits.seconds):
-        status, reason = "timeout", f"used {limits.seconds} s of processor time"
     elif end.late:
         status, reason = "timeout", "waited for too long"
     elif said == MEMORY:

@@ -9,6 +9,7 @@ worth, is not known here.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import re
@@ -76,7 +77,7 @@ def _judge(
             "kind": kind,
             "parent": os.getpid(),
             "machine": platform.machine(),
-            "seconds": limits.seconds,
+            "seconds": math.ceil(2 * limits.seconds),
             "memory": limits.memory_mb << 20,
             "written": limits.written_mb << 20,
             "abi": landlock.abi(),
@@ -108,7 +109,7 @@ def _run(order: bytes, folder: Path, errors: IO[bytes], limits: Limits) -> tuple
             env=interpreter.environment(str(folder)),
             start_new_session=True,
         )
-        end = watch(process.pid, folder, PATIENCE * limits.seconds, limits.written_mb << 20)
+        end = watch(process.pid, folder, limits.seconds, PATIENCE * limits.seconds, limits.written_mb << 20)
         process.returncode = end.status  # collected already
         os.set_blocking(ours, False)
         with contextlib.suppress(BlockingIOError):  # it said nothing

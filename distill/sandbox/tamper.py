@@ -10,10 +10,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import Any
 
-    Memory = list[tuple[str, Mapping[str, object], str, object]]
+    Memory = list[tuple[str, Any, str, object]]
 
 
 class TamperError(Exception):
@@ -29,7 +29,7 @@ def remember(modules: list[str]) -> Memory:
         except Exception:  # the tests will fail at it themselves, or it is the solution's name
             continue
         module = sys.modules[name]
-        spaces: dict[str, Mapping[str, object]] = {name: vars(module)}
+        spaces: dict[str, Any] = {name: vars(module)}
         spaces |= {f"{name}.{each}": vars(value) for each, value in vars(module).items() if isinstance(value, type)}
         for place, space in spaces.items():
             memory += [(place, space, each, value) for each, value in space.items() if callable(value)]
@@ -37,10 +37,15 @@ def remember(modules: list[str]) -> Memory:
 
 
 def refuse_changes(memory: Memory) -> None:
-    """Uses nothing that could have been replaced itself: no function is called before all are known to be the old ones."""
+    """No function is called here before all are known to be the old ones, and builtins are put back: we need them ourselves."""
+    changed = None
     for place, space, name, value in memory:
         if name not in space or space[name] is not value:
-            raise TamperError(f"the solution replaced {place}.{name}, which its tests rely on")
+            changed = changed or f"{place}.{name}"
+            if place == "builtins":
+                space[name] = value
+    if changed:
+        raise TamperError(f"the solution replaced {changed}, which its tests rely on")
     sys.settrace(None)
     sys.setprofile(None)
 

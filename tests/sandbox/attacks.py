@@ -1,4 +1,4 @@
-"""Programs that do harm: each ends with status 0 if it succeeded. What it aims at is replaced before it runs (see test_confinement.py)."""
+"""Programs that do harm: each ends with status 0 if it succeeded. What they aim at is put in by test_confinement.py."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ PROCESSES = {
 
 SIGNALS = {
     "kill": "import os, signal; os.kill(os.getppid(), signal.SIGUSR1)",
-    "pidfd": RAW + "import os\np = libc.syscall(434, os.getppid(), 0)\nassert libc.syscall(424, p, 10, 0, 0) == 0, 'refused'",
+    "pidfd": RAW
+    + "import os\np = libc.syscall(434, os.getppid(), 0)\nassert libc.syscall(424, p, 10, 0, 0) == 0, 'refused'",
     "owner of a pipe": (
         "import fcntl, os, signal; r, w = os.pipe(); fcntl.fcntl(r, fcntl.F_SETOWN, os.getppid())\n"
         "fcntl.fcntl(r, 10, signal.SIGUSR1); fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC); os.write(w, b'x')"
@@ -90,7 +91,8 @@ LIMITS = {
     "anonymous file": "import os; os.memfd_create('x')",
     "shared memory": "from multiprocessing.shared_memory import SharedMemory; SharedMemory(create=True, size=9).unlink()",
     "wide pipe": "import fcntl, os; fcntl.fcntl(os.pipe()[0], 1031, 1 << 20)",
-    "reserved disk": RAW + "import os; assert libc.fallocate(os.open('f', 66), 0, ctypes.c_long(0), ctypes.c_long(9)) == 0, 'refused'",
+    "reserved disk": RAW
+    + "import os; assert libc.fallocate(os.open('f', 66), 0, ctypes.c_long(0), ctypes.c_long(9)) == 0, 'refused'",
     "written through a map": (
         "import mmap, os; f = os.open('f', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 4096); mmap.mmap(f, 4096)[0] = 1"
     ),

@@ -39,7 +39,12 @@ class Target:
 
     def aim(self, attack: str) -> str:
         clone = {"x86_64": 56, "aarch64": 220}[platform.machine()]
-        places = {"VICTIM": f"{self.folder}/victim.txt", "OUTSIDE": str(self.folder), "PORT": str(self.port), "CLONE": str(clone)}
+        places = {
+            "VICTIM": f"{self.folder}/victim.txt",
+            "OUTSIDE": str(self.folder),
+            "PORT": str(self.port),
+            "CLONE": str(clone),
+        }
         for name, value in places.items():
             attack = attack.replace(name, value)
         return attack
@@ -51,7 +56,9 @@ class Target:
             facts = path.lstat()
             content = path.read_bytes() if path.is_file() else b""
             attributes = os.listxattr(path, follow_symlinks=False)
-            found.append((path.name, content, facts.st_mode, facts.st_uid, facts.st_mtime_ns, facts.st_nlink, attributes))
+            found.append(
+                (path.name, content, facts.st_mode, facts.st_uid, facts.st_mtime_ns, facts.st_nlink, attributes)
+            )
         return found, list(self.signals), [self._came_in(each) for each in self.arrived]
 
     @staticmethod
@@ -136,7 +143,7 @@ def test_the_attack_works_elsewhere(name: str, target: Target, tmp_path_factory:
     attack = target.aim({**BLOCKED, **attacks.PRETENDED}[name])
     before = target.state()
     folder = tmp_path_factory.mktemp("plain")
-    done = subprocess.run([sys.executable, "-c", attack], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", attack], cwd=folder, capture_output=True, text=True, check=False)
     if "parent" in name or "lookup" in name:
         return  # a debugger's right or an answering server: not everywhere
     assert done.returncode == 0, done.stderr
