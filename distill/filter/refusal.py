@@ -1,7 +1,8 @@
 """A filter that drops refusals and talk of being a language model: a student learns them from few examples.
 
-Only the opening of an answer is read, without what it quotes, and a phrase that the question itself holds does not
-count: the translation or the discussion of a refusal is none. A known limit: a refusal that comes late is not found.
+Only the opening of an answer or a text is read, without what it quotes, and a phrase that the question itself holds does
+not count: the translation or the discussion of a refusal is none. Of a preference the chosen answer is read: a refusal may
+well be what was rejected. A known limit: a refusal that comes late is not found.
 """
 
 from __future__ import annotations
