@@ -97,6 +97,8 @@ class MethodSpec(Frozen):
     """Names of its prompt files (see `templates.py`)."""
     TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
     """Kinds of rows it starts from."""
+    MAKES: ClassVar[str] = "chat"
+    """Kind of its rows."""
 
     @property
     def name(self) -> str:
@@ -107,6 +109,10 @@ class MethodSpec(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names under `real` of the rows it starts from."""
         return ()
+
+    def takes(self, name: str) -> frozenset[str]:  # noqa: ARG002
+        """Kinds of rows that it starts from in a data set that it reads."""
+        return self.TAKES
 
     @property
     def asks(self) -> tuple[str, ...]:

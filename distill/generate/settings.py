@@ -65,6 +65,12 @@ class Generate(Frozen):
         return shares
 
     @property
+    def taught(self) -> int:
+        """Rows that a student learns from by the next token: all but preferences."""
+        made = zip(self.methods, self.quotas, strict=True)
+        return sum(sum(quotas.values()) for method, quotas in made if method.MAKES != "preference")
+
+    @property
     def quotas(self) -> list[dict[str, int]]:
         """Rows asked of each method by stream, so that each stream has what the filter's quota of it is."""
         parts: list[dict[str, int]] = [{} for _ in self.methods]
