@@ -177,3 +177,11 @@ class MethodSpec(Frozen):
     def notes(self) -> dict[str, str]:
         """What its rows tell of its templates."""
         return {"prompt_template": digest(self.texts)[:16]} if self.files else {}
+
+
+def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
+    """The first row of every different prompt, in the order of the prompts' hashes with the seed."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), row)
+    return [first[key] for key in sorted(first)]

@@ -9,6 +9,7 @@ from pydantic import Field
 from distill.generate.answer import Answer
 from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
+from distill.generate.math import Math
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | Grid | Magpie | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[Answer | Grid | Magpie | Math | SelfInstruct, Field(discriminator="kind")]
