@@ -110,13 +110,19 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
         spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
-        sources = (model,) if model else ()
+        sources = (*((model,) if model else ()), *((spec.adapter,) if spec.adapter else ()))
         needs = ("split", "heldout", *needs)
         return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 
     against = ("evaluate/teacher",)
     return (
-        node("teacher", (), teacher.model, engine=teacher.engine if teacher.engine.kind != "transformers" else None),
+        node(
+            "teacher",
+            (),
+            teacher.model,
+            adapter=teacher.adapter,
+            engine=teacher.engine if teacher.engine.kind != "transformers" else None,
+        ),
         node("base", against, student.model, drop_layers=student.drop_layers),
         node("student", (*against, "train"), None),
         *(node(f"student@{step}", (*against, "train"), None, step=step) for step in asked.checkpoints),
@@ -137,7 +143,8 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
 def systems(recipe: Recipe) -> dict[str, str | None]:
     """The system message that each data set's prompts are asked with; where `answer` asks them, its own."""
     methods = sorted(recipe.generate.methods, key=lambda method: method.kind != "answer")
-    return {name: getattr(method, "system", None) for method in reversed(methods) for name in method.reads}
+    named = {name: getattr(method, "system", None) for method in reversed(methods) for name in method.reads}
+    return {name: system for name, system in named.items() if recipe.real[name].kinds & {"prompt", "chat"}}
 
 
 @dataclass(frozen=True)
