@@ -8,6 +8,7 @@ from pydantic import Field
 
 from distill.generate.answer import Answer
 from distill.generate.math import Math
+from distill.generate.rank import Rank
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | Math | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[Answer | Math | Rank | SelfInstruct, Field(discriminator="kind")]

@@ -5,6 +5,7 @@ Every record is a row or is skipped with a reason that is counted. Knows nothing
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -14,10 +15,12 @@ from pydantic import Field, ValidationError, model_validator
 from distill.context import Resolved
 from distill.errors import SourceError
 from distill.rows import Frozen, Message, Provenance, Row, read_rows, root_of
-from distill.sources.columns import Column
+from distill.sources.columns import Column, unrolled
 from distill.sources.records import Record, read_files, read_hub
 
 SHAPES = ("prompt", "messages", "turns")
+PEOPLE = "people"
+"""Name among a row's scores of how good people found the answer."""
 
 
 class Real(Frozen):
@@ -46,6 +49,13 @@ class Real(Frozen):
     """Key under which a JSON or YAML file holds its records as a list."""
     turns: Literal["alternate"] | None = None
     """The record is a list of turns, user first; a last turn without an answer is cut off."""
+    each: str | None = None
+    """Column that holds a list: every item is a record of its own, with `item`, `index` and the other columns."""
+    score: str | None = None
+    """Template of a number that says how good people found the answer. Of an answer that is there twice the first counts."""
+    evidence: dict[str, str] = {}
+    """Templates of what a check needs, by name: `reference` (of a question), `tests` and `entry_point` (of a task for
+    a program). Empty ones are left out."""
     limit: int | None = Field(None, gt=0)
     """First so many records only."""
     terms: tuple[str, ...] = ()
@@ -55,7 +65,8 @@ class Real(Frozen):
     def _one_shape(self) -> Real:
         given = [name for name in SHAPES if getattr(self, name) is not None]
         if self.has_rows:
-            extra = [name for name in (*SHAPES, "answer", "system", "items", "config", "terms") if getattr(self, name)]
+            fields = (*SHAPES, "answer", "system", "items", "each", "score", "evidence", "config", "terms")
+            extra = [name for name in fields if getattr(self, name)]
             if extra:
                 raise ValueError(f"{self.data!r} holds rows already, so {_names(extra)} cannot be given")
             return self
@@ -65,6 +76,8 @@ class Real(Frozen):
         for name in ("answer", "system"):
             if getattr(self, name) is not None and self.prompt is None:
                 raise ValueError(f"`{name}` goes with `prompt`, not with `{given[0]}`")
+        if self.score is not None and not self.answered:
+            raise ValueError("`score` is of an answer, and there is none: give `answer`")
         return self
 
     @property
@@ -125,6 +138,10 @@ class Reading:
         return ", ".join(f"{count} {reason} (first: {self.first[reason]})" for reason, count in counts) or "none"
 
     def _records(self) -> Iterator[Record]:
+        records = self._read()
+        return records if self.spec.each is None else unrolled(records, self.spec.each)
+
+    def _read(self) -> Iterator[Record]:
         path = self.source.path
         is_hub = path.parent.name == "snapshots" and path.name == self.source.revision
         if self.spec.has_rows:
@@ -157,7 +174,15 @@ class Reading:
             terms=self.spec.terms or self.source.terms,
         )
         kind: Literal["chat", "prompt"] = "chat" if whole[-1].role == "assistant" else "prompt"
-        return Row(kind=kind, messages=tuple(whole), provenance=provenance)
+        scores = {} if self.spec.score is None else {PEOPLE: _number(Column(self.spec.score).render(record))}
+        evidence = {name: _clean(Column(template).render(record)) for name, template in self.spec.evidence.items()}
+        return Row(
+            kind=kind,
+            messages=tuple(whole),
+            evidence={name: text for name, text in evidence.items() if text},
+            provenance=provenance,
+            scores=scores,
+        )
 
     def _answered(self, messages: list[Message]) -> list[Message]:
         """Up to the last answer; all of it where nobody answers and the user is the last to speak."""
@@ -242,6 +267,18 @@ def _columns(record: Record, spec: Real) -> list[Message]:
     if texts.get("assistant") == "":
         raise _SkippedError("empty_answer")
     return [Message(role=role, content=text) for role, text in texts.items() if text]
+
+
+def _number(text: str) -> float:
+    if not text.strip():
+        raise _SkippedError("no_score")
+    try:
+        number = float(text)
+    except ValueError:
+        raise _SkippedError("score_no_number") from None
+    if not math.isfinite(number):
+        raise _SkippedError("score_no_number")
+    return number
 
 
 def _clean(text: str) -> str:
