@@ -127,7 +127,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last == "system" else 3
+        return "other" if last in ("system", "each", "score") else 3
     return f"{value}x"
 
 
