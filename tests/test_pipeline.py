@@ -92,7 +92,7 @@ OTHER = {
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 FOREIGN = [
     *(("real", "chat", field) for field in ("text", "title", "passage_words", "min_words")),
-    *(("real", "docs", field) for field in ("system",)),
+    *(("real", "docs", field) for field in ("system", "score", "evidence")),
 ]
 """Leaves that another leaf forbids."""
 
