@@ -63,7 +63,7 @@ class Workspace:
                 continue
             terms = stated.get(ref) or resolved.terms
             found[ref] = replace(resolved, terms=terms)
-        if (teacher := self.recipe.served) is not None:
+        for teacher in self.recipe.served:
             found[teacher] = replace(references.served(teacher), terms=stated.get(teacher, ()))
         if len(errors) == 1:
             raise errors[0]

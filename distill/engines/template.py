@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import TemplateError
@@ -25,6 +25,8 @@ TODAY = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July"}
 """What a template that asks for the date is told: the same on every day, or no answer could be found again."""
 
 PROBE = (Message(role="user", content="question"), Message(role="assistant", content="answer"))
+SENTINEL = "QzUserWritesHereQz"
+"""What a user says while the words around it are looked for. Ordinary letters: a template may trim or quote."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,20 @@ class Encoded:
     ids: list[int]
     labels: list[int]
     """Same length; the token's id where it is learnt, IGNORE elsewhere."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A conversation up to the place where the user begins to write."""
+
+    text: str
+    """Without a space at its end, which a user's first token brings along."""
+    ids: list[int]
+    """Its tokens, cut as they are where words follow."""
+    stops: tuple[str, ...]
+    """What the template writes right after the user's words, any of which ends them."""
+    stop_ids: frozenset[int]
+    """The special token among it; empty where only text marks the end (Llama 2's `[/INST]`)."""
 
 
 def template_hash(tokenizer: Tokenizer) -> str:
@@ -61,6 +77,42 @@ def stop_token(tokenizer: Tokenizer) -> int:
 def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """The conversation so far and the words that open the assistant's turn."""
     return _ids(tokenizer, _render(tokenizer, messages, generate=True))
+
+
+def opening(tokenizer: Tokenizer, messages: Sequence[Message]) -> Opening:
+    """The conversation so far and the words that open the user's turn, whatever the template writes before a user.
+
+    A template's own system message, and one that it puts into the user's turn, stand before the place as they would
+    before the user's words.
+
+    Args:
+        messages: none, a system message, or turns of which the last is the assistant's.
+
+    Raises:
+        TemplateError: the template cannot render this, leaves out the user's words, or writes nothing after them.
+    """
+    text = _render(tokenizer, [*messages, Message(role="user", content=SENTINEL)], generate=True)
+    before, _, after = text.partition(SENTINEL)
+    end = next((token for token in _ids(tokenizer, after) if token in _special(tokenizer)), None)
+    special = "" if end is None else tokenizer.decode([end])
+    written = after.partition(special)[0] if special else after
+    stops = tuple(stop for stop in (*written.strip().splitlines()[:1], special) if stop)
+    if text.count(SENTINEL) != 1 or not stops:
+        raise TemplateError(
+            f"the chat template shows no place for a user's words and their end: {text[-120:]!r}",
+            hint="use a model whose template marks turns, or a method that does not let the teacher write the user's",
+        )
+    # What two users write differently is theirs: a space before the words too, where it is part of their first token.
+    one, other = (_ids(tokenizer, before + words) for words in (SENTINEL, PROBE[0].content))
+    ids = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+    return Opening(before.rstrip(" "), ids, stops, frozenset() if end is None else frozenset({end}))
+
+
+def without_first(tokenizer: Tokenizer, text: str) -> str:
+    """A rendered text less the first token, where the tokenizer puts that before every text by itself, as servers do."""
+    first = tokenizer.bos_token
+    adds = bool(first) and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    return text.removeprefix(str(first)) if adds else text
 
 
 def encode(tokenizer: Tokenizer, messages: Sequence[Message], last_only: bool = False) -> Encoded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,10 +11,12 @@ from distill.engines.template import (
     IGNORE,
     answer_span,
     encode,
+    opening,
     preview,
     prompt_ids,
     stop_token,
     template_hash,
+    without_first,
 )
 from distill.errors import TemplateError
 from distill.rows import Message
@@ -170,3 +172,88 @@ def test_preview_marks_what_is_learnt_and_lets_no_control_through(tokenizer: Tok
     assert plain.splitlines()[-1] == "[Yes][.][<|im_end|>]⏎"
     assert "\x1b" not in plain and "\\x1b" in plain
     assert preview(tokenizer, encoded, colour=True).count("\x1b[42;30m") == 3
+
+
+QWEN_SYSTEM = "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
+HELLO = "<|start_header_id|>user<|end_header_id|>\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "stops"),
+    [
+        ("qwen2_5", f"{QWEN_SYSTEM}<|im_start|>user\n", ("<|im_end|>",)),
+        ("qwen3", "<|im_start|>user\n", ("<|im_end|>",)),
+        ("gemma", "<|im_start|><start_of_turn>user\n", ("<end_of_turn>",)),
+        ("llama3", f"<|im_start|>{HELLO}", ("<|eot_id|>",)),
+        ("phi3", "<|user|>\n", ("<|end|>",)),
+        ("cohere", "<|im_start|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>", ("<|END_OF_TURN_TOKEN|>",)),
+        ("glm4moe", "[gMASK]<sop><|user|>\n", ("<|assistant|>",)),
+    ],
+)
+def test_the_users_turn_is_opened_as_the_template_opens_it(
+    tokenizer: Tokenizer, name: str, text: str, stops: tuple[str, ...]
+) -> None:
+    tokenizer.add_special_tokens({"additional_special_tokens": [*MARKS, "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>"]})
+    tokenizer.chat_template = trl_template(name)
+    opened = opening(tokenizer, ())
+    assert (opened.text, opened.stops) == (text, stops)
+    assert tokenizer.decode(opened.ids) == text
+    assert [tokenizer.decode([stop]) for stop in opened.stop_ids] == list(stops)
+    # What a user says from there on is what the template itself would have written.
+    spoken = prompt_ids(tokenizer, CHAT[:1])
+    assert spoken[: len(opened.ids)] == opened.ids
+
+
+def test_the_users_next_turn_follows_what_was_said(tokenizer: Tokenizer) -> None:
+    opened = opening(tokenizer, (Message(role="system", content="Be kind."), *CHAT))
+    assert (
+        opened.ids[: len(spoken := encode(tokenizer, (Message(role="system", content="Be kind."), *CHAT)).ids)]
+        == spoken
+    )
+    assert opened.text.endswith("No more, 12.<|im_end|>\n<|im_start|>user\n")
+    own = opening(tokenizer, ())
+    assert "named SmolLM" in own.text  # the template's default system message
+    assert opened.stop_ids == own.stop_ids == {stop_token(tokenizer)}
+
+
+LLAMA2 = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content | trim }} [/INST]"
+    "{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}"
+)
+
+
+def test_a_turn_that_text_alone_ends(tokenizer: Tokenizer) -> None:
+    tokenizer.chat_template = LLAMA2
+    opened = opening(tokenizer, CHAT[:2])
+    assert opened.text == "<|im_start|>[INST] Hi there [/INST] Hello you. <|im_end|>[INST]"
+    assert tokenizer.decode(opened.ids) == opened.text
+    assert (opened.stops, opened.stop_ids) == (("[/INST]",), frozenset())
+    tokenizer.chat_template = CHATML.replace("<|im_end|>", "</turn><|im_end|>")
+    assert opening(tokenizer, ()).stops == ("</turn>", "<|im_end|>")
+
+
+@pytest.mark.parametrize(
+    ("template", "match"),
+    [
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", "no place"),
+        ("{% for m in messages %}{{ m.content }}{{ m.content }}<|im_end|>{% endfor %}", "no place"),
+        ("{% for m in messages %}{{ m.role }}<|im_end|>{% endfor %}", "no place"),
+        ("{{ raise_exception('not so') }}", "cannot render user: not so"),
+    ],
+)
+def test_templates_without_a_place_for_the_user(tokenizer: Tokenizer, template: str, match: str) -> None:
+    tokenizer.chat_template = template
+    with pytest.raises(TemplateError, match=match):
+        opening(tokenizer, ())
+
+
+def test_the_first_token_is_left_to_a_tokenizer_that_writes_it_itself(tokenizer: Tokenizer) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    assert without_first(tokenizer, "<|im_start|>user") == "<|im_start|>user"
+    fast: Any = tokenizer
+    fast.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)]
+    )
+    assert without_first(tokenizer, "<|im_start|>user") == "user"
+    assert without_first(tokenizer, "user") == "user"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from distill.generate.answer import Answer
-from distill.generate.method import Author
+from distill.generate.author import Author
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row
-from tests.generate.conftest import real
+from tests.generate.conftest import real, work
 
 ROWS = [real(f"Question {i}?") for i in range(12)]
 
 
 def asked(method: Answer, rows: list[Row], author: Author) -> list[Request]:
-    return [next(candidate) for candidate in method.candidates(rows, author)]
+    return [next(candidate) for candidate in method.candidates(work(author, rows))]
 
 
 def questions(requests: list[Request]) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_system_message_is_put_before_prompts_that_have_none(author: Author) -
 
 
 def test_the_row_is_the_prompt_with_the_answer(author: Author) -> None:
-    (candidate,) = Answer(prompts="chat").candidates([ROWS[0]], author)
+    (candidate,) = Answer(prompts="chat").candidates(work(author, [ROWS[0]]))
     request = next(candidate)
     try:
         candidate.send(Completion(request.key, "Thus.", "stop", 1, 1))

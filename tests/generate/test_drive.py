@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from distill.context import Context, Ranks
+from distill.generate.author import Author, Unusable
 from distill.generate.drive import Driver, Outcome
-from distill.generate.method import Author, Candidate, Unusable
+from distill.generate.method import Candidate
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row
-from tests.generate.conftest import Canned, echo, real
+from tests.generate.conftest import Alone, Canned, echo, real
 
 
 def steps(author: Author, words: Sequence[str]) -> Candidate:
@@ -38,7 +39,9 @@ def answers(waves: list[dict[int, Outcome]]) -> dict[int, str]:
 
 def test_each_wave_is_one_call_and_each_candidate_gets_its_own_answer(author: Author, context: Context) -> None:
     engine = Canned(echo)
-    waves = run(Driver(engine, context), [steps(author, words) for words in (["a"], ["b", "c"], ["d", "e", "f"])])
+    waves = run(
+        Driver(Alone(engine), context), [steps(author, words) for words in (["a"], ["b", "c"], ["d", "e", "f"])]
+    )
     assert [sorted(wave) for wave in waves] == [[0], [1], [2]]
     assert answers(waves) == {0: "answer 0 to a", 1: "answer 0 to c", 2: "answer 0 to f"}
     assert [request.messages[0].content for request in engine.asked] == ["a", "b", "d", "c", "e", "f"]
@@ -46,20 +49,20 @@ def test_each_wave_is_one_call_and_each_candidate_gets_its_own_answer(author: Au
 
 def test_one_question_asked_by_two_is_answered_and_counted_once(author: Author, context: Context) -> None:
     engine = Canned(echo)
-    driver = Driver(engine, context)
+    driver = Driver(Alone(engine), context)
     waves = run(driver, [steps(author, ["a"]), steps(author, ["a"])])
     assert answers(waves) == {0: "answer 0 to a", 1: "answer 0 to a"}
     assert len(engine.asked) == 1
     run(driver, [steps(author, ["a"])])
-    assert (driver.prompt_tokens, driver.new_tokens) == (5, 4)
+    assert (driver.spent.prompt_tokens, driver.spent.new_tokens) == (5, 4)
 
 
 def test_what_cannot_be_used_ends_alone(author: Author, context: Context) -> None:
-    waves = run(Driver(Canned(echo), context), [give_up(), steps(author, ["a"])])
+    waves = run(Driver(Alone(Canned(echo)), context), [give_up(), steps(author, ["a"])])
     assert waves[0][0] == Outcome(None, "no_words", "none")
     assert waves[0][1].row is not None
-    assert run(Driver(Canned(echo), context), [give_up()]) == [{0: Outcome(None, "no_words", "none")}]
-    assert run(Driver(Canned(echo), context), []) == []
+    assert run(Driver(Alone(Canned(echo)), context), [give_up()]) == [{0: Outcome(None, "no_words", "none")}]
+    assert run(Driver(Alone(Canned(echo)), context), []) == []
 
 
 def test_a_request_without_a_completion_is_missing_and_an_error_is_failed(author: Author, context: Context) -> None:
@@ -68,7 +71,7 @@ def test_a_request_without_a_completion_is_missing_and_an_error_is_failed(author
         failed = Completion(request.key, "", "error", 0, 0, error="boom")
         return {"lost": None, "bad": failed}.get(word, "fine")
 
-    (wave,) = run(Driver(Canned(say), context), [steps(author, [word]) for word in ("lost", "bad", "good")])
+    (wave,) = run(Driver(Alone(Canned(say)), context), [steps(author, [word]) for word in ("lost", "bad", "good")])
     assert (wave[0].reason, wave[1].reason, wave[1].detail) == ("missing", "engine_error", "boom")
     assert wave[2].row is not None
 

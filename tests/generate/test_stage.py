@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from distill.context import Context
 from distill.errors import SourceError, YieldError
 from distill.generate.self_instruct import SelfInstruct
-from distill.generate.stage import Generate, Spec, run, templates_digest
+from distill.generate.settings import Generate, Spec
+from distill.generate.stage import run, templates_digest
 from distill.protocols import KEEP, Judged, Request, Verdict
 from distill.rows import Row, read_rows, root_of
 from tests.generate.conftest import MODEL, Canned, Say, echo
@@ -27,7 +28,7 @@ SELF = {"kind": "self_instruct", "seeds": "chat"}
 
 def spec(methods: Sequence[dict[str, Any]] = (ANSWER,), **generate: Any) -> Spec:
     asked = {"methods": list(methods), **generate}
-    return Spec.model_validate({"teacher": {"model": MODEL}, "generate": asked, "filter": (), "seed": 7})
+    return Spec.model_validate({"teachers": {"teacher": {"model": MODEL}}, "generate": asked, "filter": (), "seed": 7})
 
 
 def number(row: Row) -> int:
