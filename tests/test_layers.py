@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
     **dict.fromkeys(("rows", "recipe_file"), 1),
-    **dict.fromkeys(("context", "endpoint", "protocols"), 2),
+    **dict.fromkeys(("context", "endpoint", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("quotas", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),

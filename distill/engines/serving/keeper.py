@@ -245,7 +245,7 @@ def _healthy(server: Server, order: Order) -> bool:
 
 
 def _said(server: Server) -> str:
-    """The last lines, where the rest is, and the error that came first, where one can be told: servers print it and much after it."""
+    """The error that came first, where one can be told (servers print much after it), and the last lines."""
     with server.log.open("rb") as file:
         file.seek(max(server.begins, server.log.stat().st_size - 2**16))
         text = file.read().decode(errors="replace")

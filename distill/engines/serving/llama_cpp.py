@@ -18,7 +18,16 @@ def main() -> None:
     parser.add_argument("--alias", required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
-    for name in ("ctx-size", "parallel", "batch-size", "ubatch-size", "n-gpu-layers", "threads", "threads-batch", "top-k"):
+    for name in (
+        "ctx-size",
+        "parallel",
+        "batch-size",
+        "ubatch-size",
+        "n-gpu-layers",
+        "threads",
+        "threads-batch",
+        "top-k",
+    ):
         parser.add_argument(f"--{name}", type=int)
     for name in ("min-p", "repeat-penalty"):
         parser.add_argument(f"--{name}", type=float)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.context import Resolved
-from distill.engines import models
+from distill.engines import adapters, models
 from distill.errors import EngineError, SourceError
 from distill.rows import digest
 
@@ -66,7 +66,7 @@ def merged(source: Resolved, cache: Path) -> Path:
 
     def write(folder: Path) -> None:
         loaded = models.load(source, cache, dtype)
-        models.adapters.merge(loaded.model).save_pretrained(str(folder))
+        adapters.merge(loaded.model).save_pretrained(str(folder))
         loaded.tokenizer.save_pretrained(str(folder))
 
     return models.made_once(cache, digest(["merged", MERGED, source.revision, dtype]), write)
@@ -108,8 +108,10 @@ def _plain_sampling(folder: Path, links: Path) -> Path:
     `do_sample` in it every answer is greedy, and a model's own top_k or repetition penalty would be applied unasked.
     """
     own = folder / "generation_config.json"
-    said = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
-    tokens = {name: value for name, value in said.items() if name.endswith("_token_id")}
+    said: dict[str, object] = {}
+    for path in (folder / "config.json", own):
+        said |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    tokens = {name: value for name, value in said.items() if name.endswith("_token_id") and value is not None}
     links.mkdir(parents=True)
     for path in folder.iterdir():
         if path.name != own.name:
