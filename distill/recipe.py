@@ -65,9 +65,8 @@ class Recipe(Frozen):
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Names of the teachers that generation asks, the recipe's own first."""
-        methods = self.generate.methods
-        named = [MAIN, *(name for method in methods for name in (method.teacher or MAIN, *method.asks))]
+        """Names of the teachers that generation asks."""
+        named = (name for method in self.generate.methods for name in (method.teacher or MAIN, *method.asks))
         return tuple(dict.fromkeys(name for name in named if name in self.cast))
 
     @property

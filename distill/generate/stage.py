@@ -78,7 +78,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     with staff(spec.teachers, spec.generate.sampling, spec.seed, context) as models:
         rounds = rounds_of(spec, inputs["split"], models, context)
-        template = models.engine("teacher").template
+        templates = {name: author.template for name, author in models.cast.items()}
         rounds.run()
     if not rounds.filled:
         raise shortfall(rounds, spec.generate.budget)
@@ -91,6 +91,6 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "tokens": {"prompt": spent.prompt_tokens, "new": spent.new_tokens},
         "money": round(spent.cost, 6),
         "rounds": rounds.rounds,
-        "template": template,
+        "templates": templates,
         "notes": notes(rounds),
     }
