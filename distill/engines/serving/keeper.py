@@ -33,7 +33,8 @@ PORTS = range(20000, 32768)
 """Below those that systems hand out by themselves, so that a port is still free when a slow server takes it."""
 TAIL = 20
 """Lines of a log that are shown with a failure."""
-FIRST_ERROR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b: \S.*")
+FIRST_ERROR = re.compile(r"(?:^|\] )(?:[a-z_]+\.)*([A-Z]\w*(?:Error|Exception): \S.*)", re.MULTILINE)
+"""As Python ends a traceback, behind the prefix of a log too."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,11 @@ def say(**event: Any) -> None:
 def plan(order: Order, secret: str) -> list[Server]:
     """One server for each group of this node's GPUs, or those on its processors."""
     named = order.environment.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES"))
-    visible = [gpu.strip() for gpu in named.split(",") if gpu.strip()] if named is not None else _installed_gpus()
+    visible = (
+        [gpu for gpu in map(str.strip, named.split(",")) if gpu and gpu != "-1"]
+        if named is not None
+        else _installed_gpus()
+    )
     each = order.gpus if order.gpus is not None else min(1, len(visible))
     count = order.servers or (len(visible) // each if each else 1)
     if count * each > len(visible) or not count:
@@ -135,7 +140,9 @@ def plan(order: Order, secret: str) -> list[Server]:
 def _server(order: Order, secret: str, number: int, gpus: list[str]) -> Server:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(tuple(order.bare))}
     environment |= {} if gpus else order.on_cpu
-    environment |= {**order.environment, "CUDA_VISIBLE_DEVICES": ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    # -1 is none. An empty list is none too, but vLLM takes it for a sign that GPUs will come.
+    gpu_list = {"CUDA_VISIBLE_DEVICES": ",".join(gpus) or "-1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    environment |= {**order.environment, **gpu_list}
     if order.key_env:
         environment[order.key_env] = order.key
     port = _free_port(order.bind)
@@ -251,7 +258,7 @@ def _said(server: Server) -> str:
         text = file.read().decode(errors="replace")
     lines = [line for line in text.splitlines() if line.strip()]
     found = FIRST_ERROR.search(text)
-    first = [f"first error: {found.group()[:500]}"] if found else []
+    first = [f"first error: {found[1][:500]}"] if found else []
     return "\n".join([*first, f"the last lines of {server.log}:", *(f"  | {line[:300]}" for line in lines[-TAIL:])])
 
 
