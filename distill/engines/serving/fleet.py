@@ -44,10 +44,26 @@ class Served:
 
 
 class Fleet:
-    """Started by `open`, stopped by `close`, or with this process whatever ends it."""
+    """Started by `open`, stopped by `close`, or with this process whatever ends it.
 
-    def __init__(self, start: Start, args: Sequence[Word], source: Resolved, name: str, context: Context) -> None:
-        self._start, self._args, self._source, self._name, self._context = start, args, source, name, context
+    Args:
+        args: options that change answers, as the recipe's `engine.args` has them.
+        source: the model.
+        name: what it is to be called.
+        adapter: folder of an adapter that it wears.
+    """
+
+    def __init__(
+        self,
+        start: Start,
+        args: Sequence[Word],
+        source: Resolved,
+        name: str,
+        context: Context,
+        adapter: Path | None = None,
+    ) -> None:
+        self._start, self._args, self._source, self._adapter = start, args, source, adapter
+        self._name, self._context = name, context
         self._nodes: list[Node] = []
         self._served: Served | None = None
 
@@ -92,7 +108,7 @@ class Fleet:
     def _open(self) -> Served:
         begun, start = time.monotonic(), self._start
         logs = self._folder()
-        loaded = weights(start.kind, self._source, self._context.cache, logs / "model")
+        loaded = weights(start.kind, self._source, self._adapter, self._context.cache, logs / "model")
         command = commands.command(start, self._args, loaded, self._name)
         key = secrets.token_urlsafe(24)
         nodes = slurm.nodes() if start.nodes == "slurm" else [None]

@@ -1,11 +1,12 @@
 """A resolved model -> what a server of each kind is told to load: a folder or a GGUF file, and the adapter to put on it.
 
-    llama_cpp       the GGUF file itself
-    vllm            the folder, with the adapter of a trained student beside it; a GGUF file's safetensors copy
-    sglang          the folder; a student is merged into one
+    llama_cpp       the GGUF file itself, without adapters
+    vllm            the folder, and beside it the adapter, a trained student's own too; of a GGUF file its safetensors copy
+    sglang          the folder; an adapter is merged in
     transformers    the same, behind links of its own, for that server takes its sampling from the model's folder
 
-What no adapter can say (layers taken out, a base that was trained itself) is merged into a copy: cache/models/<hash>/.
+What is merged, and what no single adapter can say (layers taken out, a base that was trained itself), is a copy in
+cache/models/<hash>/.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MERGED = 1
 """Raised when a student would be merged to other numbers."""
+OTHERS = "start `vllm`, `sglang` or `transformers`"
 LOADS_ADAPTERS: tuple[Kind, ...] = ("vllm",)
 
 
@@ -38,10 +40,11 @@ class Weights:
     """Of the adapter."""
 
 
-def weights(kind: Kind, source: Resolved, cache: Path, links: Path) -> Weights:
+def weights(kind: Kind, source: Resolved, adapter: Path | None, cache: Path, links: Path) -> Weights:
     """What to load.
 
     Args:
+        adapter: folder of an adapter that the model wears.
         links: folder that may be made for this one use, on a disk that the server's node sees.
 
     Raises:
@@ -49,32 +52,44 @@ def weights(kind: Kind, source: Resolved, cache: Path, links: Path) -> Weights:
         SourceError: the model cannot be read.
     """
     if kind == "llama_cpp":
-        return Weights(_gguf(source))
-    student = models.student_file(source.path)
-    if student and kind in LOADS_ADAPTERS and not student.drop_layers and not models.student_file(student.base.path):
-        adapter = student.adapter.resolve()
-        return Weights(models.weights_folder(student.base, cache).resolve(), adapter, _rank(adapter))
-    folder = (merged(source, cache) if student else models.weights_folder(source, cache)).resolve()
+        return Weights(_gguf(source, adapter))
+    base, worn = _apart(source, adapter)
+    if base and worn and kind in LOADS_ADAPTERS:
+        worn = worn.resolve()
+        return Weights(models.weights_folder(base, cache).resolve(), worn, _rank(worn))
+    plain = base and not worn
+    folder = (models.weights_folder(source, cache) if plain else merged(source, adapter, cache)).resolve()
     return Weights(_plain_sampling(folder, links) if kind == "transformers" else folder)
 
 
-def merged(source: Resolved, cache: Path) -> Path:
-    """A student as one model without an adapter, made once. In the precision of the weights it was trained on."""
+def _apart(source: Resolved, adapter: Path | None) -> tuple[Resolved | None, Path | None]:
+    """A model as one that was not trained here and at most one adapter; no model where it is more than that."""
     student = models.student_file(source.path)
-    assert student is not None
+    if student is None:
+        return source, adapter
+    if adapter or student.drop_layers or models.student_file(student.base.path):
+        return None, None
+    return student.base, student.adapter
+
+
+def merged(source: Resolved, adapter: Path | None, cache: Path) -> Path:
+    """A model and what it wears as one model, made once. In the precision of the weights below."""
     dtype = _dtype(models.weights_folder(source, cache))
 
     def write(folder: Path) -> None:
-        loaded = models.load(source, cache, dtype)
+        loaded = models.load(source, cache, dtype, adapter=adapter)
         adapters.merge(loaded.model).save_pretrained(str(folder))
         loaded.tokenizer.save_pretrained(str(folder))
 
-    return models.made_once(cache, digest(["merged", MERGED, source.revision, dtype]), write)
+    worn = adapters.fingerprint(adapter) if adapter else None
+    return models.made_once(cache, digest(["merged", MERGED, source.revision, worn, dtype]), write)
 
 
-def _gguf(source: Resolved) -> Path:
+def _gguf(source: Resolved, adapter: Path | None) -> Path:
     """The GGUF file of a reference; of a model in parts the first, which llama.cpp finds the others by."""
     path = source.path.absolute()
+    if adapter or models.student_file(path):
+        raise EngineError("llama.cpp loads no adapter in safetensors", where="teacher.engine", hint=OTHERS)
     if path.suffix == ".gguf":
         return path
     found = sorted(path.glob("*.gguf")) if path.is_dir() else []
@@ -83,7 +98,7 @@ def _gguf(source: Resolved) -> Path:
         raise EngineError(
             f"llama.cpp loads one GGUF file, and {path} holds {what}",
             where="teacher.model",
-            hint="name the file itself, or start `vllm`, `sglang` or `transformers`, which load safetensors",
+            hint=f"name the file itself, or {OTHERS}",
         )
     return found[0]
 

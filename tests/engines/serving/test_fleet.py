@@ -112,8 +112,8 @@ from pathlib import Path
 from distill.context import Context, Resolved
 from distill.engines.serving.fleet import Fleet
 from distill.start import Start
-source = Resolved("smol", Path({str(smol.path)!r}), "r")
-print(Fleet(Start(kind="llama_cpp", args=("--threads", 1)), (), source, "smol", Context(Path({str(tmp_path)!r}), {{}})).open(), flush=True)
+source, context = Resolved("smol", Path({str(smol.path)!r}), "r"), Context(Path({str(tmp_path)!r}), {{}})
+print(Fleet(Start(kind="llama_cpp", args=("--threads", 1)), (), source, "smol", context).open(), flush=True)
 sys.stdin.read()
 """
     stage = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
