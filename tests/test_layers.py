@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("rows", "recipe_file"), 1),
+    **dict.fromkeys(("recipe_file", "refusals", "rows", "words"), 1),
     **dict.fromkeys(("context", "endpoint", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("quotas", "sources", "split", "statistics", "suites"), 3),
