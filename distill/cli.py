@@ -36,6 +36,14 @@ def _parser() -> argparse.ArgumentParser:
     fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
     run = _command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
     run.add_argument("--until", metavar="NODE", help="stop after this node, or `evaluate`: after all arms")
+    run.add_argument(
+        "--dry-run",
+        metavar="N",
+        type=int,
+        nargs="?",
+        const=2,
+        help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
+    )
     for command in (check, plan, fetch, run):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
@@ -109,6 +117,9 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
     workspace.fetch_missing()
+    if options.dry_run is not None:
+        print(workspace.preview(max(1, options.dry_run)))
+        return
     workspace.save_recipe()
     wanted = {name for goal in goals for name in workspace.wanted(goal)}
     made = [node.name for node in workspace.nodes if node.name in wanted and _step(workspace, node.name)]

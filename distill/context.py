@@ -139,6 +139,6 @@ class Context:
         quiet = not self.ranks.main or bool(os.environ.get("DISTILL_QUIET")) or None
         bar = tqdm(items, total=total, desc=f"  {label}", unit=unit, disable=quiet, leave=False, smoothing=0.1)
         for item in bar:
-            if note is not None:
+            if note is not None and not bar.disable:
                 bar.set_postfix_str(note(item), refresh=False)
             yield item

@@ -9,6 +9,13 @@ from pydantic import Field, field_validator
 from distill.rows import Frozen
 
 
+class Price(Frozen):
+    """Money per million tokens, in whatever currency the budget is in."""
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+
+
 class Endpoint(Frozen):
     """Where the engine `server` finds its server, and how it is treated."""
 
@@ -22,6 +29,8 @@ class Endpoint(Frozen):
     """Seconds without a sign of the server until an attempt counts as failed."""
     attempts: int = Field(5, gt=0)
     """Of each request, with growing pauses between them."""
+    price: Price | None = None
+    """What it charges, where it does not say so itself with each answer."""
 
     @field_validator("address")
     @classmethod

@@ -13,12 +13,14 @@ from distill.evaluate import stage as evaluate
 from distill.filter import stage as filtering
 from distill.generate import heldout
 from distill.generate import stage as generate
+from distill.generate.settings import Spec as GenerateSpec
 from distill.mix import stage as mix
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.train import settings
 from distill.train import stage as train
+from distill.train.student import Student
 
 Run = Callable[..., Summary]
 
@@ -49,15 +51,33 @@ class Node:
 
 
 def plan(recipe: Recipe) -> tuple[Node, ...]:
-    """The nodes of a recipe, each after those it needs."""
-    teacher, student, data = recipe.teacher, recipe.student, tuple(real.data for real in recipe.real.values())
+    """The nodes of a recipe, each after those it needs. Without a student it ends with the data."""
+    data = data_nodes(recipe)
+    if recipe.student is None:
+        return data
+    seed, student = recipe.seed, recipe.student
+    train_node = Node(
+        "train", 4, ("mix",), settings.Spec(student=student, train=recipe.train, seed=seed),
+        train.run, train.VERSION, (student.model,), (student.model,), "train",
+    )  # fmt: skip
+    nodes = (*data, train_node, *evaluate_nodes(recipe, student))
+    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
+    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
+
+
+def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
+    """From real data to the mix."""
+    seed, teacher, data = recipe.seed, recipe.teacher, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
-    counts = {"tokenizer": student.model} if chain.student else {}
+    counts = {"tokenizer": chain.student} if chain.student else {}
     filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
     tokenizer = tuple(counts.values())
-    arms, seed = evaluate_nodes(recipe), recipe.seed
     version = generate.VERSION * 1000 + filtering.VERSION  # what the filters accept decides what is asked
-    data_nodes = (
+    asked = {name: recipe.cast[name] for name in recipe.asked}
+    models = tuple(ref for one in asked.values() for ref in one.references)
+    # What the student is measured on comes first: training rows are judged against it.
+    measured = () if recipe.student is None else ("heldout",)
+    nodes = [
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
             split.run, split.VERSION, data, data,
@@ -65,33 +85,27 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
         Node(
             "heldout", 1, ("split",),
             heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed),
-            heldout.run, heldout.VERSION, (teacher.model,), (teacher.model,), "generate",
+            heldout.run, heldout.VERSION, teacher.references, teacher.references, "generate",
         ),
         Node(
-            "generate", 1, ("split", "heldout"),
-            generate.Spec(
-                teacher=teacher, generate=recipe.generate, filter=filters, seed=seed,
+            "generate", 1, ("split", *measured),
+            GenerateSpec(
+                teachers=asked, generate=recipe.generate, filter=filters, seed=seed,
                 templates=generate.templates_digest(recipe.generate.methods),
             ),
-            generate.run, version, (teacher.model, *tokenizer), (teacher.model,), "generate",
+            generate.run, version, (*models, *tokenizer), models, "generate",
         ),
-        Node("filter", 2, ("split", "heldout", "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
+        Node("filter", 2, ("split", *measured, "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
         Node(
-            "mix", 3, ("split", "heldout", "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+            "mix", 3, ("split", *measured, "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
         ),
-        Node(
-            "train", 4, ("mix",), settings.Spec(student=student, train=recipe.train, seed=seed),
-            train.run, train.VERSION, (student.model,), (student.model,), "train",
-        ),
-    )  # fmt: skip
-    needs = tuple(node.name for node in (*data_nodes, *arms))
-    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
-    return (*data_nodes, *arms, Node("compare", 6, needs, spec, compare.run, compare.VERSION))
+    ]  # fmt: skip
+    return tuple(node for node in nodes if node.name != "heldout" or measured)
 
 
-def evaluate_nodes(recipe: Recipe) -> tuple[Node, ...]:
+def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
     """One node per arm: teacher, base, student, and the student's checkpoints that are asked for."""
-    asked, teacher, student = recipe.evaluate, recipe.teacher, recipe.student
+    asked, teacher = recipe.evaluate, recipe.teacher
     common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
@@ -110,22 +124,20 @@ def evaluate_nodes(recipe: Recipe) -> tuple[Node, ...]:
 
 
 def filter_spec(recipe: Recipe) -> filtering.Spec:
-    shares: dict[str, float] = {}
-    for method in recipe.generate.methods:
-        shares[method.kind] = shares.get(method.kind, 0.0) + method.share
+    counting = recipe.student is not None and any(part.kind == "length" for part in recipe.filter)
     return filtering.Spec(
         filter=recipe.filter,
         rows=recipe.generate.rows,
-        shares=shares,
+        shares=recipe.generate.shares,
         min_yield=recipe.generate.min_yield,
-        student=recipe.student.model if any(part.kind == "length" for part in recipe.filter) else None,
+        student=recipe.student.model if recipe.student and counting else None,
     )
 
 
 def systems(recipe: Recipe) -> dict[str, str | None]:
     """The system message that each data set's prompts are asked with; where `answer` asks them, its own."""
     methods = sorted(recipe.generate.methods, key=lambda method: method.kind != "answer")
-    return {method.data: method.system for method in reversed(methods)}
+    return {name: getattr(method, "system", None) for method in reversed(methods) for name in method.reads}
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ class Completion:
     """Day of the answer (UTC) where the weights that gave it have no revision."""
     cost: float | None = None
     """Money, where the server itself says what it charged."""
+    stored: bool = False
+    """It comes from the answer store: no model was asked."""
 
 
 class Engine(Protocol):
@@ -128,6 +130,10 @@ class Scorer(Protocol):
 
     def score(self, requests: Sequence[ScoreRequest], top_k: int) -> Iterator[TokenScores]:
         """One result per request of this rank's share, in any order."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
         ...
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from distill.context import Runtime
 from distill.engines.open import scores
@@ -17,8 +17,8 @@ from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
 from distill.filter.text import Finished
-from distill.generate.self_instruct import SelfInstruct
-from distill.generate.stage import Generate, Teacher
+from distill.generate.settings import Generate
+from distill.generate.teacher import MAIN, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
 from distill.recipe_file import Document, KeyPath, dotted, read
@@ -29,6 +29,7 @@ from distill.suites.metrics import METRICS
 from distill.train.settings import Train
 from distill.train.student import Student
 
+TeacherName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 LAUNCHED = ("generate", "train", "evaluate")
 """Stages that may have processes of their own."""
 
@@ -42,8 +43,12 @@ class Recipe(Frozen):
     use: Literal["research", "internal", "commercial", "redistribute"] = "research"
     """What the student is for; terms are judged against it."""
     teacher: Teacher
-    student: Student
-    real: dict[DataName, Real] = Field(min_length=1)
+    """Who writes, and whom the student is measured against."""
+    teachers: dict[TeacherName, Teacher] = {}
+    """Other models by name: to write, to judge or to score, where a method says so."""
+    student: Student | None = None
+    """Who learns; without one the recipe ends with the data."""
+    real: dict[DataName, Real] = {}
     """Data made by people, by name."""
     split: Split = Split()
     generate: Generate
@@ -54,22 +59,35 @@ class Recipe(Frozen):
     runtime: Runtime = Runtime()
 
     @property
+    def cast(self) -> dict[str, Teacher]:
+        """Every teacher by its name."""
+        return {MAIN: self.teacher, **self.teachers}
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the teachers that generation asks."""
+        named = (name for method in self.generate.methods for name in (method.teacher or MAIN, *method.asks))
+        return tuple(dict.fromkeys(name for name in named if name in self.cast))
+
+    @property
     def references(self) -> dict[str, Literal["model", "data"]]:
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
-        teacher: dict[str, Literal["model", "data"]] = {} if self.served else {self.teacher.model: "model"}
-        return {**data, **teacher, self.student.model: "model"}
+        local: list[str] = [ref for one in self.cast.values() for ref in one.references if ref not in self.served]
+        models = [*local, self.student.model] if self.student else local
+        return {**data, **dict.fromkeys(models, "model")}
 
     @property
-    def served(self) -> str | None:
-        """The teacher's reference where its weights are behind a server."""
-        return self.teacher.model if self.teacher.engine.kind == "server" else None
+    def served(self) -> tuple[str, ...]:
+        """References of teachers whose weights are behind a server."""
+        return tuple(one.model for one in self.cast.values() if one.served)
 
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""
-        data = [(real.data, real.terms) for real in self.real.values()]
-        return [*data, (self.teacher.model, self.teacher.terms), (self.student.model, self.student.terms)]
+        student = [(self.student.model, self.student.terms)] if self.student else []
+        teachers = [(one.model, one.terms) for one in self.cast.values()]
+        return [*((real.data, real.terms) for real in self.real.values()), *teachers, *student]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -100,7 +118,10 @@ def _recipe_error(path: Path, lines: list[str]) -> RecipeError:
 def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Combinations that no spec can see alone."""
     yield from _unknown_names(recipe)
-    yield from _unmeasurable(recipe)
+    yield from _unfit_models(recipe)
+    yield from _repeated_names(recipe)
+    if recipe.student is not None:
+        yield from _unmeasurable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -112,14 +133,48 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Names of data sets that are none, or whose rows a method cannot start from."""
     known = sorted(recipe.real)
     for index, method in enumerate(recipe.generate.methods):
-        field, name = ("seeds", method.seeds) if isinstance(method, SelfInstruct) else ("prompts", method.prompts)
-        if name not in recipe.real:
-            yield ("generate", "methods", index, field), f"no data set {name!r} under real; {nearest(name, known)}"
+        for name in method.reads:
+            field = next((key for key, value in method if value == name), "kind")
+            where: KeyPath = ("generate", "methods", index, field)
+            if name not in recipe.real:
+                yield where, f"no data set {name!r} under real; {nearest(name, known)}"
+            elif not recipe.real[name].kinds & method.TAKES:
+                takes, holds = " or ".join(sorted(method.TAKES)), " or ".join(sorted(recipe.real[name].kinds))
+                yield where, f"{method.kind} starts from rows of kind {takes}; {name!r} holds rows of kind {holds}"
+
+
+def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Names of teachers that are none, that nobody asks, or that cannot do what is asked of them."""
+    known = sorted(recipe.cast)
+    if MAIN in recipe.teachers:
+        yield ("teachers", MAIN), f"`{MAIN}` is the name of the recipe's own teacher; choose another"
+    for index, method in enumerate(recipe.generate.methods):
+        where: KeyPath = ("generate", "methods", index)
+        for name in (method.teacher or MAIN, *method.asks):
+            if name not in recipe.cast:
+                yield where, f"no model {name!r} under teachers; {nearest(name, known)}"
+        for name in method.scored_by:
+            if name in recipe.cast and not scores(recipe.cast[name].engine):
+                yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
+    for name in recipe.teachers:
+        if name not in recipe.asked:
+            yield ("teachers", name), "no method asks this model"
+    for name in recipe.runtime.servers:
+        if name not in recipe.cast:
+            yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"
+    priced = any(end.price for name in recipe.cast if (end := recipe.runtime.endpoint(name)))
+    if recipe.generate.budget.cost and not (priced or recipe.served):
+        yield ("generate", "budget", "cost"), "no teacher costs money: all of them are in this process"
+
+
+def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     answered = [name for name, real in recipe.real.items() if real.answered]
+    layers = recipe.student.drop_layers if recipe.student else ()
     for path, values in (
-        (("student", "drop_layers"), recipe.student.drop_layers),
+        (("student", "drop_layers"), layers),
         (("evaluate", "suites"), recipe.evaluate.suites),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
     ):
@@ -156,20 +211,31 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if every is None or step % every:
             where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
-    if recipe.split.held_out_prompts == 0:
+    if not recipe.real:
+        yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
+    elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
 
 
 def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    if recipe.served is None:
-        return
-    if recipe.runtime.server is None:
-        yield ("teacher", "engine"), "no address; write runtime: {server: {address: http://localhost:8000/v1}}"
-    if recipe.served in (recipe.student.model, *(real.data for real in recipe.real.values())):
-        yield (
-            ("teacher", "model"),
-            f"{recipe.served} is read on this machine too; name the served one with its revision, {recipe.served}@COMMIT",
-        )
+    here = {*recipe.references}
+    for name, teacher in recipe.cast.items():
+        if not teacher.served:
+            continue
+        where: KeyPath = ("teacher",) if name == MAIN else ("teachers", name)
+        if recipe.runtime.endpoint(name) is None:
+            key = "server" if name == MAIN else f"servers: {{{name}"
+            closing = "}" * (key.count("{") + 2)
+            yield (
+                (*where, "engine"),
+                f"no address; write runtime: {{{key}: {{address: http://localhost:8000/v1{closing}",
+            )
+        if teacher.model in here:
+            yield (
+                (*where, "model"),
+                f"{teacher.model} is read on this machine too; name the served one with its revision, "
+                f"{teacher.model}@COMMIT",
+            )
 
 
 def dump(recipe: Recipe) -> str:

@@ -59,7 +59,9 @@ def made_line(name: str, artifact: Artifact, seconds: float) -> str:
 
 
 def result(workspace: Workspace) -> str:
-    """The table of arms, the headline and where the report lies."""
+    """The table of arms, the headline and where the report lies; without a student, where the data lie."""
+    if workspace.recipe.student is None:
+        return f"\ndata: {workspace.run_folder / workspace.planned['mix'].node.folder}"
     from distill.compare.terminal import table
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
@@ -152,6 +154,8 @@ def tokens(run: Path, cache: Path, count: int) -> str:
     if not path.is_file():
         raise DistillError("no training rows yet", where=str(run), hint="distill run RECIPE --until mix makes them")
     workspace = reopen(run, cache)
+    if workspace.recipe.student is None:
+        raise DistillError("the recipe names no student, who reads tokens", where=str(run))
     tokenizer = load_tokenizer(workspace.resolved[workspace.recipe.student.model], cache)
     colour = sys.stdout.isatty()
     parts = [f"{row.id}\n{preview(tokenizer, encode(tokenizer, row.messages), colour)}" for row in _first(path, count)]

@@ -87,7 +87,7 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
 def _aside(roots: Mapping[str, list[str]], spec: Spec) -> frozenset[str]:
     """The held-out roots over all data sets together."""
     distinct = {root for of_one in roots.values() for root in of_one}
-    asked = spec.split.held_out_prompts
+    asked = spec.split.held_out_prompts if spec.real else 0
     if asked and len(distinct) <= asked:
         hint = f"hold out fewer than {len(distinct)}, or give more data"
         message = (

@@ -19,6 +19,8 @@ from distill import artifacts, pipeline
 from distill.artifacts import Artifact
 from distill.context import Context, Ranks, Resolved
 from distill.errors import DistillError, NotFetchedError, SourceError
+from distill.generate.preview import preview
+from distill.generate.settings import Spec
 from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump, load_recipe
@@ -63,7 +65,7 @@ class Workspace:
                 continue
             terms = stated.get(ref) or resolved.terms
             found[ref] = replace(resolved, terms=terms)
-        if (teacher := self.recipe.served) is not None:
+        for teacher in self.recipe.served:
             found[teacher] = replace(references.served(teacher), terms=stated.get(teacher, ()))
         if len(errors) == 1:
             raise errors[0]
@@ -164,6 +166,14 @@ class Workspace:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def preview(self, count: int) -> str:
+        """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""
+        split, _ = self.make("split")
+        accept = pipeline.acceptance(self.recipe, {"split": split.path}, self.context)
+        spec = self.planned["generate"].node.spec
+        assert isinstance(spec, Spec)
+        return preview(spec, split.path, replace(self.context, accept=accept), count)
 
     def _enough_real(self, split: Path) -> None:
         """A fraction that the real data cannot make up is refused before the teacher is asked for anything."""

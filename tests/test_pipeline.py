@@ -59,6 +59,8 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.rows": {"generate", "filter"},
     "generate.methods": {"generate"},
     "generate.methods.0.system": {"generate", "heldout"},
+    "generate.methods.0.teacher": {"generate", "filter"},
+    "generate.methods.1.teacher": {"generate", "filter"},
     "generate.sampling": {"generate", "heldout"},
     "generate.budget": {"generate"},
     "generate.min_yield": {"generate", "filter"},
@@ -102,6 +104,8 @@ def changed(value: Any, name: str) -> Any:
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
+        "teacher": "other", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
+        "price": {"prompt": 1, "completion": 2},
         "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip
     last = [part for part in name.split(".") if not part.isdigit()][-1]
@@ -203,7 +207,7 @@ def test_a_served_teacher_is_told_from_others_by_name_and_not_by_place() -> None
     def served(model: str = "T", engine: str | None = None, address: str = "http://a/v1") -> dict[str, str]:
         teacher = {"model": model, "engine": {"kind": "server", "model": engine}}
         recipe = Recipe.model_validate({**BASE, "teacher": teacher, "runtime": {"server": {"address": address}}})
-        assert model not in recipe.references and recipe.served == model
+        assert model not in recipe.references and recipe.served == (model,)
         found = {**resolve(recipe), model: references.served(model)}
         return {name: planned.key for name, planned in keys(plan(recipe), found).items()}
 

@@ -14,7 +14,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -147,7 +147,7 @@ class StoredEngine:
         for key in share([key for key in keys if key in known], self._ranks.rank, self._ranks.world):
             stored = self._store.get(key)
             assert stored is not None
-            yield stored
+            yield replace(stored, stored=True)
         if len(known) == len(keys):
             return
         for completion in self._inner.generate(requests, known):

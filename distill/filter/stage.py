@@ -47,7 +47,7 @@ class Spec(Frozen):
 
 
 def acceptance(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Chain:
-    """The recipe's filters as generation asks them; `inputs` holds `split` and `heldout`."""
+    """The recipe's filters as generation asks them; `inputs` holds `split` and what is evaluated on."""
     return Chain(spec.filter, _bindings(spec, inputs, context))
 
 
@@ -85,7 +85,7 @@ def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindi
 
         tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
     if any(isinstance(part, Contamination) for part in spec.filter):
-        evaluated = list(heldout.evaluated(inputs["split"], inputs["heldout"]))
+        evaluated = list(heldout.evaluated(inputs))
     return Bindings(tokenizer, evaluated)
 
 

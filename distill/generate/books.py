@@ -10,7 +10,10 @@ from pathlib import Path
 from distill.errors import YieldError
 from distill.generate.drive import MISSING
 from distill.generate.rounds import Asked, Rounds
+from distill.generate.settings import Budget
 from distill.protocols import Summary
+
+SPENT: dict[str, float] = {"prompt_tokens": 0, "new_tokens": 0, "cost": 0}
 
 
 def write_failures(path: Path, candidates: Sequence[Asked]) -> None:
@@ -24,15 +27,19 @@ def write_failures(path: Path, candidates: Sequence[Asked]) -> None:
 
 
 def counts(candidates: Sequence[Asked]) -> Summary:
-    """`counts` in total and `by_method`: requested = parsed + failed + missing."""
-    empty = {"requested": 0, "parsed": 0, "failed": 0, "missing": 0}
-    total, by_method = dict(empty), {asked.stream.name: dict(empty) for asked in candidates}
+    """`counts` in total and `by_method`: requested = parsed + failed + missing; with the tokens and money of each."""
+    empty: dict[str, float] = {"requested": 0, "parsed": 0, "failed": 0, "missing": 0}
+    total, by_method = dict(empty), {asked.stream.name: {**empty, **SPENT} for asked in candidates}
     for asked in candidates:
         outcome = asked.outcome
         became = "parsed" if outcome.row is not None else "missing" if outcome.reason == MISSING else "failed"
-        for books in (total, by_method[asked.stream.name]):
+        own = by_method[asked.stream.name]
+        for books in (total, own):
             books["requested"] += 1
             books[became] += 1
+        own["prompt_tokens"] += asked.spent.prompt_tokens
+        own["new_tokens"] += asked.spent.new_tokens
+        own["cost"] = round(own["cost"] + asked.spent.cost, 9)
     return {"counts": total, "by_method": by_method}
 
 
@@ -66,7 +73,7 @@ def lost(candidates: Sequence[Asked], method: str | None = None) -> list[tuple[s
     return [(reason, number[reason], example[reason]) for reason in ordered]
 
 
-def shortfall(rounds: Rounds) -> YieldError:
+def shortfall(rounds: Rounds, budget: Budget) -> YieldError:
     """What was kept of what was asked, the commonest reasons with an example of each, and what to change."""
     asked, quota = len(rounds.asked), sum(stream.quota for stream in rounds.streams)
     lines = [f"{rounds.kept} of {quota} rows were accepted, from {asked} candidates"]
@@ -76,14 +83,24 @@ def shortfall(rounds: Rounds) -> YieldError:
             f"  {stream.name}: {min(stream.kept, stream.quota)} of {stream.quota} rows from {stream.asked} candidates"
         )
         if stream.need and stream.exhausted:
-            line += f", which are all that {stream.method.data!r} offers"
+            line += f", which are all that {stream.source!r} offers"
             hints.append(f"give {stream.name} more prompts or samples, or a smaller share")
         lines.append(line)
     if rounds.hopeless:
         lines.append(f"  stopped: that is under generate.min_yield {rounds.min_yield:g}")
+    elif rounds.driver.exhausted:
+        spent = rounds.driver.spent
+        lines.append(f"  stopped: the budget is spent, {spent.tokens:,.0f} tokens{money(spent.cost)}")
+        known = {"tokens": budget.tokens, "cost": budget.cost}
+        named = " or ".join(f"generate.budget.{name} (now {most:g})" for name, most in known.items() if most)
+        hints.append(f"raise {named}: what was asked already costs nothing again")
     elif asked >= rounds.budget:
         hints.append(f"raise generate.budget.candidates (now {rounds.budget})")
     for reason, count, example in lost(rounds.asked)[:5]:
         lines.append(f"  {count} {reason}, such as {example}")
     hints.append("loosen the filter that drops most, or ask for fewer rows; answers are kept and not asked for again")
     return YieldError("\n".join(lines), where="generate", hint="; ".join(hints))
+
+
+def money(cost: float) -> str:
+    return f" and {cost:.4g} in money" if cost else ""

@@ -1,25 +1,40 @@
-"""candidates -> outcomes: many generators moved on together, so that the engine always has a full batch to answer.
+"""candidates -> outcomes: many generators moved on together, so that the engines always have a full batch to answer.
 
-    wave 1   every candidate's first request     -> completions sent in
-    wave 2   the requests of those that go on    -> completions sent in
-    ...      until all have returned or failed
+    wave 1   all that every candidate asks first  -> answers sent in
+    wave 2   all that those ask that go on        -> answers sent in
+    ...      until all have returned or failed, or the budget is spent
 
 Every rank runs the same candidates; an engine answers its rank's share of the requests, and all ranks get all answers.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from distill.context import Context
-from distill.generate.method import Candidate, Unusable
-from distill.protocols import Completion, Engine, Request
-from distill.rows import Row
+from distill.endpoint import Price
+from distill.engines.batches import share
+from distill.generate.author import Unusable
+from distill.generate.method import Candidate, Check, Score, Scored
+from distill.generate.spent import Limit, Speed, Spent
+from distill.protocols import Completion, Engine, Request, Scorer, ScoreRequest, TokenScores
+from distill.rows import Row, digest
 
 MISSING = "missing"
-"""Reason of a candidate whose request the engine left without a completion."""
+"""Reason of a candidate whose request was left without a completion."""
+
+
+class Models(Protocol):
+    """Whatever answers and scores, by name."""
+
+    def engine(self, name: str) -> Engine: ...
+
+    def scorer(self, name: str) -> Scorer: ...
 
 
 @dataclass(frozen=True)
@@ -31,15 +46,34 @@ class Outcome:
     detail: str = ""
 
 
+Waiting = dict[int, Any]
+"""What each candidate has asked, by its place: one thing, or a tuple of several."""
+Key = tuple[str, str]
+"""What tells one thing that is asked from another: whom, and what."""
+
+
 @dataclass
 class Driver:
-    """Asks one engine, and counts the tokens of every distinct answer it was given."""
+    """Asks models, and counts what every distinct answer cost."""
 
-    engine: Engine
+    models: Models
     context: Context
-    prompt_tokens: int = 0
-    new_tokens: int = 0
-    _counted: set[str] = field(default_factory=set, repr=False)
+    limit: Limit = Limit()
+    """Where the asking ends."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """Of teachers that cost money, by name."""
+    note: Callable[[], str] = str
+    """More to show after the progress bar."""
+    spent: Spent = Spent()
+    by_place: dict[int, Spent] = field(default_factory=dict)
+    """What each candidate of the last `run` cost; what two ask alike is booked on the first."""
+    speed: Speed = field(default_factory=Speed)
+    _counted: set[Key] = field(default_factory=set, repr=False)
+
+    @property
+    def exhausted(self) -> bool:
+        """The budget is spent: nothing more is asked."""
+        return self.limit.reached(self.spent)
 
     def run(self, candidates: Sequence[Candidate], label: Callable[[], str]) -> Iterator[dict[int, Outcome]]:
         """Move all candidates to their ends.
@@ -50,60 +84,120 @@ class Driver:
         Yields:
             after each wave those that ended in it, by their place in `candidates`; each place comes once.
         """
+        self.by_place = {}
         ended: dict[int, Outcome] = {}
-        waiting: dict[int, Request] = {}
+        waiting: Waiting = {}
         for place, candidate in enumerate(candidates):
             advance(candidate, None, place, waiting, ended)
         while waiting:
             asked, waiting = waiting, {}
-            answers = self.ask(list(asked.values()), label())
-            for place, request in asked.items():
-                if (completion := answers.get(request.key)) is None:
-                    ended[place] = Outcome(None, MISSING, "the engine gave no completion")
+            found = self._wave(asked, label())
+            for place, wanted in asked.items():
+                several = isinstance(wanted, tuple)
+                got = [found.get(key_of(one)) for one in (wanted if several else (wanted,))]
+                if None in got:
+                    why = "the budget was spent first" if self.exhausted else "the engine gave no completion"
+                    ended[place] = Outcome(None, MISSING, why)
+                    candidates[place].close()
                 else:
-                    advance(candidates[place], completion, place, waiting, ended)
+                    advance(candidates[place], got if several else got[0], place, waiting, ended)
             yield ended
             ended = {}
         if ended:
             yield ended
 
-    def ask(self, requests: Sequence[Request], label: str) -> dict[str, Completion]:
-        """Completions by key on every rank; requests with one key are asked once."""
-        distinct = list({request.key: request for request in requests}.values())
+    def _wave(self, asked: Waiting, label: str) -> dict[Key, Any]:
+        """All that the candidates wait for, by its key; what is there twice is asked once."""
+        first: dict[Key, tuple[int, Any]] = {}
+        for place, wanted in asked.items():
+            for one in wanted if isinstance(wanted, tuple) else (wanted,):
+                first.setdefault(key_of(one), (place, one))
+        wishes = [one for _, one in first.values()]
+        answers = self._answers([one for one in wishes if isinstance(one, Request)], label)
+        for key, completion in answers.items():
+            if key not in self._counted:
+                self._counted.add(key)
+                place, request = first[key]
+                cost = Spent.of(completion, self.prices.get(request.to))
+                self.spent += cost
+                self.by_place[place] = self.by_place.get(place, Spent()) + cost
+        scores = self._scores([one for one in wishes if isinstance(one, Score)], label)
+        return {**answers, **scores, **self._checks([one for one in wishes if isinstance(one, Check)], label)}
+
+    def _answers(self, requests: Sequence[Request], label: str) -> dict[Key, Completion]:
+        """Completions of distinct requests, on every rank all of them."""
+        found: dict[Key, Completion] = {}
+        for name in dict.fromkeys(request.to for request in requests):
+            asked = [request for request in requests if request.to == name]
+            if not self.exhausted:
+                for completion in self.context.ranks.gather(self._share(name, asked, label)):
+                    found[name, completion.request] = completion
+        return found
+
+    def _share(self, name: str, requests: Sequence[Request], label: str) -> list[Completion]:
+        """This rank's completions, until its part of what is left of the budget is spent."""
+        world = self.context.ranks.world
+        limit, spent, mine = self.limit.share(self.spent, world), self.spent, []
+        answers = self.models.engine(name).generate(requests)
+        self.speed.start()
+        bar = self.context.progress(
+            answers, -(-len(requests) // world), label, "answer", lambda _: f"{self.speed}{self.note()}"
+        )
+        for completion in bar:
+            mine.append(completion)
+            self.speed.add(completion)
+            if (name, completion.request) not in self._counted:
+                spent += Spent.of(completion, self.prices.get(name))
+            if limit.reached(spent):
+                break
+        for opened in (bar, answers):  # an engine whose generator is closed lets go of what is in flight
+            if isinstance(opened, Generator):
+                opened.close()
+        self.speed.stop()
+        return mine
+
+    def _scores(self, scores: Sequence[Score], label: str) -> dict[Key, Scored]:
+        found: dict[Key, Scored] = {}
+        for name in dict.fromkeys(one.by for one in scores):
+            asked = [ScoreRequest(key_of(one)[1], one.messages) for one in scores if one.by == name]
+            results = self.context.progress(
+                self.models.scorer(name).score(asked, 0), len(asked), label, "score", lambda _: self.note()
+            )
+            mine = [(result.request, _scored(result)) for result in results]
+            found |= {(name, key): scored for key, scored in self.context.ranks.gather(mine)}
+        return found
+
+    def _checks(self, checks: Sequence[Check], label: str) -> dict[Key, Any]:
+        """Each rank does its share, in as many threads as it has processors: what is run is a process of its own."""
+        if not checks:
+            return {}
         ranks = self.context.ranks
-        share = -(-len(distinct) // ranks.world)
-        mine = self.context.progress(self.engine.generate(distinct), share, label, "answer", Speed())
-        answers = {completion.request: completion for completion in ranks.gather(list(mine))}
-        for key in answers.keys() - self._counted:
-            self.prompt_tokens += answers[key].prompt_tokens
-            self.new_tokens += answers[key].new_tokens
-        self._counted |= answers.keys()
-        return answers
+        mine = share(list(enumerate(checks)), ranks.rank, ranks.world)
+        with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // ranks.world)) as pool:
+            done = pool.map(lambda one: (one[0], one[1].run()), mine)
+            results = list(self.context.progress(done, len(mine), label, "check"))
+        return {key_of(checks[place]): result for place, result in ranks.gather(results)}
 
 
-def advance(
-    candidate: Candidate,
-    completion: Completion | None,
-    place: int,
-    waiting: dict[int, Request],
-    ended: dict[int, Outcome],
-) -> None:
-    """Move one candidate to its next request or to its end."""
+def _scored(result: TokenScores) -> Scored:
+    if result.error is not None:
+        return Scored(math.nan, 0, result.error)
+    return Scored(float(result.logprobs.mean()), len(result.tokens))
+
+
+def key_of(one: Request | Score | Check) -> Key:
+    if isinstance(one, Request):
+        return one.to, one.key
+    if isinstance(one, Score):
+        return one.by, "score " + digest([message.model_dump() for message in one.messages])[:24]
+    return "", f"check {id(one)}"
+
+
+def advance(candidate: Candidate, got: Any, place: int, waiting: Waiting, ended: dict[int, Outcome]) -> None:
+    """Move one candidate to what it asks next, or to its end."""
     try:
-        waiting[place] = next(candidate) if completion is None else candidate.send(completion)
+        waiting[place] = next(candidate) if got is None else candidate.send(got)
     except StopIteration as stop:
         ended[place] = Outcome(stop.value)
     except Unusable as unusable:
         ended[place] = Outcome(None, unusable.reason, unusable.detail)
-
-
-class Speed:
-    """Tokens written per second since the first look, as the note after a progress bar."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.tokens = 0
-
-    def __call__(self, completion: Completion) -> str:
-        self.tokens += completion.new_tokens
-        return f"{self.tokens / max(time.monotonic() - self.start, 1e-3):.0f} tokens/s"

@@ -10,7 +10,7 @@ from distill.context import Context
 from distill.errors import YieldError
 from distill.generate.answer import answer
 from distill.generate.drive import MISSING, Driver, Outcome
-from distill.generate.stage import Teacher, open_teacher
+from distill.generate.teacher import MAIN, Teacher, staff
 from distill.protocols import Sampling, Summary
 from distill.rows import Frozen, Row, read_rows, write_rows
 
@@ -33,18 +33,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     Raises:
         YieldError: there are held-out prompts, and fewer answers ended than a mean with an interval needs.
     """
-    author, engine = open_teacher(spec.teacher, spec.sampling, spec.seed, context)
     asked = one_a_root(inputs["split"])
     prompts = [row for _, row in asked]
-    driver = Driver(engine, context)
     outcomes: dict[int, Outcome] = {}
-    try:
-        for ended in driver.run(
-            [answer(row, author, spec.systems.get(name)) for name, row in asked], lambda: "held-out answers"
-        ):
+    with staff({MAIN: spec.teacher}, spec.sampling, spec.seed, context) as models:
+        driver = Driver(models, context)
+        author, template = models.cast[MAIN], models.engine(MAIN).template
+        candidates = [answer(row, author, spec.systems.get(name)) for name, row in asked]
+        for ended in driver.run(candidates, lambda: "held-out answers"):
             outcomes |= {place: finished(outcome) for place, outcome in ended.items()}
-    finally:
-        engine.close()
     ordered = [outcomes[place] for place in range(len(prompts))]
     rows = [outcome.row for outcome in ordered if outcome.row is not None]
     if prompts and len(rows) < FEWEST:
@@ -57,8 +54,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     cut = sum(outcome.reason == "truncated" for outcome in ordered)
     return {
         "counts": {"requested": len(prompts), "parsed": len(rows), "failed": failed, "missing": missing},
-        "tokens": {"prompt": driver.prompt_tokens, "new": driver.new_tokens},
-        "template": engine.template,
+        "tokens": {"prompt": driver.spent.prompt_tokens, "new": driver.spent.new_tokens},
+        "template": template,
         "notes": [f"{cut} of {len(prompts)} held-out answers were cut at max_new_tokens and left out"] if cut else [],
     }
 
@@ -69,7 +66,8 @@ def one_a_root(split: Path) -> list[tuple[str, Row]]:
     Of several the one with the lowest id, one with an answer before one without: the row that `heldout_real` measures
     too, so that both suites ask the same.
     """
-    rows = [(path.stem, row) for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path)]
+    paths = sorted((split / "heldout").glob("*.jsonl"))
+    rows = [(path.stem, row) for path in paths for row in read_rows(path) if row.kind in ("prompt", "chat")]
     first: dict[str, tuple[str, Row]] = {}
     for name, row in sorted(rows, key=lambda one: (one[1].kind != "chat", one[1].id)):
         first.setdefault(row.provenance.root, (name, row))

@@ -1,132 +1,153 @@
-"""The seam of methods: a method offers candidates, each straight-line code that asks the teacher and returns a row.
+"""The seam of methods: a method offers candidates, each straight-line code that asks models and returns a row.
 
-    def candidate() -> Candidate:
+    def candidate(...) -> Candidate:
         request = author.ask(messages)
-        completion = yield request
+        completion = yield request                  # Request -> Completion
+        several = yield (request, other)            # a tuple of requests, asked at once -> list of Completions
+        verdict = yield Check(function)             # work that is no model's, such as running code -> its result
+        score = yield Score("judge", messages)      # log-probability a model gives to the last turn -> Scored
         return author.row(request, completion, "answer", parents)
 
-A method is one file and one line in `stage.AnyMethod`. It knows nothing of engines, batches, ranks or filters.
+A method is one file, its prompt files, and one line in `methods.py`. It knows nothing of engines, batches, ranks or
+filters; what it draws comes from the author's seed, so that the same recipe makes the same rows everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
-from distill.cards import UNKNOWN
-from distill.protocols import Completion, Request, Sampling
-from distill.rows import Message, Provenance, Row
+from pydantic import Field
 
-Candidate = Generator[Request, Completion, Row]
-"""Yields requests, is sent their completions, returns a row or raises `Unusable`."""
+from distill.generate import templates
+from distill.generate.author import Author
+from distill.protocols import Sampling
+from distill.rows import Frozen, Message, Row, digest
 
-
-class Unusable(Exception):
-    """A candidate that came to nothing: a failure that is counted, not an error.
-
-    Args:
-        reason: a slug, such as `copies_seed`.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
+Candidate = Generator[Any, Any, Row]
+"""Yields what it asks (see above), is sent what came of it, returns a row or raises `Unusable`."""
 
 
 @dataclass(frozen=True)
-class Author:
-    """The teacher as its rows tell of it."""
+class Check:
+    """Work besides models, done in a thread, on one of the ranks: its result must be picklable."""
 
-    origin: str
-    """`<model>@<revision>`."""
-    terms: tuple[str, ...]
-    depth: int
-    """0 for a model of others; a student's own depth."""
-    sampling: Sampling
-    seed: int
-    template: str
-    """Hash of its chat template."""
-    engine: Mapping[str, Any]
-    """`engine` (its kind) and `dtype`."""
-
-    def ask(self, messages: Sequence[Message], sample: int = 0, max_new_tokens: int | None = None) -> Request:
-        """A request in the recipe's sampling, shorter where `max_new_tokens` is less."""
-        sampling = self.sampling
-        if max_new_tokens is not None and max_new_tokens < sampling.max_new_tokens:
-            sampling = sampling.model_copy(update={"max_new_tokens": max_new_tokens})
-        return Request(tuple(messages), sampling, self.seed, sample)
-
-    def row(
-        self, request: Request, completion: Completion, method: str, parents: Sequence[Row], **notes: object
-    ) -> Row:
-        """The answer as a row, cut short or not: whether it ended is noted as `finish` in the provenance.
-
-        Args:
-            parents: rows it was made from; its root, and with it its side of the split, is that of the first.
-            notes: more to keep in `provenance.sampling`.
-
-        Raises:
-            Unusable: `engine_error` or `empty_answer`.
-        """
-        text = said(completion, "answer")
-        answer = Message(role="assistant", content=text, reasoning=completion.reasoning)
-        terms = [*(self.terms or (UNKNOWN,)), *(term for row in parents for term in row.provenance.terms or (UNKNOWN,))]
-        provenance = Provenance(
-            source="teacher",
-            origin=self.origin,
-            method=method,
-            root=parents[0].provenance.root,
-            parents=tuple(row.id for row in parents),
-            depth=1 + max(self.depth, *(row.provenance.depth for row in parents)),
-            terms=tuple(dict.fromkeys(terms)),
-            sampling={
-                **request.sampling.model_dump(),
-                "seed": request.seed,
-                "sample": request.sample,
-                "template": self.template,
-                **self.engine,
-                **notes,
-                "finish": completion.finish,
-                **({"date": completion.date} if completion.date else {}),
-            },
-        )
-        return Row(kind="chat", messages=(*request.messages, answer), provenance=provenance)
+    run: Callable[[], Any]
 
 
-def said(completion: Completion, what: str) -> str:
-    """The text of a completion.
+@dataclass(frozen=True)
+class Score:
+    """How likely a model finds the last turn of a conversation."""
 
-    Raises:
-        Unusable: `engine_error`, or `empty_<what>`.
-    """
-    if completion.finish == "error":
-        raise Unusable("engine_error", completion.error or "the engine gave no reason")
-    if not completion.text.strip():
-        raise Unusable(f"empty_{what}", f"finish: {completion.finish}")
-    return completion.text
+    by: str
+    """Name of a teacher whose engine gives token probabilities."""
+    messages: tuple[Message, ...]
 
 
-class Method(Protocol):
-    """A way to make rows; the pydantic model that is its YAML is also its code."""
+@dataclass(frozen=True)
+class Scored:
+    logprob: float
+    """Mean log-probability of a token of the answer, its stop token included; natural logarithm."""
+    tokens: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a method is given to offer candidates of one stream."""
+
+    stream: str
+    """Name of the stream: the `method` of its rows."""
+    author: Author
+    """The method's teacher, in its sampling."""
+    cast: Mapping[str, Author]
+    """Every model the recipe names, by name."""
+    rows: Mapping[str, Sequence[Row]]
+    """Training side of the data sets that the method reads, by name."""
+
+
+class OwnSampling(Frozen):
+    """What a method changes of `generate.sampling`."""
+
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)
+    max_new_tokens: int | None = Field(None, gt=0)
+
+    def over(self, sampling: Sampling) -> Sampling:
+        return sampling.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class MethodSpec(Frozen):
+    """A way to make rows as a recipe names it: the pydantic model that is its YAML is also its code."""
+
+    kind: str
+    share: float = Field(1.0, gt=0, le=1)
+    """Part of `generate.rows` that this method provides."""
+    teacher: str | None = None
+    """Name under `teachers` of the model that writes; the recipe's `teacher` when not given."""
+    sampling: OwnSampling = OwnSampling()
+    """What is different from `generate.sampling`."""
+    templates: dict[str, str] = {}
+    """Jinja text in place of a prompt file of the method, by its name."""
+
+    FILES: ClassVar[tuple[str, ...]] = ()
+    """Names of its prompt files (see `templates.py`)."""
+    TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
+    """Kinds of rows it starts from."""
 
     @property
-    def kind(self) -> str: ...
+    def name(self) -> str:
+        """`answer`, or `answer@judge` where another than the recipe's teacher writes."""
+        return f"{self.kind}@{self.teacher}" if self.teacher else self.kind
 
     @property
-    def share(self) -> float: ...
+    def reads(self) -> tuple[str, ...]:
+        """Names under `real` of the rows it starts from."""
+        return ()
 
     @property
-    def data(self) -> str:
-        """Name under `real` of the rows it starts from."""
-        ...
+    def asks(self) -> tuple[str, ...]:
+        """Names under `teachers` of models that it asks besides its own teacher."""
+        return ()
 
     @property
-    def template(self) -> str:
-        """Text of the prompt file it asks with, part of the key of what it makes; empty where there is none."""
-        ...
+    def scored_by(self) -> tuple[str, ...]:
+        """Those of them that it asks for token probabilities."""
+        return ()
 
-    def candidates(self, rows: Sequence[Row], author: Author) -> Iterator[Candidate]:
+    @property
+    def several(self) -> int:
+        """Answers asked to one and the same prompt, which are all alike at temperature 0."""
+        return 1
+
+    def streams(self) -> dict[str, float]:
+        """Its streams, each with its part of `generate.rows`: candidates with a quota of their own."""
+        return {self.name: self.share}
+
+    @abstractmethod
+    def candidates(self, work: Work) -> Iterator[Candidate]:
         """Candidates in an order fixed by the rows and the author's seed: the first n are the same whatever n is."""
-        ...
+
+    def text(self, name: str) -> str:
+        """A template's text: the recipe's own, or that of the prompt file."""
+        assert name in self.FILES, (self.kind, name)
+        return self.templates[name] if name in self.templates else templates.shipped(self.kind, name)
+
+    def prompt(self, name: str, **values: object) -> str:
+        """What a prompt file says with these values."""
+        own = name in self.templates
+        where = f"generate.methods ({self.name}): templates.{name}" if own else f"prompt file {self.kind}/{name}"
+        return templates.render(self.text(name), where, **values)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Every template by name: part of the key of what it makes."""
+        return {name: self.text(name) for name in self.FILES}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What its rows tell of its templates."""
+        return {"prompt_template": digest(self.texts)[:16]} if self.FILES else {}

@@ -9,63 +9,23 @@ killed any number of times, asks the same. This module knows nothing of files.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distill.context import Context
 from distill.generate.drive import MISSING, Driver, Outcome
-from distill.generate.method import Author, Candidate, Method
+from distill.generate.estimate import estimate, left, remaining, yields
+from distill.generate.method import Candidate
+from distill.generate.spent import Spent
+from distill.generate.streams import SMALL, Stream
 from distill.protocols import KEEP, Judged
 from distill.rows import Row, root_of
 
-MARGIN = 1.1
-"""Asked beyond what the yield so far calls for: a small last round costs as long as a large one."""
-SMALL = 32
-"""Candidates that say something about the yield."""
 TOP_UPS = 3
+PILOT = 16
+"""Candidates of the first round of a generation that is four times as large: they say what the others will cost."""
 PENDING = Outcome(None, MISSING, "not answered yet")
-
-
-@dataclass
-class Stream:
-    """One method at work."""
-
-    method: Method
-    quota: int
-    """Rows that must be kept."""
-    candidates: Iterator[Candidate]
-    asked: int = 0
-    kept: int = 0
-    """Rows that the filters keep, as far as they were asked."""
-    exhausted: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.method.kind
-
-    @property
-    def need(self) -> int:
-        return max(0, self.quota - self.kept)
-
-    def wanted(self) -> int:
-        """Candidates to ask next: what is needed by the yield so far, at most twice what was asked before."""
-        if self.exhausted or not self.need:
-            return 0
-        likely = (self.kept + 0.5) / (self.asked + 0.5)
-        wanted = math.ceil(MARGIN * self.need / likely)
-        return min(wanted, max(SMALL, self.asked)) if self.asked else wanted
-
-    def take(self, count: int) -> list[Candidate]:
-        taken: list[Candidate] = []
-        while len(taken) < count and not self.exhausted:
-            candidate = next(self.candidates, None)
-            if candidate is None:
-                self.exhausted = True
-            else:
-                taken.append(candidate)
-        return taken
 
 
 @dataclass
@@ -76,6 +36,7 @@ class Asked:
     index: int
     """Its place among the candidates of its method."""
     outcome: Outcome = PENDING
+    spent: Spent = Spent()
     judged: Judged | None = None
 
     @property
@@ -98,6 +59,9 @@ class Rounds:
     asked: list[Asked] = field(default_factory=list)
     rounds: int = 0
     top_ups: int = 0
+
+    def __post_init__(self) -> None:
+        self.driver.note = self.note
 
     @property
     def filled(self) -> bool:
@@ -127,20 +91,31 @@ class Rounds:
 
     def fill(self) -> None:
         """Ask round after round until the filters that judge a row alone have accepted enough."""
-        while not self.filled and not self.hopeless:
+        while not (self.filled or self.hopeless or self.driver.exhausted):
             new = self.next_round()
             if not new:
                 return
-            self.rounds += 1
-            places = [place for place, _ in new]
-            for ended in self.driver.run([candidate for _, candidate in new], self.label):
-                self.settle({places[index]: outcome for index, outcome in ended.items()})
+            self.ask(new)
+            if self.rounds == 1 and not self.filled:
+                self.context.say(f"  generate: {estimate(self.streams, self.driver.speed.rate)}")
+
+    def ask(self, new: Sequence[tuple[int, Candidate]]) -> None:
+        """Move candidates to their ends, given with their places in `asked`."""
+        self.rounds += 1
+        places = [place for place, _ in new]
+        for ended in self.driver.run([candidate for _, candidate in new], self.label):
+            self.settle({places[index]: outcome for index, outcome in ended.items()})
+        for index, spent in self.driver.by_place.items():
+            asked = self.asked[places[index]]
+            asked.spent = spent
+            asked.stream.spent += spent
 
     def next_round(self) -> list[tuple[int, Candidate]]:
         """The next candidates with their places in `asked`: methods interleaved evenly, cut at the budget."""
         slots = []
+        pilot = not self.rounds and sum(stream.quota for stream in self.streams) >= 4 * PILOT
         for number, stream in enumerate(self.streams):
-            wanted = stream.wanted()
+            wanted = min(stream.wanted(), -(-PILOT // len(self.streams))) if pilot else stream.wanted()
             slots += [((turn + 1) / wanted, number) for turn in range(wanted)]
         slots = sorted(slots)[: self.budget - len(self.asked)]
         counts = Counter(number for _, number in slots)
@@ -176,15 +151,14 @@ class Rounds:
             judged = accept.together(rows) if whole else accept.alone(rows)
         for asked, verdict in zip(items, judged, strict=True):
             asked.judged = verdict
+        kept = Counter(id(asked.stream) for asked in self.asked if asked.kept)
         for stream in self.streams:
-            stream.kept = sum(asked.kept for asked in self.asked if asked.stream is stream)
+            stream.kept = kept[id(stream)]
 
     def label(self) -> str:
         return f"generate {self.kept} of {sum(stream.quota for stream in self.streams)} rows accepted"
 
-
-def streams_of(
-    methods: Sequence[tuple[Method, int]], rows: Mapping[str, Sequence[Row]], author: Author
-) -> list[Stream]:
-    """Every method with its quota and the candidates it offers."""
-    return [Stream(method, quota, method.candidates(rows[method.data], author)) for method, quota in methods]
+    def note(self) -> str:
+        """Time left and yield by method, for the progress bar."""
+        _, cost = remaining(self.streams)
+        return "".join(f", {part}" for part in (*left(cost, self.driver.speed.rate), yields(self.streams)))

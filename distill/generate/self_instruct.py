@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from distill.errors import TemplateError
-from distill.generate.method import Author, Candidate, Unusable, said
-from distill.rows import Frozen, Message, Row, digest, normalise
+from distill.generate.author import Unusable, opened, said, user
+from distill.generate.method import Candidate, MethodSpec, Work
+from distill.protocols import Completion
+from distill.rows import Message, Row, digest, normalise
 
-PROMPT = Path(__file__).parent / "prompts" / "self_instruct.md.j2"
 MAX_WORDS = 120
 """Most words of an instruction, a seed's too."""
 COPY = 0.7
 """Jaccard of the words of two instructions from which one is a copy of the other."""
 
 
-class SelfInstruct(Frozen):
+class SelfInstruct(MethodSpec):
     kind: Literal["self_instruct"] = "self_instruct"
     seeds: str
     """Name under `real` whose training prompts are shown as examples."""
-    share: float = Field(1.0, gt=0, le=1)
-    """Part of `generate.rows` that this method provides."""
     shown: int = Field(3, ge=1, le=20)
     """Seeds shown in one request."""
     system: str | None = None
@@ -38,36 +34,43 @@ class SelfInstruct(Frozen):
     instruction_tokens: int = Field(96, gt=0)
     """Most tokens of a new instruction; one that is longer is cut and counted as a failure."""
 
-    @property
-    def data(self) -> str:
-        return self.seeds
+    FILES: ClassVar = ("instruction",)
 
     @property
-    def template(self) -> str:
-        return PROMPT.read_text(encoding="utf-8")
+    def reads(self) -> tuple[str, ...]:
+        return (self.seeds,)
 
-    def candidates(self, rows: Sequence[Row], author: Author) -> Iterator[Candidate]:
+    def candidates(self, work: Work) -> Iterator[Candidate]:
         """Without end: the seeds of each are drawn from (seed, index) alone. None where there is no seed to show."""
+        rows = work.rows[self.seeds]
         first = {row.provenance.root: row for row in reversed(rows) if len(opening(row).split()) <= MAX_WORDS}
         pool = [first[root] for root in sorted(first)]
         known = frozenset(normalise(opening(row)) for row in pool)
         index = 0
         while pool:
-            yield self.candidate(draw(pool, self.shown, author.seed, index), known, author, index)
+            yield self.candidate(draw(pool, self.shown, work.author.seed, index), known, work, index)
             index += 1
 
-    def candidate(self, seeds: Sequence[Row], known: frozenset[str], author: Author, index: int) -> Candidate:
+    def candidate(self, seeds: Sequence[Row], known: frozenset[str], work: Work, index: int) -> Candidate:
         """One instruction and its answer. The index is the sample: the same seeds drawn twice are asked twice."""
-        request = author.ask(conversation(self.template, seeds), index, self.instruction_tokens)
-        completion = yield request
+        author = work.author
+        request = author.ask(self.conversation(seeds), index, self.instruction_tokens)
+        completion: Completion = yield request
         instruction = parse(said(completion, "instruction"))
         if completion.finish == "length" and completion.text.rstrip().endswith(instruction):
             raise Unusable("unfinished_instruction", instruction)
         check(instruction, [opening(row) for row in seeds], known)
-        system = [] if self.system is None else [Message(role="system", content=self.system)]
-        question = author.ask([*system, Message(role="user", content=instruction)])
+        question = author.ask(opened(self.system, [user(instruction)]))
         completion = yield question
-        return author.row(question, completion, "self_instruct", seeds, prompt_template=digest(self.template)[:16])
+        return author.row(question, completion, work.stream, seeds)
+
+    def conversation(self, seeds: Sequence[Row]) -> list[Message]:
+        """The seeds as turns of a conversation that has just asked for one more."""
+        messages = []
+        for written, row in enumerate(seeds):
+            messages.append(user(self.prompt("instruction", written=written)))
+            messages.append(Message(role="assistant", content=opening(row)))
+        return [*messages, user(self.prompt("instruction", written=len(seeds)))]
 
 
 def opening(row: Row) -> str:
@@ -83,29 +86,6 @@ def draw(pool: Sequence[Row], count: int, seed: int, index: int) -> list[Row]:
         places[int(digest([seed, "seeds", index, tries])[:15], 16) % len(pool)] = None
         tries += 1
     return [pool[place] for place in places]
-
-
-def conversation(template: str, seeds: Sequence[Row]) -> list[Message]:
-    """The seeds as turns of a conversation that has just asked for one more."""
-    messages = []
-    for written, row in enumerate(seeds):
-        messages.append(Message(role="user", content=render(template, written)))
-        messages.append(Message(role="assistant", content=opening(row)))
-    return [*messages, Message(role="user", content=render(template, len(seeds)))]
-
-
-@lru_cache(maxsize=64)
-def render(template: str, written: int) -> str:
-    """What the teacher is told after so many instructions."""
-    from jinja2 import StrictUndefined
-    from jinja2 import TemplateError as JinjaError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    try:
-        return environment.from_string(template).render(written=written).strip()
-    except JinjaError as error:
-        raise TemplateError(f"{error}; it may use `written`, a number", where=str(PROMPT)) from error
 
 
 LEAD = re.compile(

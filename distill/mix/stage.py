@@ -13,6 +13,7 @@ from distill.context import Context
 from distill.errors import DistillError
 from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
+from distill.suites.heldout import measured
 
 VERSION = 1
 
@@ -40,7 +41,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
     train = shuffled([*teacher, *drawn], spec.seed, "train")
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
-    answered = list(read_rows(inputs["heldout"] / "rows.jsonl"))
+    answered = list(measured(inputs))
     prove_apart(train, [*split, *answered])
     # People's rows first; a prompt without an answer is there as the teacher answered it.
     heldout = [*(row for row in split if row.kind == "chat"), *answered]

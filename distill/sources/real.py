@@ -73,6 +73,13 @@ class Real(Frozen):
         return self.data.startswith(("rows:", "run:"))
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds that its rows may have."""
+        if self.has_rows:
+            return frozenset({"prompt", "chat"})
+        return frozenset({"chat" if self.answered else "prompt"})
+
+    @property
     def answered(self) -> bool:
         """Its rows may have answers, so that they can be trained on."""
         return self.has_rows or any((self.answer, self.messages, self.turns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -24,10 +24,21 @@ def items(suite: Literal["heldout_teacher", "heldout_real"], split: Path, heldou
     return [chosen[root] for root in sorted(chosen)]
 
 
-def evaluated(split: Path, heldout: Path) -> Iterator[Row]:
-    """Every held-out row, prompts without an answer too, real ones first: what contamination looks for."""
-    yield from _real(split)
-    yield from _teacher(heldout)
+MEASURED = ("heldout", "benchmark")
+"""Nodes whose rows are evaluated on, where a recipe has them."""
+
+
+def evaluated(inputs: Mapping[str, Path]) -> Iterator[Row]:
+    """All that is evaluated on: the split's held-out rows, prompts without an answer too, then what teachers wrote."""
+    yield from _real(inputs["split"])
+    yield from measured(inputs)
+
+
+def measured(inputs: Mapping[str, Path]) -> Iterator[Row]:
+    """What teachers wrote to be evaluated on."""
+    for name in MEASURED:
+        if name in inputs:
+            yield from _teacher(inputs[name])
 
 
 def _real(split: Path) -> Iterator[Row]:

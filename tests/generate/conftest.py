@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from distill.context import Context, Resolved
-from distill.generate import stage
-from distill.generate.method import Author
+from distill.generate import teacher
+from distill.generate.author import Author
+from distill.generate.method import Work
 from distill.protocols import Completion, Request, Sampling
 from distill.rows import Message, Provenance, Row, root_of, write_rows
 
@@ -39,6 +41,20 @@ class Canned:
 
     def close(self) -> None:
         self.closed = True
+
+
+@dataclass
+class Alone:
+    """One engine, and perhaps a scorer, under every name."""
+
+    one: Canned
+    scores: Any = None
+
+    def engine(self, name: str) -> Canned:  # noqa: ARG002
+        return self.one
+
+    def scorer(self, name: str) -> Any:  # noqa: ARG002
+        return self.scores
 
 
 def echo(request: Request) -> str:
@@ -79,7 +95,12 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Say], Canned]:
 
     def install(say: Say) -> Canned:
         engine = Canned(say)
-        monkeypatch.setattr(stage, "open_engine", lambda *_: engine)
+        monkeypatch.setattr(teacher, "open_engine", lambda *_: engine)
         return engine
 
     return install
+
+
+def work(author: Author, rows: Sequence[Row], stream: str = "answer", data: str = "chat") -> Work:
+    """What a method is given: one teacher, one data set."""
+    return Work(stream, author, {"teacher": author}, {data: rows})

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from distill.generate.answer import Answer
-from distill.generate.method import Author
+import pytest
+
+from distill.generate.answer import Answer, BestOf
+from distill.generate.author import Author, Unusable
+from distill.generate.method import Scored
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row
-from tests.generate.conftest import real
+from tests.generate.conftest import real, work
 
 ROWS = [real(f"Question {i}?") for i in range(12)]
 
 
 def asked(method: Answer, rows: list[Row], author: Author) -> list[Request]:
-    return [next(candidate) for candidate in method.candidates(rows, author)]
+    return [next(candidate) for candidate in method.candidates(work(author, rows))]
 
 
 def questions(requests: list[Request]) -> list[str]:
@@ -58,10 +61,34 @@ def test_a_system_message_is_put_before_prompts_that_have_none(author: Author) -
 
 
 def test_the_row_is_the_prompt_with_the_answer(author: Author) -> None:
-    (candidate,) = Answer(prompts="chat").candidates([ROWS[0]], author)
+    (candidate,) = Answer(prompts="chat").candidates(work(author, [ROWS[0]]))
     request = next(candidate)
     try:
         candidate.send(Completion(request.key, "Thus.", "stop", 1, 1))
     except StopIteration as stop:
         row: Row = stop.value
     assert (row.question, row.answer, row.provenance.parents) == ("Question 0?", "Thus.", (ROWS[0].id,))
+
+
+def test_of_several_answers_the_likeliest_that_ended_is_kept(author: Author) -> None:
+    method = Answer(prompts="chat", best_of=BestOf(answers=3, by="teacher"))
+    candidate = next(method.candidates(work(author, ROWS[:1])))
+    requests = next(candidate)
+    assert [request.sample for request in requests] == [0, 1, 2]
+    said = [("cut", "length"), ("good", "stop"), ("bad", "stop")]
+    scores = candidate.send([Completion(r.key, t, f, 1, 1) for r, (t, f) in zip(requests, said, strict=True)])  # type: ignore[arg-type]
+    assert [score.messages[-1].content for score in scores] == ["good", "bad"]
+    with pytest.raises(StopIteration) as stop:
+        candidate.send([Scored(-0.5, 3), Scored(-1.5, 3)])
+    row = stop.value.value
+    assert row.answer == "good" and row.scores == {"best_of_logprob": -0.5}
+    assert row.provenance.sampling["sample"] == 1 and row.provenance.sampling["best_of"] == 3
+
+
+def test_best_of_nothing_is_a_failure(author: Author) -> None:
+    method = Answer(prompts="chat", best_of=BestOf(answers=2, by="teacher"))
+    candidate = next(method.candidates(work(author, ROWS[:1])))
+    requests = next(candidate)
+    with pytest.raises(Unusable) as caught:
+        candidate.send([Completion(request.key, "cut", "length", 1, 1) for request in requests])
+    assert caught.value.reason == "no_answer_ended"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from distill.generate.method import Author, Unusable
+from distill.generate.author import Author, Unusable
 from distill.protocols import Completion
 from distill.rows import Message
 from tests.generate.conftest import real

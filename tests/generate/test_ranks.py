@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from distill.context import Context, Ranks, Resolved
-from distill.generate.stage import Spec, run
+from distill.generate.settings import Spec
+from distill.generate.stage import run
 from tests.generate.conftest import MODEL
 
 GENERATE = {
@@ -27,7 +28,8 @@ def write(rank: int, world: int, folder: Path, split: Path) -> None:
         dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     out = folder / str(rank)
     out.mkdir(parents=True)
-    spec = {"teacher": {"model": MODEL, "engine": {"kind": "echo"}}, "generate": GENERATE, "filter": (), "seed": 7}
+    teacher = {"model": MODEL, "engine": {"kind": "echo"}}
+    spec = {"teachers": {"teacher": teacher}, "generate": GENERATE, "filter": (), "seed": 7}
     resolved = {MODEL: Resolved(MODEL, folder, "abc", ("mit",))}
     context = Context(folder / "cache", resolved, ranks=Ranks(rank, world))
     run(Spec.model_validate(spec), {"split": split}, out, context)

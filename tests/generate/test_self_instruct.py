@@ -7,12 +7,12 @@ from itertools import islice
 
 import pytest
 
-from distill.errors import TemplateError
-from distill.generate.method import Author, Candidate, Unusable
-from distill.generate.self_instruct import SelfInstruct, draw, parse, render
+from distill.generate.author import Author, Unusable
+from distill.generate.method import Candidate
+from distill.generate.self_instruct import SelfInstruct, draw, parse
 from distill.protocols import Completion, Request
 from distill.rows import Row, root_of
-from tests.generate.conftest import real
+from tests.generate.conftest import real, work
 
 SUBJECTS = ["rivers", "tides", "moss", "copper", "yeast", "glass", "wool", "storms", "maps", "bridges", "clocks"]
 ROWS = [real(f"How do {subject} come about?") for subject in SUBJECTS]
@@ -20,7 +20,7 @@ METHOD = SelfInstruct(seeds="chat")
 
 
 def first(author: Author, rows: list[Row] = ROWS) -> tuple[Candidate, Request]:
-    candidate = next(METHOD.candidates(rows, author))
+    candidate = next(METHOD.candidates(work(author, rows, "self_instruct")))
     return candidate, next(candidate)
 
 
@@ -45,11 +45,10 @@ def test_the_instruction_is_answered_in_a_fresh_conversation(author: Author) -> 
     assert row.provenance.parents == tuple(parent.id for parent in parents)
     assert row.provenance.root == parents[0].provenance.root != root_of(row.messages)
     assert (row.provenance.method, row.provenance.depth) == ("self_instruct", 1)
-    assert len(row.provenance.sampling["prompt_template"]) == 16
 
 
 def test_a_system_message_is_for_the_answer_alone(author: Author) -> None:
-    candidate = next(METHOD.model_copy(update={"system": "Be brief."}).candidates(ROWS, author))
+    candidate = next(METHOD.model_copy(update={"system": "Be brief."}).candidates(work(author, ROWS, "self_instruct")))
     request = next(candidate)
     question = say(candidate, request, "Why is the sky blue?")
     assert isinstance(question, Request)
@@ -66,7 +65,7 @@ def test_the_seeds_are_shown_as_earlier_turns_and_the_instruction_is_short(autho
 
 def test_the_draw_depends_on_seed_and_index_alone(author: Author) -> None:
     def shown(rows: list[Row], author: Author, count: int) -> list[tuple[str, ...]]:
-        candidates = islice(METHOD.candidates(rows, author), count)
+        candidates = islice(METHOD.candidates(work(author, rows, "self_instruct")), count)
         return [tuple(m.content for m in next(candidate).messages) for candidate in candidates]
 
     assert shown(ROWS, author, 3) == shown(ROWS[::-1], author, 20)[:3]
@@ -81,13 +80,13 @@ def test_a_draw_has_no_row_twice_and_all_rows_when_there_are_few() -> None:
 
 
 def test_the_same_seeds_drawn_twice_are_two_requests(author: Author) -> None:
-    one, two = (next(candidate) for candidate in islice(METHOD.candidates(ROWS[:1], author), 2))
+    one, two = (next(candidate) for candidate in islice(METHOD.candidates(work(author, ROWS[:1], "self_instruct")), 2))
     assert one.messages == two.messages and one.key != two.key
 
 
 def test_no_seed_no_candidate(author: Author) -> None:
-    assert list(METHOD.candidates([], author)) == []
-    assert list(METHOD.candidates([real("very long " * 200)], author)) == []
+    assert list(METHOD.candidates(work(author, [], "self_instruct"))) == []
+    assert list(METHOD.candidates(work(author, [real("very long " * 200)], "self_instruct"))) == []
 
 
 @pytest.mark.parametrize(
@@ -151,6 +150,8 @@ def test_talk_that_is_cut_after_a_whole_instruction_does_no_harm(author: Author)
     assert isinstance(say(candidate, request, "What is a fjord?\n\nThis question is about the", "length"), Request)
 
 
-def test_a_prompt_file_with_an_unknown_field_is_an_error() -> None:
-    with pytest.raises(TemplateError, match="wirtten"):
-        render("{{ wirtten }}", 0)
+def test_the_recipe_may_say_it_in_its_own_words(author: Author) -> None:
+    method = METHOD.model_copy(update={"templates": {"instruction": "Number {{ written }}, please."}})
+    request = next(next(method.candidates(work(author, ROWS))))
+    assert [m.content for m in request.messages if m.role == "user"] == [f"Number {n}, please." for n in range(4)]
+    assert method.notes != METHOD.notes

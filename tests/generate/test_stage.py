@@ -14,8 +14,10 @@ from pydantic import ValidationError
 
 from distill.context import Context
 from distill.errors import SourceError, YieldError
+from distill.generate import templates
 from distill.generate.self_instruct import SelfInstruct
-from distill.generate.stage import Generate, Spec, run, templates_digest
+from distill.generate.settings import Generate, Spec
+from distill.generate.stage import run, templates_digest
 from distill.protocols import KEEP, Judged, Request, Verdict
 from distill.rows import Row, read_rows, root_of
 from tests.generate.conftest import MODEL, Canned, Say, echo
@@ -27,7 +29,7 @@ SELF = {"kind": "self_instruct", "seeds": "chat"}
 
 def spec(methods: Sequence[dict[str, Any]] = (ANSWER,), **generate: Any) -> Spec:
     asked = {"methods": list(methods), **generate}
-    return Spec.model_validate({"teacher": {"model": MODEL}, "generate": asked, "filter": (), "seed": 7})
+    return Spec.model_validate({"teachers": {"teacher": {"model": MODEL}}, "generate": asked, "filter": (), "seed": 7})
 
 
 def number(row: Row) -> int:
@@ -80,7 +82,7 @@ def test_without_filters_a_tenth_more_is_asked_once(split: Path, context: Contex
     assert summary["rounds"] == 1 and len(engine.asked) == 22 and engine.closed
     assert len(rows_of(tmp_path)) == 22 and (tmp_path / "failures.jsonl").read_text() == ""
     assert summary["tokens"] == {"prompt": 22 * 5, "new": sum(len(row.answer.split()) for row in rows_of(tmp_path))}
-    assert summary["template"] == "template-hash"
+    assert summary["templates"] == {"teacher": "template-hash"}
 
 
 def test_it_asks_on_until_enough_are_accepted(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
@@ -146,6 +148,8 @@ def test_methods_have_their_quotas_and_are_interleaved(split: Path, context: Con
     summary = run(spec(methods, rows=21), {"split": split}, tmp_path, context)
     by = summary["by_method"]
     assert (by["answer"]["parsed"], by["self_instruct"]["parsed"]) == (18, 6)
+    by_method = Counter(row.provenance.sampling.get("prompt_template") is None for row in rows_of(tmp_path))
+    assert by_method == {True: 18, False: 6}, "rows tell of the prompt files they were asked with"
     for name in ("requested", "parsed", "failed", "missing"):
         assert sum(books[name] for books in by.values()) == summary["counts"][name]
     assert [row.provenance.method[0] for row in rows_of(tmp_path)][:8] == list("aaasaaas")
@@ -217,7 +221,7 @@ def test_a_data_set_that_is_not_there_names_those_that_are(
     split: Path, context: Context, use: Use, tmp_path: Path
 ) -> None:
     use(echo)
-    with pytest.raises(SourceError, match=r"no training prompts of 'chta'; there are: chat"):
+    with pytest.raises(SourceError, match=r"no training rows of 'chta'; there are: chat"):
         run(spec([{**ANSWER, "prompts": "chta"}], rows=1), {"split": split}, tmp_path, context)
 
 
@@ -237,7 +241,7 @@ def test_two_entries_of_one_method_share_its_quota() -> None:
         {"rows": 5, "methods": [{**ANSWER, "share": 0.3}, {**ANSWER, "share": 0.3}, {**SELF, "share": 0.4}]}
     )
     assert halves.shares == {"answer": 0.6, "self_instruct": 0.4}
-    assert halves.quotas == [2, 1, 2]
+    assert halves.quotas == [{"answer": 2}, {"answer": 1}, {"self_instruct": 2}]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_two_entries_of_one_method_share_its_quota() -> None:
     [
         ({"rows": 4, "methods": [{**ANSWER, "share": 0.5}]}, "must sum to 1, not 0.5"),
         ({"rows": 9, "methods": [ANSWER], "budget": {"candidates": 8}}, "is less than rows 9"),
-        ({"rows": 4, "methods": [{**ANSWER, "samples": 2}], "sampling": {"temperature": 0}}, "same answer again"),
+        ({"rows": 4, "methods": [{**ANSWER, "samples": 2}], "sampling": {"temperature": 0}}, "2 answers to one prompt"),
     ],
 )
 def test_impossible_recipes_are_refused(fields: dict[str, Any], message: str) -> None:
@@ -256,8 +260,10 @@ def test_impossible_recipes_are_refused(fields: dict[str, Any], message: str) ->
 def test_the_prompt_file_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = [SelfInstruct(seeds="chat")]
     before = templates_digest(asked)
-    changed = tmp_path / "changed.md.j2"
-    changed.write_text("Write something else.")
-    monkeypatch.setattr("distill.generate.self_instruct.PROMPT", changed)
+    (tmp_path / "self_instruct").mkdir()
+    (tmp_path / "self_instruct" / "instruction.md.j2").write_text("Write something else.")
+    monkeypatch.setattr(templates, "FOLDER", tmp_path)
+    templates.shipped.cache_clear()
     assert before and templates_digest(asked) not in ("", before)
+    templates.shipped.cache_clear()
     assert templates_digest(Generate(rows=1, methods=({"kind": "answer", "prompts": "chat"},)).methods) == ""  # type: ignore[arg-type]

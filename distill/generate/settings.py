@@ -1,0 +1,92 @@
+"""What decides a generation: how many rows, by which methods, in which sampling, within which budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from distill.generate.methods import AnyMethod
+from distill.generate.teacher import Teacher
+from distill.protocols import Sampling
+from distill.quotas import quotas
+from distill.rows import Frozen
+
+
+class Budget(Frozen):
+    """Where the asking ends, whatever is kept by then. Answers of earlier runs count as if they were asked now."""
+
+    candidates: int | None = Field(None, gt=0)
+    """Most candidates asked for; four times `rows` when not given."""
+    tokens: int | None = Field(None, gt=0)
+    """Most tokens of prompts and answers together, of all teachers."""
+    cost: float | None = Field(None, gt=0)
+    """Most money, in the currency that `price` is given in or the server charges in."""
+
+
+class Generate(Frozen):
+    rows: int = Field(gt=0)
+    """Teacher rows kept by the whole filter chain, before the mix."""
+    methods: tuple[AnyMethod, ...] = Field(min_length=1)
+    sampling: Sampling = Sampling()
+    budget: Budget = Budget()
+    min_yield: float = Field(0.0, ge=0, le=1)
+    """Least share of candidates that must be kept; under it the run stops."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Generate:
+        total = sum(method.share for method in self.methods)
+        if abs(total - 1) > 1e-6:
+            named = " + ".join(f"{method.name} {method.share:g}" for method in self.methods)
+            raise ValueError(f"the shares of the methods must sum to 1, not {total:g} ({named})")
+        if self.candidates < self.rows:
+            raise ValueError(f"budget.candidates {self.candidates} is less than rows {self.rows}")
+        for method in self.methods:
+            greedy = method.sampling.over(self.sampling).temperature == 0
+            if greedy and method.several > 1:
+                raise ValueError(
+                    f"{method.name} asks for {method.several} answers to one prompt, and at temperature 0 they are the same; "
+                    "raise sampling.temperature"
+                )
+        return self
+
+    @property
+    def candidates(self) -> int:
+        """Most candidates asked for."""
+        return self.budget.candidates or 4 * self.rows
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of `rows` by stream; two methods with one stream have theirs added."""
+        shares: dict[str, float] = {}
+        for method in self.methods:
+            for name, share in method.streams().items():
+                shares[name] = shares.get(name, 0.0) + share
+        return shares
+
+    @property
+    def quotas(self) -> list[dict[str, int]]:
+        """Rows asked of each method by stream, so that each stream has what the filter's quota of it is."""
+        parts: list[dict[str, int]] = [{} for _ in self.methods]
+        for name, rows in quotas(self.rows, self.shares).items():
+            same = {
+                str(place): shares[name]
+                for place, method in enumerate(self.methods)
+                if name in (shares := method.streams())
+            }
+            for place, part in quotas(rows, same).items():
+                parts[int(place)][name] = part
+        return parts
+
+
+class Spec(Frozen):
+    """All that decides the rows of a generation."""
+
+    teachers: dict[str, Teacher]
+    """`teacher` and those of `teachers` that a method asks."""
+    generate: Generate
+    filter: tuple[dict[str, Any], ...]
+    """The chain as the recipe has it: what is accepted decides what is asked, so it belongs to the key."""
+    seed: int
+    templates: str = ""
+    """Hash of the prompt files the methods ask with: `templates_digest(generate.methods)`."""

@@ -1,0 +1,87 @@
+"""completions -> what they cost, in tokens and money, and how fast they came."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from distill.endpoint import Price
+from distill.protocols import Completion
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Tokens read and written, and money where somebody asks for it."""
+
+    prompt_tokens: float = 0
+    new_tokens: float = 0
+    cost: float = 0.0
+
+    @classmethod
+    def of(cls, completion: Completion, price: Price | None) -> Spent:
+        """What a completion cost: what the server says it charged, or else by its price per token."""
+        cost = completion.cost
+        if cost is None:
+            by_prompt, by_answer = (price.prompt, price.completion) if price else (0.0, 0.0)
+            cost = (completion.prompt_tokens * by_prompt + completion.new_tokens * by_answer) / MILLION
+        return cls(completion.prompt_tokens, completion.new_tokens, cost)
+
+    @property
+    def tokens(self) -> float:
+        return self.prompt_tokens + self.new_tokens
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.prompt_tokens + other.prompt_tokens, self.new_tokens + other.new_tokens, self.cost + other.cost
+        )
+
+    def times(self, factor: float) -> Spent:
+        return Spent(self.prompt_tokens * factor, self.new_tokens * factor, self.cost * factor)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where the asking ends."""
+
+    tokens: float = math.inf
+    cost: float = math.inf
+
+    def reached(self, spent: Spent) -> bool:
+        return spent.tokens >= self.tokens or spent.cost >= self.cost
+
+    def share(self, spent: Spent, world: int) -> Limit:
+        """How far one of so many ranks may go, all of which have spent so much together."""
+        return Limit(spent.tokens + (self.tokens - spent.tokens) / world, spent.cost + (self.cost - spent.cost) / world)
+
+
+class Speed:
+    """Tokens written per second while engines are asked."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.seconds = 0.0
+        self._since: float | None = None
+
+    def start(self) -> None:
+        self._since = time.monotonic()
+
+    def stop(self) -> None:
+        if self._since is not None:
+            self.seconds += time.monotonic() - self._since
+            self._since = None
+
+    @property
+    def rate(self) -> float:
+        """Tokens per second; 0 before the first."""
+        running = time.monotonic() - self._since if self._since is not None else 0.0
+        return self.tokens / max(self.seconds + running, 1e-3)
+
+    def add(self, completion: Completion) -> None:
+        if not completion.stored:
+            self.tokens += completion.new_tokens
+
+    def __str__(self) -> str:
+        return f"{self.rate:.0f} tokens/s"

@@ -1,0 +1,105 @@
+"""A teacher as a recipe names it -> its engine, and what its rows tell of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from distill.context import Context
+from distill.engines.open import AnyEngine, open_engine, open_scorer
+from distill.engines.transformers import Transformers
+from distill.generate.author import Author
+from distill.protocols import Engine, Sampling, Scorer
+from distill.rows import Frozen
+
+MAIN = "teacher"
+"""Name of the recipe's `teacher`: the one that the student is measured against."""
+
+
+class Teacher(Frozen):
+    model: str
+    """Reference: hub id, folder, GGUF file, `package:` or `run:NAME/train`; of a served one `org/name[@COMMIT]`."""
+    engine: AnyEngine = Transformers()
+    terms: tuple[str, ...] = ()
+    """Licence ids, where the model does not carry its own or it must be corrected."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every reference in it."""
+        return (self.model,)
+
+    @property
+    def served(self) -> bool:
+        """Its weights are behind a server."""
+        return self.engine.kind == "server"
+
+
+@dataclass
+class Staff:
+    """The models of a recipe at work, by name; each is opened when it is asked for the first time."""
+
+    teachers: Mapping[str, Teacher]
+    context: Context
+    sampling: Sampling
+    seed: int
+    _engines: dict[str, Engine] = field(default_factory=dict, repr=False)
+    _scorers: dict[str, Scorer] = field(default_factory=dict, repr=False)
+
+    def engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            teacher = self.teachers[name]
+            self._engines[name] = open_engine(teacher.engine, teacher.model, self.context)
+        return self._engines[name]
+
+    def scorer(self, name: str) -> Scorer:
+        """The same model for token probabilities.
+
+        Raises:
+            EngineError: its engine gives none.
+        """
+        if name not in self._scorers:
+            teacher = self.teachers[name]
+            self._scorers[name] = open_scorer(teacher.engine, teacher.model, self.context)
+        return self._scorers[name]
+
+    @cached_property
+    def cast(self) -> dict[str, Author]:
+        """Every model as rows tell of it."""
+        return {name: self._author(name) for name in self.teachers}
+
+    def _author(self, name: str) -> Author:
+        """One that was itself distilled brings depth and terms along."""
+        teacher = self.teachers[name]
+        resolved = self.context.resolved[teacher.model]
+        terms, depth = teacher.terms or resolved.terms, 0
+        student = resolved.path / "student.json"
+        if student.is_file():
+            made = json.loads(student.read_text(encoding="utf-8"))
+            terms, depth = terms or tuple(made["terms"]), made["depth"]
+        kind = {"engine": teacher.engine.kind, "dtype": getattr(teacher.engine, "dtype", None)}
+        template = self.engine(name).template
+        return Author(resolved.origin, terms, depth, self.sampling, self.seed, template, kind, name)
+
+    def author(self, name: str | None, sampling: Sampling, notes: Mapping[str, str]) -> Author:
+        """The author of a method: a teacher in the method's own sampling."""
+        return replace(self.cast[name or MAIN], sampling=sampling, notes=dict(notes))
+
+    def close(self) -> None:
+        """Free the models."""
+        for engine in self._engines.values():
+            engine.close()
+        for scorer in self._scorers.values():
+            scorer.close()
+
+
+@contextmanager
+def staff(teachers: Mapping[str, Teacher], sampling: Sampling, seed: int, context: Context) -> Iterator[Staff]:
+    """The models of a recipe, freed at the end."""
+    at_work = Staff(teachers, context, sampling, seed)
+    try:
+        yield at_work
+    finally:
+        at_work.close()

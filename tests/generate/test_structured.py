@@ -1,0 +1,82 @@
+"""Forms: what is read of a text, what is asked again, and what is given up with the raw text kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import BaseModel, Field
+
+from distill.generate.author import Author, Unusable, user
+from distill.generate.structured import Malformed, objects, read, structured
+from distill.protocols import Completion, Request
+
+
+class Marks(BaseModel):
+    score: int = Field(ge=1, le=5)
+    why: str = ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"score": 4}',
+        'Sure!\n```json\n{"score": 4}\n```\nI hope this helps.',
+        '{"score": 9} no: {"score": 4, "why": "it\nis {good}"}',
+        '{ broken {"score": 4}',
+    ],
+)
+def test_the_first_object_that_fits_is_read(text: str) -> None:
+    assert read(text, Marks).score == 4
+
+
+def test_what_does_not_fit_says_what_to_mend() -> None:
+    with pytest.raises(Malformed, match=r"score: Input should be less than or equal to 5"):
+        read('{"score": 9}', Marks)
+    with pytest.raises(Malformed, match="no JSON object"):
+        read("four", Marks)
+
+
+def test_objects_inside_objects_are_not_counted() -> None:
+    assert objects('{"a": {"b": 1}} {"c": 2} {{{') == [{"a": {"b": 1}}, {"c": 2}]
+
+
+def ask(author: Author, *said: tuple[str, str]) -> tuple[object, list[Request]]:
+    prompt = lambda name, **values: f"{name}: {values['problem']}"  # noqa: E731
+    asking, requests = structured(author, [user("How good?")], Marks, prompt), []
+    request = next(asking)
+    for text, finish in said:
+        requests.append(request)
+        try:
+            request = asking.send(Completion(request.key, text, finish, 1, 1))  # type: ignore[arg-type]
+        except StopIteration as stop:
+            return stop.value[0], requests
+    raise AssertionError("it asks on")
+
+
+def test_a_form_is_asked_for_with_its_schema(author: Author) -> None:
+    marks, (request,) = ask(author, ('{"score": 4}', "stop"))
+    assert marks == Marks(score=4)
+    assert request.schema is not None and json.loads(request.schema)["properties"]["score"]["maximum"] == 5
+
+
+def test_what_is_malformed_is_mended_once(author: Author) -> None:
+    marks, (_, again) = ask(author, ("four", "stop"), ('{"score": 4}', "stop"))
+    assert marks == Marks(score=4)
+    assert [m.content for m in again.messages] == ["How good?", "four", "repair: there is no JSON object in it"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "detail"),
+    [
+        ([("four", "stop"), ("still four", "stop")], "malformed_form", "still four"),
+        ([('{"score": ', "length")], "unfinished_form", '{"score": '),
+        ([("", "stop")], "empty_form", ""),
+    ],
+)
+def test_what_cannot_be_mended_ends_with_its_raw_text(
+    author: Author, said: list[tuple[str, str]], reason: str, detail: str
+) -> None:
+    with pytest.raises(Unusable) as caught:
+        ask(author, *said)
+    assert caught.value.reason == reason and detail in caught.value.detail

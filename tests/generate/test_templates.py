@@ -1,0 +1,34 @@
+"""Prompt files: rendered in a sandbox, strict about names, never empty."""
+
+from __future__ import annotations
+
+import pytest
+
+from distill.errors import TemplateError
+from distill.generate.templates import render, shipped
+
+
+def test_values_are_put_in_place_and_white_space_around_goes() -> None:
+    assert render("\n Say {{ word }}.\n", "here", word="so") == "Say so."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{{ wirtten }}", "wirtten.*`written`"),
+        ("{{ written", "not a Jinja template"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{{ written / 0 }}", "zero"),
+        ("{% if false %}x{% endif %}", "empty"),
+        ("{{ range(10 ** 9) | list }}", "too big"),
+    ],
+)
+def test_what_cannot_be_said_is_an_error_with_its_place(text: str, found: str) -> None:
+    with pytest.raises(TemplateError, match=found) as caught:
+        render(text, "prompt file x", written=0)
+    assert caught.value.where == "prompt file x"
+
+
+def test_a_method_has_its_own_files_and_shares_others() -> None:
+    assert "another one" in shipped("self_instruct", "instruction")
+    assert "JSON" in shipped("self_instruct", "repair")
