@@ -83,7 +83,7 @@ class Pace:
         self._count(now, 1)
         return Place(now, self._area, self.running == self.limit)
 
-    def leave(self, now: float) -> None:
+    def left(self, _place: Place, now: float) -> None:
         """A request has ended in a way that tells nothing of the load."""
         self._count(now, -1)
 

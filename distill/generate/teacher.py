@@ -51,7 +51,7 @@ class Staff:
     def engine(self, name: str) -> Engine:
         if name not in self._engines:
             teacher = self.teachers[name]
-            self._engines[name] = open_engine(teacher.engine, teacher.model, self.context)
+            self._engines[name] = open_engine(teacher.engine, teacher.model, self.context, teacher=name)
         return self._engines[name]
 
     def scorer(self, name: str) -> Scorer:
