@@ -48,6 +48,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "seed": {"split", "heldout", "generate", "mix", "train", "compare"},
     "use": {"compare"},
     "teacher.model": TEACHER,
+    "teacher.adapter": TEACHER,
     "teacher.terms": {"heldout", "generate"},
     "teacher.engine": {"heldout", "generate"},
     "student.model": {"generate", "filter", "train", *BASE_ARM},
@@ -104,7 +105,7 @@ def changed(value: Any, name: str) -> Any:
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
-        "teacher": "other", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
+        "teacher": "other", "adapter": "A", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},
         "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip

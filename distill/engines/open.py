@@ -38,7 +38,7 @@ def open_engine(
         model: a model or a trained student, or its reference as the context resolved it.
         drop_layers: decoder layers taken out of it.
         adapter: folder of an adapter put on it.
-        teacher: name of the teacher among the recipe's, by which `runtime` says where its server is.
+        teacher: its name among the recipe's teachers, by which `runtime.servers` knows it.
     """
     source = context.resolved[model] if isinstance(model, str) else model
     engine: Resumable

@@ -3,7 +3,8 @@
     look       another limit is tried, higher or lower, and the answers' speed under it measured
     better     it stays, and the next look goes the same way, twice as far
     no better  the old one comes back, and the next look comes later, goes the other way, half as far
-    refused    each refusal (429, 503, a time out) takes one place away, at most half of them in one go
+    refused    from the third on each refusal (429, 503, a time out) takes one place away, at most half of them in one go.
+               This is a look downwards: where it is slower, the refusals are not for the load, and more are let pass
 
 A server of one's own never refuses: it queues. There a higher limit brings longer waits and no more answers, so that of
 two limits the lower one is better where it is as fast. Speed is tokens per second by Little's law, the requests at once
@@ -22,6 +23,8 @@ FEW = 8
 """Answers before a look may end, which it does once the difference is beyond chance (1 / root of the answers)."""
 MANY = 64
 """Answers after which a look ends in any case, or two full houses."""
+TOLERATED = 2
+"""Refusals that are let pass under a limit; four times as many each time that fewer requests would not have helped."""
 PATIENCE, LONGEST_PATIENCE = 8, 64
 """Full houses answered between two looks, twice as many after each look for nothing."""
 
@@ -74,6 +77,7 @@ class Pace:
         """Under the base, and under the limit of a look."""
         self._at = self._area = self._changed = self._cut = self._slowest = 0.0
         self._floor = 1
+        self._refusals, self._tolerated = 0, TOLERATED
 
     @property
     def room(self) -> bool:
@@ -100,17 +104,24 @@ class Pace:
             if together > 0.9 * self.limit:
                 measured = self._found if self.limit == self._base else self._tried
                 measured.add(together * max(tokens, 1), life)
-                self._consider(now)
+        self._consider(now)
 
     def refused(self, place: Place, now: float) -> None:
-        """The server had no place for it."""
+        """The server had no place for it, or so it seems."""
         self._count(now, -1)
+        self._refusals += 1
+        if self._refusals <= self._tolerated:
+            return
         if place.started >= self._cut:
             self._cut, self._floor = now, max(1, self.limit // 2)
             self._patience = _longer(self._patience)
-        if self.limit > self._floor:
-            self._settle(self.limit - 1, Measured(), now)
         self._step = 1
+        if self.limit == self._floor:
+            return
+        if self.limit - 1 == self._base or self._found.answers < FEW:
+            self._settle(self.limit - 1, self._found if self.limit > self._base else Measured(), now)
+        else:
+            self._try(self.limit - 1, now)
 
     def _count(self, now: float, change: int) -> None:
         self._area += self.running * (now - self._at)
@@ -123,7 +134,8 @@ class Pace:
             in_time = target < self._base or 2 * self._slowest * target / self._base <= self._timeout
             rested = self._rested >= self._patience * max(self._base, MANY // 2)
             if rested and in_time and target != self._base and self._found.answers >= FEW:
-                self.limit, self._tried, self._changed = target, Measured(), now
+                self._try(target, now)
+                self._refusals = 0
         elif self._tried.answers >= FEW:
             difference = abs(self._tried.speed / self._found.speed - 1)
             if difference > self._tried.answers**-0.5 or self._tried.answers >= max(MANY, 2 * self.limit):
@@ -135,20 +147,30 @@ class Pace:
         further = high[0] / low[0] - 1
         # So small a step is not measurable, and harmless: it stays unless it hurts.
         needed = GAIN * further if further > 0.1 else -GAIN
-        upwards = self._step > 0
+        upwards = self.limit > self._base
         if upwards == (high[1] >= low[1] * (1 + needed)):
+            self._step = min(2 * self._step, self.limit) if self._step > 0 else max(2 * self._step, -(self.limit // 4))
             self._settle(self.limit, self._tried, now)
-            self._step = min(2 * self._step, self.limit) if upwards else max(2 * self._step, -(self.limit // 4))
             self._patience = 0
+        elif self._refusals > self._tolerated:
+            # What was measured under the base may be out of date: if it cannot be measured again, the refusals were right.
+            self._settle(self._base, Measured(), now)
+            self._tolerated *= 4
         else:
             self._settle(self._base, self._found, now)
             size = max(min(abs(self._step) // 2, self.limit // 4), self.limit // 8, 1)
             self._step = -size if upwards else size
             self._patience = _longer(self._patience)
 
+    def _try(self, limit: int, now: float) -> None:
+        self.limit, self._tried, self._changed = limit, Measured(), now
+
     def _settle(self, limit: int, measured: Measured, now: float) -> None:
+        if limit < self._base:
+            self._tolerated = TOLERATED
         self.limit = self._base = limit
-        self._found, self._changed, self._rested = measured, now, 0
+        self._found, self._changed = measured, now
+        self._rested = self._refusals = 0
 
 
 def _longer(patience: int) -> int:
