@@ -179,7 +179,8 @@ class Client:
 
     def _again(self, job: Job, address: Address, started: float, failed: Failed) -> None:
         """Put a request back, or give it up."""
-        if failed.unreachable:
+        loading = failed.full and self._hope is not None  # a server of ours that has crashed and is not ready yet
+        if failed.unreachable or loading:
             self._waiting.appendleft(job)
             self._unreached(address, started, failed)
             return
