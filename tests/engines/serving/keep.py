@@ -23,8 +23,8 @@ if "crash" in sys.argv[5:]:
     print("\\n".join(f"line {number}" for number in range(40)), file=sys.stderr)
     sys.exit(7)
 # A child that leaves the session, as a server's engine may: only a keeper finds it again.
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-here = {"pid": os.getpid(), "child": child.pid, "words": sys.argv, "environment": dict(os.environ),
+child, worker = (subprocess.Popen(["sleep", "600"], start_new_session=leaves) for leaves in (True, False))
+here = {"pid": os.getpid(), "child": child.pid, "worker": worker.pid, "words": sys.argv, "environment": dict(os.environ),
         "secret": open(secret).read() if secret else ""}
 open(f"{folder}/{port}.json", "w").write(json.dumps(here))
 

@@ -69,24 +69,25 @@ def test_one_that_ends_before_it_is_ready_is_a_failure_with_its_first_error_and_
 def test_a_crash_is_mended_at_the_same_address_so_often_as_was_said(tmp_path: Path) -> None:
     with keep(tmp_path, restarts=1) as kept:
         first = kept.next()
-        orphan = kept.given(first["address"])["child"]
+        given = kept.given(first["address"])
         kept.die(first["address"])
         again = kept.next()
+        assert not alive(given["worker"])  # it would hold the memory that the next one needs
         assert (again["again"], again["of"], again["how"]) == (1, 1, "exit status 9")
         second = kept.next()
         assert second["address"] == first["address"] and second["pid"] != first["pid"]
         kept.die(first["address"])
         assert "after 1 restarts" in kept.next()["failed"]
         assert kept.process.wait(30) == 1
-    assert not alive(orphan)
+    assert not alive(given["child"])
 
 
 def test_the_end_of_the_order_ends_servers_and_orphans(tmp_path: Path) -> None:
     with keep(tmp_path, servers=2, gpus=0) as kept:
         given = [kept.given(kept.next()["address"]) for _ in range(2)]
-        assert all(alive(each[name]) for each in given for name in ("pid", "child"))
+        assert all(alive(each[name]) for each in given for name in ("pid", "child", "worker"))
         assert kept.close() == 0
-    assert not any(alive(each[name]) for each in given for name in ("pid", "child"))
+    assert not any(alive(each[name]) for each in given for name in ("pid", "child", "worker"))
 
 
 def test_whoever_gave_the_order_may_be_killed(tmp_path: Path) -> None:
@@ -123,4 +124,5 @@ def test_a_keeper_that_is_killed_takes_its_servers_along(tmp_path: Path) -> None
         given = kept.given(kept.next()["address"])
         kept.process.kill()
         assert soon(lambda: not alive(given["pid"]))
-        os.kill(given["child"], signal.SIGKILL)  # nobody is left to find it: docs/servers.md says so
+        for name in ("child", "worker"):  # nobody is left to find them: docs/servers.md says so
+            os.kill(given[name], signal.SIGKILL)
