@@ -88,6 +88,7 @@ OTHER = {
     "messages",
     "turns",
     "share",
+    "start",
 }
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 FOREIGN = [
@@ -183,6 +184,7 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
         (("real", "chat", "answer"), "other", {"split"}),
         (("real", "chat", "config"), "other", {"split"}),
         (("real", "docs", "text"), "{{ t }}", {"split"}),
+        (("runtime", "server"), {"start": {"kind": "vllm", "gpus": 4, "nodes": "slurm"}}, set()),
     ],
 )
 def test_fields_that_name_other_things_rerun_what_reads_them(
