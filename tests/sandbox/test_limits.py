@@ -136,9 +136,24 @@ def test_writing_is_bounded(name: str) -> None:
 
 
 def test_a_little_is_written() -> None:
-    code = "import os, shutil, tempfile\nwith tempfile.TemporaryDirectory() as d:\n p = d + '/a'; open(p, 'w').write('x')\n"
-    code += " shutil.copy2(p, p + 'b'); os.rename(p, 'c'); os.makedirs('x/y'); os.rename('c', 'x/y/c')\n print('x' * 1000000)"
-    assert run(code, SMALL).status == "passed"
+    code = """
+import os, pathlib, shutil, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    first = pathlib.Path(folder, "first")
+    first.write_text("x")
+    first.chmod(0o600)
+    shutil.copy2(first, "second")
+    os.makedirs("x/y")
+    os.rename(first, "x/y/first")
+pathlib.Path("new").touch()
+pathlib.Path("new").touch()
+shutil.copytree("x", "z")
+shutil.rmtree("x")
+assert sorted(os.listdir()) == ["new", "second", "z"]
+print("x" * 1000000)
+"""
+    outcome = run(code, SMALL)
+    assert outcome.status == "passed", outcome.detail
 
 
 def test_what_is_left_is_removed(tmp_path: Path) -> None:
