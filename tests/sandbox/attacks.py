@@ -99,5 +99,6 @@ LIMITS = {
         "import mmap, os; f = os.open('f', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 4096); mmap.mmap(f, 4096)[0] = 1"
     ),
     "watch": RAW + "assert libc.inotify_init() >= 0, 'refused'",
+    "many pipes": "import os; x = [os.pipe() for _ in range(100)]",
     "file lock": "import fcntl; fcntl.flock(open('f', 'w'), fcntl.LOCK_EX)",
 }
