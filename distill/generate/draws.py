@@ -65,6 +65,10 @@ class Span(Frozen):
     def _short(cls, value: Any) -> Any:
         return {"min": value, "max": value} if isinstance(value, int) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, handler.resolve_ref_schema(handler(schema))]}
+
     @model_validator(mode="after")
     def _ordered(self) -> Span:
         if self.min > self.max:

@@ -97,6 +97,8 @@ class MethodSpec(Frozen):
     """Names of its prompt files (see `templates.py`)."""
     TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
     """Kinds of rows it starts from."""
+    MAKES: ClassVar[str] = "chat"
+    """Kind of its rows."""
 
     @property
     def name(self) -> str:
@@ -107,6 +109,10 @@ class MethodSpec(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names under `real` of the rows it starts from."""
         return ()
+
+    def takes(self, name: str) -> frozenset[str]:  # noqa: ARG002
+        """Kinds of rows that it starts from in a data set that it reads."""
+        return self.TAKES
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -171,3 +177,16 @@ class MethodSpec(Frozen):
     def notes(self) -> dict[str, str]:
         """What its rows tell of its templates."""
         return {"prompt_template": digest(self.texts)[:16]} if self.files else {}
+
+
+def grouped(rows: Sequence[Row], seed: int) -> list[list[Row]]:
+    """Rows with one and the same prompt together, in the order of the prompts' hashes with the seed."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), []).append(row)
+    return [groups[key] for key in sorted(groups)]
+
+
+def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
+    """The first row of every different prompt, in the order of their hashes with the seed."""
+    return [group[0] for group in grouped(rows, seed)]
