@@ -130,7 +130,8 @@ class Client:
             free = [each for each in self.addresses if each.free(now)]
             if not free:
                 return
-            address = min(free, key=lambda each: (each.failures, each.pace.running / each.pace.limit))
+            # One that may be back is asked first: with room enough elsewhere its turn would never come.
+            address = min(free, key=lambda each: (not each.failures, each.pace.running / each.pace.limit))
             attempt = self._attempt(session, self._waiting.popleft(), address, address.pace.start(now))
             task = asyncio.create_task(attempt)
             self._running.add(task)

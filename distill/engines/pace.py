@@ -113,10 +113,11 @@ class Pace:
         if self._refusals <= self._tolerated:
             return
         if place.started >= self._cut:
-            self._cut, self._floor = now, max(1, self.limit // 2)
+            # While fewer are tried, not fewer and fewer: it would never come to a measurement.
+            self._cut, self._floor = now, max(1, max(self.limit, self._base) // 2)
             self._patience = _longer(self._patience)
         self._step = 1
-        if self.limit == self._floor:
+        if self.limit <= self._floor:
             return
         if self.limit - 1 == self._base or self._found.answers < FEW:
             self._settle(self.limit - 1, self._found if self.limit > self._base else Measured(), now)
