@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from distill.generate.answer import Answer
+from distill.generate.conversation import Conversation
 from distill.generate.evolve import Evolve
 from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
 from distill.generate.math import Math
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | Evolve | Grid | Magpie | Math | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[Answer | Conversation | Evolve | Grid | Magpie | Math | SelfInstruct, Field(discriminator="kind")]
