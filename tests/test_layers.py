@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
     **dict.fromkeys(("recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "protocols"), 2),
+    **dict.fromkeys(("context", "endpoint", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     "mathematics": 3,
     **dict.fromkeys(("quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),

@@ -179,9 +179,14 @@ class MethodSpec(Frozen):
         return {"prompt_template": digest(self.texts)[:16]} if self.files else {}
 
 
-def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
-    """The first row of every different prompt, in the order of the prompts' hashes with the seed."""
-    first: dict[str, Row] = {}
+def grouped(rows: Sequence[Row], seed: int) -> list[list[Row]]:
+    """Rows with one and the same prompt together, in the order of the prompts' hashes with the seed."""
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        first.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), row)
-    return [first[key] for key in sorted(first)]
+        groups.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), []).append(row)
+    return [groups[key] for key in sorted(groups)]
+
+
+def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
+    """The first row of every different prompt, in the order of their hashes with the seed."""
+    return [group[0] for group in grouped(rows, seed)]

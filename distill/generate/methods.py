@@ -12,6 +12,9 @@ from distill.generate.evolve import Evolve
 from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
 from distill.generate.math import Math
+from distill.generate.rank import Rank
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | Conversation | Evolve | Grid | Magpie | Math | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[
+    Answer | Conversation | Evolve | Grid | Magpie | Math | Rank | SelfInstruct, Field(discriminator="kind")
+]
