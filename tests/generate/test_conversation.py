@@ -29,11 +29,17 @@ BAKING = [
     "The yeast makes gas, which takes time.",
     "And in a cold kitchen?",
 ]
-THREE: dict[str, Any] = {"prompts": "chat", "exchanges": {"min": 1, "max": 3}}
 
 
 def made(**fields: Any) -> Conversation:
     return Conversation.model_validate({"prompts": "chat", "exchanges": 3, **fields})
+
+
+def up_to_three(author: Author) -> tuple[Conversation, Author]:
+    """One to three exchanges, and an author whose seed draws three."""
+    method = made(exchanges={"min": 1, "max": 3})
+    seed = next(seed for seed in range(50) if method.exchanges.draw(seed, "exchanges", 0) == 3)
+    return method, replace(author, seed=seed)
 
 
 def play(
@@ -98,10 +104,7 @@ def test_topics_and_personas_open_a_conversation_without_data(author: Author) ->
     ],
 )
 def test_a_turn_that_no_user_says_ends_the_conversation_before_it(author: Author, turn: str, reason: str) -> None:
-    _, row = play(made(exchanges={"min": 1, "max": 1}), author, BAKING[:1])
-    assert len(row.messages) == 2
-    long = next(seed for seed in range(50) if made(**THREE).exchanges.draw(seed, "exchanges", 0) == 3)
-    _, row = play(made(**THREE), replace(author, seed=long), [BAKING[0], turn])
+    _, row = play(*up_to_three(author), [BAKING[0], turn])
     assert len(row.messages) == 2 and row.provenance.sampling["ended"] == reason
     assert row.answer == BAKING[0]
     with pytest.raises(Unusable) as caught:
@@ -130,11 +133,9 @@ def test_an_answer_nobody_can_go_on_from_ends_it_too(author: Author, answer: tup
     with pytest.raises(Unusable) as caught:
         play(made(), author, [BAKING[0], "Why wait so long?", answer])
     assert caught.value.reason == reason
-    _, row = play(
-        made(exchanges={"min": 1, "max": 3}), replace(author, seed=1), [BAKING[0], "Why wait so long?", answer]
-    )
-    if row is not None:
-        assert row.answer == BAKING[0] and row.provenance.sampling["finish"] == "stop"
+    _, row = play(*up_to_three(author), [BAKING[0], "Why wait so long?", answer])
+    assert row.answer == BAKING[0] and row.provenance.sampling["finish"] == "stop"
+    assert (row.provenance.sampling["ended"], row.provenance.sampling["exchanges"]) == (reason, 1)
 
 
 @pytest.mark.parametrize(
