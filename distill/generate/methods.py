@@ -13,8 +13,10 @@ from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
 from distill.generate.math import Math
 from distill.generate.rank import Rank
+from distill.generate.rephrase import Rephrase
 from distill.generate.self_instruct import SelfInstruct
 
 AnyMethod = Annotated[
-    Answer | Conversation | Evolve | Grid | Magpie | Math | Rank | SelfInstruct, Field(discriminator="kind")
+    Answer | Conversation | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
+    Field(discriminator="kind"),
 ]
