@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from distill.generate.answer import Answer
+from distill.generate.document_qa import DocumentQA
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[Answer | DocumentQA | SelfInstruct, Field(discriminator="kind")]
