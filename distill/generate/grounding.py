@@ -19,7 +19,8 @@ _COMMON = frozenset(
     "often once only other others ours over quite rather same several shall should since some something sometimes still "
     "such take than that their them themselves then there therefore these they thing things this those though through "
     "thus together toward towards under until upon used uses using very want well were what when where whether which "
-    "text passage paragraph according while whom whose will with within without would your yours called call named known said says tell tells means".split()
+    "text passage paragraph according "
+    "while whom whose will with within without would your yours called call named known said says tell tells means".split()
 )
 """Words that say nothing of a subject."""
 _SUFFIX = re.compile(r"(?:ing|edly|ed|ers|er|es|s|ly|e)$")
