@@ -110,13 +110,19 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
         spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
-        sources = (model,) if model else ()
+        sources = (*((model,) if model else ()), *((spec.adapter,) if spec.adapter else ()))
         needs = ("split", "heldout", *needs)
         return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 
     against = ("evaluate/teacher",)
     return (
-        node("teacher", (), teacher.model, engine=teacher.engine if teacher.engine.kind != "transformers" else None),
+        node(
+            "teacher",
+            (),
+            teacher.model,
+            adapter=teacher.adapter,
+            engine=teacher.engine if teacher.engine.kind != "transformers" else None,
+        ),
         node("base", against, student.model, drop_layers=student.drop_layers),
         node("student", (*against, "train"), None),
         *(node(f"student@{step}", (*against, "train"), None, step=step) for step in asked.checkpoints),

@@ -79,8 +79,13 @@ class Recipe(Frozen):
 
     @property
     def served(self) -> tuple[str, ...]:
-        """References of teachers whose weights are behind a server."""
-        return tuple(one.model for one in self.cast.values() if one.served)
+        """References of teachers whose weights are behind a server that is not started here."""
+        return tuple(one.model for name, one in self.cast.items() if one.served and not self.starts(name))
+
+    def starts(self, teacher: str) -> bool:
+        """Whether a teacher's stages start its servers, so that its weights are on this machine."""
+        endpoint = self.runtime.endpoint(teacher)
+        return endpoint is not None and endpoint.start is not None
 
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -235,7 +240,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     here = {*recipe.references}
     for name, teacher in recipe.cast.items():
-        if not teacher.served:
+        if not teacher.served or recipe.starts(name):
             continue
         where: KeyPath = ("teacher",) if name == MAIN else ("teachers", name)
         if recipe.runtime.endpoint(name) is None:

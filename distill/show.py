@@ -61,11 +61,20 @@ def made_line(name: str, artifact: Artifact, seconds: float) -> str:
 def result(workspace: Workspace) -> str:
     """The table of arms, the headline and where the report lies; without a student, where the data lie."""
     if workspace.recipe.student is None:
-        return f"\ndata: {workspace.run_folder / workspace.planned['mix'].node.folder}"
+        return _data(workspace)
     from distill.compare.terminal import table
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
     return f"\n{table(_report(folder))}\n\nreport: {folder / 'report.html'}"
+
+
+def _data(workspace: Workspace) -> str:
+    """What every method gave, and where the data lie."""
+    from distill.compare.flow import by_method
+    from distill.compare.markdown import methods
+
+    folders = {name: workspace.run_folder / workspace.planned[name].node.folder for name in workspace.planned}
+    return f"\n{methods(by_method(folders['generate'], folders['filter']))}\n\ndata: {folders['mix']}"
 
 
 def overview(run: Path, cache: Path) -> str:

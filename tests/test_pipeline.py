@@ -51,6 +51,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "seed": {"split", "heldout", "generate", "mix", "train", "compare"},
     "use": {"compare"},
     "teacher.model": TEACHER,
+    "teacher.adapter": TEACHER,
     "teacher.terms": {"heldout", "generate"},
     "teacher.engine": {"heldout", "generate"},
     "student.model": {"generate", "filter", "train", *BASE_ARM},
@@ -87,11 +88,12 @@ OTHER = {
     "messages",
     "turns",
     "share",
+    "start",
 }
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 FOREIGN = [
     *(("real", "chat", field) for field in ("text", "title", "passage_words", "min_words")),
-    *(("real", "docs", field) for field in ("system",)),
+    *(("real", "docs", field) for field in ("system", "score", "evidence")),
 ]
 """Leaves that another leaf forbids."""
 
@@ -112,7 +114,7 @@ def changed(value: Any, name: str) -> Any:
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
-        "teacher": "other", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
+        "teacher": "other", "adapter": "A", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},
         "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip
@@ -126,7 +128,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last == "system" else 3
+        return "other" if last in ("system", "each", "score") else 3
     return f"{value}x"
 
 
@@ -182,6 +184,7 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
         (("real", "chat", "answer"), "other", {"split"}),
         (("real", "chat", "config"), "other", {"split"}),
         (("real", "docs", "text"), "{{ t }}", {"split"}),
+        (("runtime", "server"), {"start": {"kind": "vllm", "gpus": 4, "nodes": "slurm"}}, set()),
     ],
 )
 def test_fields_that_name_other_things_rerun_what_reads_them(

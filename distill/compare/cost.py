@@ -33,6 +33,7 @@ def read_cost(inputs: Mapping[str, Path]) -> Cost:
         seconds=sum(stage.seconds for stage in stages.values()),
         peak_memory_bytes=max((stage.peak_memory_bytes for stage in stages.values()), default=0),
         stages=stages,
+        money=sum(manifest_of(folder)["summary"].get("money", 0.0) for folder in inputs.values()),
     )
 
 

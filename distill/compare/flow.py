@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.compare.arms import summary_of
-from distill.compare.report import Data, Example, Point
+from distill.compare.report import Data, Example, MethodBooks, Point
 from distill.errors import CompareError
 
 POINTS = 240
@@ -39,7 +39,27 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         train_rows=counts["train_rows"],
         heldout_rows=counts["heldout_rows"],
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
+        by_method=by_method(inputs["generate"], inputs["filter"]),
     )
+
+
+def by_method(generate: Path, filtered: Path) -> dict[str, MethodBooks]:
+    """What became of the candidates of each method, and what they cost; empty where generation kept no such books."""
+    accounts: dict[str, Any] = _ledger(filtered)["by_method"]
+    spent: dict[str, Any] = summary_of(generate).get("by_method", {})
+    return {
+        name: MethodBooks(
+            requested=account["requested"],
+            kept=account["kept"],
+            dropped=sum(account["dropped"].values()),
+            failed=account["failed"],
+            missing=account["missing"],
+            tokens=spent[name]["prompt_tokens"] + spent[name]["new_tokens"],
+            money=spent[name]["cost"],
+        )
+        for name, account in accounts.items()
+        if name in spent
+    }
 
 
 def read_examples(inputs: Mapping[str, Path]) -> tuple[Example, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from distill.compare.report import Pair, Report, Sample
+from distill.compare.report import MethodBooks, Pair, Report, Sample
 from distill.compare.words import (
     VERDICTS,
     arrow,
@@ -89,9 +89,27 @@ def _data(report: Report) -> str:
         f"The mix has {data.train_rows} training rows, {data.real} of them real ({percent(data.real_fraction)}), "
         f"and {data.heldout_rows} held-out rows."
     )
+    flow = "\n\n".join(part for part in (flow, methods(data.by_method)) if part)
     rows = [[reason, str(count), "teacher"] for reason, count in data.dropped.items()]
     rows += [[reason, str(count), "real"] for reason, count in data.real_dropped.items()]
     return f"{flow}\n\n{_table(['dropped because', 'rows', 'of'], rows)}" if rows else flow
+
+
+def methods(books: Mapping[str, MethodBooks]) -> str:
+    """Candidates, yield and price of each method; empty where there are none."""
+    rows = [
+        [
+            name,
+            f"{one.requested:,}",
+            f"{one.kept:,}",
+            percent(one.share),
+            "–" if one.tokens_per_row is None else f"{one.tokens_per_row:,.0f}",
+            f"{one.money:.4g}" if one.money else "–",
+        ]
+        for name, one in books.items()
+    ]
+    head = ["method", "candidates", "kept", "yield", "tokens per kept row", "money"]
+    return _table(head, rows) if rows else ""
 
 
 def _terms(report: Report) -> str:
@@ -134,7 +152,8 @@ def _cost(report: Report) -> str:
     environment = report.environment
     libraries = ", ".join(f"{name} {version}" for name, version in environment.libraries.items())
     where = f"{environment.processor}, {environment.cores} cores, Python {environment.python}; {libraries}."
-    return f"{_table(['stage', 'tokens', 'time', 'peak memory'], rows)}\n\n{_inline(where)}"
+    money = f"\n\nTeachers charged {report.cost.money:.4g} in money." if report.cost.money else ""
+    return f"{_table(['stage', 'tokens', 'time', 'peak memory'], rows)}{money}\n\n{_inline(where)}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -97,6 +97,29 @@ class Metric(Value):
         return next(iter(self.arms.values())).n
 
 
+class MethodBooks(Value):
+    """The rows of one method, or of one of its cells; requested = kept + dropped + failed + missing."""
+
+    requested: int
+    kept: int
+    dropped: int
+    failed: int
+    missing: int
+    tokens: int
+    """Read and written by models for its candidates."""
+    money: float
+
+    @property
+    def share(self) -> float:
+        """Of its candidates, those that were kept."""
+        return self.kept / self.requested if self.requested else 0.0
+
+    @property
+    def tokens_per_row(self) -> float | None:
+        """None where no row was kept."""
+        return self.tokens / self.kept if self.kept else None
+
+
 class Data(Value):
     """The teacher's rows; requested = kept + dropped + failed + missing."""
 
@@ -113,6 +136,7 @@ class Data(Value):
     heldout_rows: int
     real_dropped: dict[str, int]
     """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
+    by_method: dict[str, MethodBooks] = {}
 
 
 class TermsInput(Value):
@@ -162,6 +186,8 @@ class StageCost(Value):
 class Cost(StageCost):
     """Sum of the stages' tokens and seconds, largest of their peaks; the comparison itself is not in it."""
 
+    money: float = 0.0
+    """What teachers charged, by their own word or by the prices in the recipe; 0 where nobody did."""
     stages: dict[str, StageCost]
 
 

@@ -28,6 +28,7 @@ def open_engine(
     context: Context,
     drop_layers: tuple[int, ...] = (),
     adapter: Path | None = None,
+    teacher: str = "teacher",
 ) -> StoredEngine:
     """An engine behind the answer store: what was answered before is not asked again.
 
@@ -37,13 +38,14 @@ def open_engine(
         model: a model or a trained student, or its reference as the context resolved it.
         drop_layers: decoder layers taken out of it.
         adapter: folder of an adapter put on it.
+        teacher: its name among the recipe's teachers, by which `runtime.servers` knows it.
     """
     source = context.resolved[model] if isinstance(model, str) else model
     engine: Resumable
     if isinstance(spec, Echo):
         engine = EchoEngine(source.revision, context.ranks)
     elif isinstance(spec, Server):
-        engine = ServerEngine(spec, source, context)
+        engine = ServerEngine(spec, source, context, context.runtime.endpoint(teacher), adapter)
     else:
         engine = _transformers(spec, source, context, drop_layers, adapter)
     store = AnswerStore(context.cache / "answers" / engine.name)

@@ -48,6 +48,8 @@ def student(folder: Path, step: int | None, known: Iterable[Resolved] = ()) -> A
     return Arm(trained.base, trained.drop_layers, adapter)
 
 
-def named(model: str, drop_layers: tuple[int, ...], resolved: Mapping[str, Resolved]) -> Arm:
-    """Teacher or base: a model that the recipe names."""
-    return Arm(resolved[model], drop_layers)
+def named(
+    model: str, drop_layers: tuple[int, ...], resolved: Mapping[str, Resolved], adapter: str | None = None
+) -> Arm:
+    """Teacher or base: a model that the recipe names, and the adapter it wears."""
+    return Arm(resolved[model], drop_layers, resolved[adapter].path if adapter else None)

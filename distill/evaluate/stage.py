@@ -67,6 +67,8 @@ class Spec(Frozen):
     arm: str
     model: str | None
     drop_layers: tuple[int, ...] = ()
+    adapter: str | None = None
+    """Reference to the adapter that a teacher wears."""
     step: int | None = None
     suites: tuple[Suite, ...]
     generation: Generation
@@ -86,7 +88,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     items = _items(spec, inputs)
     arm = arms.student(inputs["train"], spec.step, context.resolved.values()) if spec.model is None else None
-    arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved)
+    arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved, spec.adapter)
     if spec.arm != "teacher":
         _unseen(items, inputs["train"] if spec.model is None else arm.source.path)
     notes: list[str] = []

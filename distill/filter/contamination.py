@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from distill.filter.bindings import Bindings, FilterSpec, Scope, shorten
-from distill.filter.shingles import WordHashes, terms, words
+from distill.filter.shingles import WordHashes
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row, normalise
+from distill.words import terms, words
 
 if TYPE_CHECKING:
     import numpy as np

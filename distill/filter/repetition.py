@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from distill.filter.bindings import RowFilter, shorten
-from distill.filter.shingles import UNSPACED, words
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
+from distill.words import UNSPACED, words
 
 if TYPE_CHECKING:
     import numpy as np

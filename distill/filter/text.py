@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 
 from distill.errors import RecipeError
 from distill.filter.bindings import Bindings, FilterSpec, RowFilter, Scope, shorten
-from distill.filter.shingles import words
 from distill.protocols import KEEP, Filter, Verdict
 from distill.rows import Row
+from distill.words import words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

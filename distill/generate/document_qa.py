@@ -1,7 +1,8 @@
 """document_qa: the teacher asks about a sentence of a passage, then answers from the passage, which is kept as evidence.
 
 Every question is about another sentence, so that no two are the same request. The row is the question alone, as if from
-memory, or with the passage before it. An example is shown as the teacher's own earlier turn: a 135M model follows that.
+memory, or with the passage before it. The prompt files show an example as the teacher's own earlier turn: a 135M model
+follows that.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from distill.errors import TemplateError
 from distill.generate import grounding
 from distill.generate.author import Unusable, opened, user, whole
+from distill.generate.instructions import written
 from distill.generate.method import Candidate, MethodSpec, Work
-from distill.generate.self_instruct import parse
 from distill.protocols import Completion
 from distill.rows import Message, Row, digest, normalise
 from distill.sources.passages import sentences, size
@@ -25,8 +25,8 @@ SHORT = 6
 """Words of a sentence that is worth a question."""
 ON_SUBJECT = 0.5
 """Share of a question's words that must stand in its passage or title."""
-LABELS = ("Title", "Passage", "Sentence", "Question", "Answer")
-"""What the example's lines begin with."""
+LONGEST = 60
+"""Most words of a question."""
 
 
 class DocumentQA(MethodSpec):
@@ -46,7 +46,7 @@ class DocumentQA(MethodSpec):
     question_tokens: int = Field(64, gt=0)
     """Most tokens of a question; one that is longer is cut and counted as a failure."""
 
-    FILES: ClassVar = ("question", "answer", "with_passage", "example")
+    FILES: ClassVar = ("question", "answer", "with_passage")
     TAKES: ClassVar = frozenset({"text"})
 
     @property
@@ -60,50 +60,25 @@ class DocumentQA(MethodSpec):
 
     def candidate(self, passage: Row, sentence: str, work: Work) -> Candidate:
         author = work.author
-        completion: Completion = yield author.ask(self.asking(passage, sentence), 0, self.question_tokens)
-        question = parse(whole(completion, "question"))
+        shown = {"title": title(passage), "passage": passage.answer}
+        completion: Completion = yield author.ask(
+            self.turns("question", **shown, sentence=sentence), 0, self.question_tokens
+        )
+        question = written(completion, LONGEST, what="question")
         self.check_question(question, passage)
-        request = author.ask(self.answering(passage, question))
+        request = author.ask(self.turns("answer", **shown, question=question))
         completion = yield request
         answer = self.read_answer(completion, question, passage)
-        asked = (
-            self.prompt("with_passage", passage=passage.answer, question=question) if self.with_passage else question
-        )
+        told = self.prompt("with_passage", **shown, question=question) if self.with_passage else question
         return author.row(
             request,
             completion,
             work.stream,
             [passage],
-            messages=[*opened(self.system, [user(asked)]), Message(role="assistant", content=answer)],
+            messages=[*opened(self.system, [user(told)]), Message(role="assistant", content=answer)],
             evidence={"passage": passage.answer},
             scores={"support": round(support(without_lead(answer), question, passage), 4)},
         )
-
-    def asking(self, passage: Row, sentence: str) -> list[Message]:
-        """The conversation that asks for a question about a sentence."""
-        shown = self.example()
-        first = self.prompt("question", title=shown["Title"], passage=shown["Passage"], sentence=shown["Sentence"])
-        second = self.prompt("question", title=title(passage), passage=passage.answer, sentence=sentence)
-        return [user(first), Message(role="assistant", content=shown["Question"]), user(second)]
-
-    def answering(self, passage: Row, question: str) -> list[Message]:
-        """The conversation that asks for the answer, with the passage in sight."""
-        shown = self.example()
-        first = self.prompt("answer", title=shown["Title"], passage=shown["Passage"], question=shown["Question"])
-        second = self.prompt("answer", title=title(passage), passage=passage.answer, question=question)
-        return [user(first), Message(role="assistant", content=shown["Answer"]), user(second)]
-
-    def example(self) -> dict[str, str]:
-        """The example's parts by their labels.
-
-        Raises:
-            TemplateError: a label is missing.
-        """
-        parts = dict(re.findall(r"^(\w+): *(.+?)\s*$", self.prompt("example"), re.M))
-        if missing := [label for label in LABELS if label not in parts]:
-            lines = ", ".join(f"`{label}:`" for label in missing)
-            raise TemplateError(f"no line {lines}", where=f"generate.methods ({self.name}): templates.example")
-        return parts
 
     def check_question(self, question: str, passage: Row) -> None:
         """Refuse what is no question about this passage that can be asked without it.

@@ -1,7 +1,7 @@
 """Does an answer stand in a passage: cheap measures by words and numbers, no model.
 
 They find what was made up, not what was misunderstood: an answer of the passage's own words in a wrong order passes.
-English where words of a language are needed; what has no such words is measured by all of its longer words.
+Words that point at a text, and endings, are known for English alone.
 """
 
 from __future__ import annotations
@@ -9,26 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from distill.sources.passages import UNSPACED
+from distill.generate.languages import telling_words
 
-_WORDS = re.compile(rf"[{UNSPACED}]|[^\W\d_{UNSPACED}]+(?:['’][^\W\d_]+)?")
 _COMMON = frozenset(
-    "about above after again against also although among another around because been before behind being below between "
-    "both came cannot come could does doing done down during each either else ever every from given gives goes have having "
-    "here hers herself himself into itself just like made make many mean might more most much must neither never none "
-    "often once only other others ours over quite rather same several shall should since some something sometimes still "
-    "such take than that their them themselves then there therefore these they thing things this those though through "
-    "thus together toward towards under until upon used uses using very want well were what when where whether which "
-    "text passage paragraph according "
-    "while whom whose will with within without would your yours called call named known said says tell tells means".split()
+    "according answer been before being called does during every give given goes known made make means much never only "
+    "other question same say says something such tell tells text thing things through too used very while without".split()
 )
-"""Words that say nothing of a subject."""
+"""Words of English that say nothing of a subject, besides the very commonest."""
 _SUFFIX = re.compile(r"(?:ing|edly|ed|ers|er|es|s|ly|e)$")
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen".split()
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SPELLED_OUT = frozenset((*_SMALL, *_TENS))
 _SPELLED = re.compile(rf"\b(?:({'|'.join(_TENS)})(?:[- ]({'|'.join(_SMALL[1:10])}))?|({'|'.join(_SMALL)}))\b")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _THING = r"(?:text|passage|paragraph|document|article|excerpt|sentence|author|writer|story|section|context|description|statement)s?"
@@ -68,10 +62,9 @@ def support(said: Set[str], *sources: str) -> float:
 
 
 def terms(text: str) -> set[str]:
-    """Words of four letters and more without their endings, and numbers; every character of scripts without spaces."""
-    words = _WORDS.findall(text.casefold())
-    signs = {word for word in words if len(word) == 1 and not word.isascii()}
-    return signs | {stem(word) for word in words if len(word) >= 4 and word not in _COMMON} | numbers(text)
+    """Words of meaning without their endings, and numbers."""
+    said = {word for word in telling_words(text) if word not in _COMMON and not word[0].isdigit()}
+    return {stem(word) for word in said} - _SPELLED_OUT | numbers(text)
 
 
 def stem(word: str) -> str:
@@ -80,7 +73,6 @@ def stem(word: str) -> str:
     >>> stem("printing"), stem("printers"), stem("printed")
     ('print', 'print', 'print')
     """
-    word = re.sub(r"['’]s$", "", word)
     short = _SUFFIX.sub("", word)
     return short if len(short) >= 3 else word
 

@@ -8,6 +8,13 @@ from pydantic import Field
 
 from distill.generate.answer import Answer
 from distill.generate.document_qa import DocumentQA
+from distill.generate.evolve import Evolve
+from distill.generate.grid import Grid
+from distill.generate.magpie import Magpie
+from distill.generate.math import Math
+from distill.generate.rank import Rank
 from distill.generate.self_instruct import SelfInstruct
 
-AnyMethod = Annotated[Answer | DocumentQA | SelfInstruct, Field(discriminator="kind")]
+AnyMethod = Annotated[
+    Answer | DocumentQA | Evolve | Grid | Magpie | Math | Rank | SelfInstruct, Field(discriminator="kind")
+]

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
+from distill.cards import UNKNOWN
 from distill.context import Context
 from distill.engines.open import AnyEngine, open_engine, open_scorer
 from distill.engines.transformers import Transformers
@@ -23,13 +25,15 @@ class Teacher(Frozen):
     model: str
     """Reference: hub id, folder, GGUF file, `package:` or `run:NAME/train`; of a served one `org/name[@COMMIT]`."""
     engine: AnyEngine = Transformers()
+    adapter: str | None = None
+    """Reference to a LoRA adapter that the model wears: a folder or hub id with adapter_config.json."""
     terms: tuple[str, ...] = ()
     """Licence ids, where the model does not carry its own or it must be corrected."""
 
     @property
     def references(self) -> tuple[str, ...]:
         """Every reference in it."""
-        return (self.model,)
+        return (self.model, self.adapter) if self.adapter else (self.model,)
 
     @property
     def served(self) -> bool:
@@ -51,7 +55,9 @@ class Staff:
     def engine(self, name: str) -> Engine:
         if name not in self._engines:
             teacher = self.teachers[name]
-            self._engines[name] = open_engine(teacher.engine, teacher.model, self.context)
+            self._engines[name] = open_engine(
+                teacher.engine, teacher.model, self.context, adapter=self._adapter(teacher), teacher=name
+            )
         return self._engines[name]
 
     def scorer(self, name: str) -> Scorer:
@@ -62,8 +68,13 @@ class Staff:
         """
         if name not in self._scorers:
             teacher = self.teachers[name]
-            self._scorers[name] = open_scorer(teacher.engine, teacher.model, self.context)
+            self._scorers[name] = open_scorer(
+                teacher.engine, teacher.model, self.context, adapter=self._adapter(teacher)
+            )
         return self._scorers[name]
+
+    def _adapter(self, teacher: Teacher) -> Path | None:
+        return self.context.resolved[teacher.adapter].path if teacher.adapter else None
 
     @cached_property
     def cast(self) -> dict[str, Author]:
@@ -73,15 +84,19 @@ class Staff:
     def _author(self, name: str) -> Author:
         """One that was itself distilled brings depth and terms along."""
         teacher = self.teachers[name]
-        resolved = self.context.resolved[teacher.model]
-        terms, depth = teacher.terms or resolved.terms, 0
+        parts = [self.context.resolved[ref] for ref in teacher.references]
+        resolved = parts[0]
+        # An adapter's licence comes on top of the model's; what it does not say is not known.
+        found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))
+        terms, depth = teacher.terms or (found if teacher.adapter else resolved.terms), 0
         student = resolved.path / "student.json"
         if student.is_file():
             made = json.loads(student.read_text(encoding="utf-8"))
             terms, depth = terms or tuple(made["terms"]), made["depth"]
         kind = {"engine": teacher.engine.kind, "dtype": getattr(teacher.engine, "dtype", None)}
         template = self.engine(name).template
-        return Author(resolved.origin, terms, depth, self.sampling, self.seed, template, kind, name)
+        origin = "+".join(part.origin for part in parts)
+        return Author(origin, terms, depth, self.sampling, self.seed, template, kind, name)
 
     def author(self, name: str | None, sampling: Sampling, notes: Mapping[str, str]) -> Author:
         """The author of a method: a teacher in the method's own sampling."""

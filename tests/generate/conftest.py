@@ -95,7 +95,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Say], Canned]:
 
     def install(say: Say) -> Canned:
         engine = Canned(say)
-        monkeypatch.setattr(teacher, "open_engine", lambda *_: engine)
+        monkeypatch.setattr(teacher, "open_engine", lambda *_, **__: engine)
         return engine
 
     return install

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from distill.context import Context
-from distill.errors import TemplateError
 from distill.generate.author import Author, Unusable
 from distill.generate.document_qa import DocumentQA, asked_about
 from distill.generate.method import Candidate
@@ -155,12 +154,6 @@ def test_the_threshold_is_the_recipes(author: Author) -> None:
     half = "About six weeks, says the beekeeper."
     assert refused(author, QUESTION, half, METHOD.model_copy(update={"support": 0.9})) == "unsupported"
     assert answered(author, QUESTION, half, METHOD.model_copy(update={"support": 0.6})).scores == {"support": 0.6667}
-
-
-def test_an_example_of_the_recipes_own_must_be_whole(author: Author) -> None:
-    method = METHOD.model_copy(update={"templates": {"example": "Passage: x\nQuestion: y?"}})
-    with pytest.raises(TemplateError, match="no line `Title:`, `Sentence:`, `Answer:`"):
-        first(author, method)
 
 
 def test_the_stage_asks_each_passage_before_any_a_second_time(

@@ -41,6 +41,7 @@ def said(row: Row) -> list[tuple[str, str]]:
         {"messages": "m", "items": "data"},
         {"turns": "alternate"},
         {"turns": "alternate", "items": "conversations"},
+        {"prompt": "q", "answer": "a", "score": "s", "each": "votes", "evidence": {"reference": "r"}},
         {"text": "t", "title": "n", "passage_words": 80, "min_words": 3},
     ],
 )
@@ -57,6 +58,9 @@ def test_one_shape(shape: dict[str, Any]) -> None:
         ({"prompt": "q", "messages": "m", "turns": "alternate"}, "found `prompt`, `messages` and `turns`"),
         ({"turns": "alternate", "answer": "a"}, "`answer` goes with `prompt`, not with `turns`"),
         ({"messages": "m", "system": "s"}, "`system` goes with `prompt`, not with `messages`"),
+        ({"text": "t", "evidence": {"tests": "t"}}, "`score` and `evidence` are of prompts and answers"),
+        ({"prompt": "q", "score": "s"}, "`score` is of an answer, and there is none"),
+        ({"data": "rows:x", "each": "e", "score": "s"}, "so `each` and `score` cannot be given"),
         ({"prompt": "q", "passage_words": 50}, "`passage_words` goes with `text`, not with `prompt`"),
         ({"text": "t", "answer": "a"}, "`answer` goes with `prompt`, not with `text`"),
         ({"text": "t", "passage_words": 5}, "greater than or equal to 10"),
@@ -172,6 +176,31 @@ def test_a_missing_column_is_an_error(tmp_path: Path) -> None:
         list(reading(tmp_path, [{"q": "x", "answer": "y"}], prompt="{{ q }} {{ answr }}"))
     with pytest.raises(SourceError, match="no `role` and `content`, but from, value"):
         list(reading(tmp_path, [{"m": [{"from": "human", "value": "x"}]}], messages="m"))
+
+
+def test_what_a_check_needs_is_kept_as_evidence(tmp_path: Path) -> None:
+    records = [{"q": "Double 2", "t": "assert f(2) == 4", "n": None}, {"q": "Halve 2", "t": "", "n": "f"}]
+    rows = list(reading(tmp_path, records, prompt="q", evidence={"tests": "t", "name": "{{ n }}"}))
+    assert [row.evidence for row in rows] == [{"tests": "assert f(2) == 4"}, {"name": "f"}]
+    assert [row.kind for row in rows] == ["prompt", "prompt"]
+
+
+def test_scores_of_people_and_records_in_a_list(tmp_path: Path) -> None:
+    answers = [{"text": "Blue.", "votes": 7}, {"text": "Green.", "votes": None}, {"text": "Red.", "votes": "many"}]
+    records = [{"q": "Which colour?", "answers": answers}, {"q": "And now?", "answers": []}]
+    found = reading(tmp_path, records, prompt="q", each="answers", answer="{{ item.text }}", score="{{ item.votes }}")
+    rows = list(found)
+    assert [(row.answer, row.scores) for row in rows] == [("Blue.", {"people": 7.0})]
+    assert found.read == 3 and dict(found.skipped) == {"no_score": 1, "score_no_number": 1}
+    assert (
+        found.reasons
+        == "1 no_score (first: data.jsonl:1, answers[1]), 1 score_no_number (first: data.jsonl:1, answers[2])"
+    )
+
+
+def test_records_in_what_is_no_list(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="column 'answers' holds str, not a list"):
+        list(reading(tmp_path, [{"q": "Why?", "answers": "so"}], prompt="q", each="answers"))
 
 
 def test_limit_counts_records(tmp_path: Path) -> None:
