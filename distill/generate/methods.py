@@ -8,6 +8,7 @@ from pydantic import Field
 
 from distill.generate.answer import Answer
 from distill.generate.conversation import Conversation
+from distill.generate.document_qa import DocumentQA
 from distill.generate.evolve import Evolve
 from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
@@ -17,6 +18,6 @@ from distill.generate.rephrase import Rephrase
 from distill.generate.self_instruct import SelfInstruct
 
 AnyMethod = Annotated[
-    Answer | Conversation | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
+    Answer | Conversation | DocumentQA | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
     Field(discriminator="kind"),
 ]
