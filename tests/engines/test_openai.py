@@ -160,6 +160,8 @@ def test_a_server_that_streams_unasked(spoken: Spoken) -> None:
     completion = spoken.read(chunks(*pieces))
     assert (completion.text, completion.reasoning, completion.finish) == ("An answer", "hm", "stop")
     assert (completion.prompt_tokens, completion.new_tokens) == (5, 4)
+    halves = ({"choices": [{"delta": {"content": half}}]} for half in ("\ud83d", "\ude00"))
+    assert spoken.read(chunks(*halves, {"choices": [{"delta": {}, "finish_reason": "stop"}]})).text == "\U0001f600"
     with pytest.raises(Unreadable):
         spoken.read(chunks(*pieces[:4], end=b""))
 
@@ -171,8 +173,11 @@ def test_money_is_counted_where_the_server_says_it(spoken: Spoken) -> None:
     assert spoken.read(said("A")[2]).cost is None
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}])
-def test_what_nobody_counted_is_estimated_and_said_once(spoken: Spoken, usage: dict[str, int] | None) -> None:
+NOTHING = None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": None, "completion_tokens": None}
+
+
+@pytest.mark.parametrize("usage", NOTHING)
+def test_what_nobody_counted_is_estimated_and_said_once(spoken: Spoken, usage: dict[str, int | None] | None) -> None:
     reply = {"choices": [{"message": {"content": "0123456789"}, "finish_reason": "stop"}], "usage": usage}
     for _ in range(2):
         completion = spoken.read(reply, ask("12345678"))
@@ -196,8 +201,12 @@ def test_counts_that_cannot_be(spoken: Spoken, usage: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"[]", b"{", b"data: {", b"data: 3\n", b"data: [DONE]", b'{"choices": [{}], "usage": 3}']
-)
+    "body",
+    [b"", b"null", b"[]", b"{", b"data: {", b"data: 3\n", b"data: [DONE]", b'{"choices": [{}], "usage": 3}',
+     b'{"choices": ' + b"[" * 100_000, b"data: " + b"[" * 100_000, b'data: {"error": ' + b"[" * 100_000,
+     b'data: {"choices": [{"delta": {"content": "\\ud83d"}, "finish_reason": "stop"}]}'],
+    ids=lambda body: str(body[:30]),
+)  # fmt: skip
 def test_what_is_no_reply(spoken: Spoken, body: bytes) -> None:
     with pytest.raises(Unreadable):
         spoken.read(body)
