@@ -102,13 +102,14 @@ class Line:
                 return self._dialect.read(request, question, body)
             except Unreadable as error:
                 raise Failed(self._hidden(str(error))) from None
-        reason = f"HTTP {status}: {self._hidden(message(body))}"
+        said = self._hidden(message(body))
+        reason = f"HTTP {status}: {said}"
         broke = status == 429 and b"insufficient_quota" in body
         if not broke and (status >= 500 or status in PASSING):
             raise Failed(reason, status in LOADED, status in FULL, _retry_after(headers))
         if broke or status in HOPELESS:
             hint = HOPELESS[402 if broke else status]
-            raise EngineError(f"{reason} (from {url})", where="runtime.server", hint=hint)
+            raise EngineError(f"HTTP {status} from {url}: {said}", where="runtime.server", hint=hint)
         spared = self._dialect.spare(question, body.decode(errors="replace")) if status in (400, 422) else None
         return spared or failure(request, reason)
 

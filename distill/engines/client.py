@@ -130,7 +130,8 @@ class Client:
             free = [each for each in self.addresses if each.free(now)]
             if not free:
                 return
-            address = min(free, key=lambda each: (each.failures, each.pace.running / each.pace.limit))
+            # One that may be back is asked first: with room enough elsewhere its turn would never come.
+            address = min(free, key=lambda each: (not each.failures, each.pace.running / each.pace.limit))
             attempt = self._attempt(session, self._waiting.popleft(), address, address.pace.start(now))
             task = asyncio.create_task(attempt)
             self._running.add(task)
@@ -179,7 +180,8 @@ class Client:
 
     def _again(self, job: Job, address: Address, started: float, failed: Failed) -> None:
         """Put a request back, or give it up."""
-        loading = failed.full and self._hope is not None  # a server of ours that has crashed and is not ready yet
+        # A server that was started here has crashed and is not ready yet, if it has answered nobody meanwhile.
+        loading = failed.full and self._hope is not None and address.answered < started
         if failed.unreachable or loading:
             self._waiting.appendleft(job)
             self._unreached(address, started, failed)

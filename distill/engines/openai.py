@@ -108,7 +108,7 @@ class Dialect:
             Unreadable: it is no answer.
         """
         try:
-            stream = body.lstrip().startswith(b"data:")
+            stream = body.lstrip().startswith((b"data:", b":", b"event:"))
             reply = _Reply.model_validate(_joined(body)) if stream else _Reply.model_validate_json(body)
         except ValidationError as error:
             place = ".".join(map(str, error.errors()[0]["loc"]))

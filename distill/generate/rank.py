@@ -41,6 +41,7 @@ class Rank(MethodSpec):
     """System message put before each prompt that has none."""
 
     FILES: ClassVar = ("alone", "pair", "repair")
+    MAKES: ClassVar = "preference"
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -54,11 +54,14 @@ ALLOWED = {
 
 PRETENDED = {
     "chmod": (90, -1), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, -1),
-    "fchown": (93, 55), "lchown": (94, -1), "fchownat": (260, 54), "utime": (132, -1), "utimes": (235, -1),
-    "futimesat": (261, -1), "utimensat": (280, 88),
+    "fchown": (93, 55), "lchown": (94, -1), "fchownat": (260, 54),
 }
-"""Mode, owner and times of files, which Landlock does not guard: answered with success and not done, as a file system without
-them does (`mount -o quiet`), so that `shutil.copy` works and no file elsewhere is changed."""
+"""Mode and owner of files, which Landlock does not guard: answered with success and not done, as a file system without them does
+(`mount -o quiet`), so that `shutil.copy` works and no file elsewhere is changed."""
+
+TIMES = (280, 88)
+"""utimensat, not guarded either. Pretended for given times (`shutil.copy2`), refused for the present (`Path.touch`, which then
+opens the file, as it should)."""
 
 UNSUPPORTED = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "getxattr": (191, 8), "lgetxattr": (192, 9),

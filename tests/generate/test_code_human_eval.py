@@ -62,19 +62,14 @@ def test_every_problem(author: Author, capsys: pytest.CaptureFixture[str]) -> No
     alive = [passes_elsewhere(case, SECONDS) for case in wrong]
     of_right, of_wrong = decisions(right, author), decisions(wrong, author)
     of_nothing = decisions([says_nothing(case) for case in right], author)
-    kept_though_wrong = [
-        case.name for case, lives, found in zip(wrong, alive, of_wrong, strict=True) if found == "kept" and not lives
-    ]
+    refused = [found for found, lives in zip(of_wrong, alive, strict=True) if not lives]
+    accepted = [found for found, lives in zip(of_wrong, alive, strict=True) if lives]
     with capsys.disabled():
         print(f"\n{len(right)} references: {dict(Counter(of_right))}")
         print("  ", [case.name for case, found in zip(right, of_right, strict=True) if found != "kept"])
-        print(
-            f"{alive.count(False)} mutants that HumanEval's tests refuse: {dict(Counter(f for f, lives in zip(of_wrong, alive, strict=True) if not lives))}"
-        )
-        print(
-            f"{alive.count(True)} mutants that they accept: {dict(Counter(f for f, lives in zip(of_wrong, alive, strict=True) if lives))}"
-        )
+        print(f"{len(refused)} mutants that HumanEval's tests refuse: {dict(Counter(refused))}")
+        print(f"{len(accepted)} mutants that they accept: {dict(Counter(accepted))}")
         print(f"{len(right)} references with tests that test nothing: {dict(Counter(of_nothing))}")
     assert of_right.count("kept") >= 160 and "failed_tests" not in of_right
-    assert kept_though_wrong == [] and alive.count(False) >= 100
+    assert set(refused) == {"failed_tests"} and len(refused) >= 100
     assert of_nothing == ["vacuous_tests"] * len(right)

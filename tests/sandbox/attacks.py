@@ -23,12 +23,14 @@ WRITING = {
     "pipe outside": "import os; os.mkfifo('OUTSIDE/new')",
     "socket outside": "import socket; socket.socket(socket.AF_UNIX).bind('OUTSIDE/new')",
     "map": "import mmap, os; m = mmap.mmap(os.open('VICTIM', os.O_RDWR), 0); m[0] = 0",
+    "present time": "import os; os.utime('VICTIM')",
     "attribute": "import os; os.setxattr('VICTIM', 'user.x', b'x')",
 }
 PRETENDED = {
     "mode": "import os; os.chmod('VICTIM', 0o777)",
     "mode of an open file": "import os; os.fchmod(os.open('VICTIM', os.O_RDONLY), 0o777)",
     "times": "import os; os.utime('VICTIM', (1, 1))",
+    "times of an open file": "import os; os.utime(os.open('VICTIM', os.O_RDONLY), (1, 1))",
     "owner": "import os; os.chown('VICTIM', os.getuid(), os.getgid()); os.utime('OUTSIDE', (1, 1))",
 }
 """Answered with success, and not done."""
@@ -97,5 +99,6 @@ LIMITS = {
         "import mmap, os; f = os.open('f', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 4096); mmap.mmap(f, 4096)[0] = 1"
     ),
     "watch": RAW + "assert libc.inotify_init() >= 0, 'refused'",
+    "many pipes": "import os; x = [os.pipe() for _ in range(100)]",
     "file lock": "import fcntl; fcntl.flock(open('f', 'w'), fcntl.LOCK_EX)",
 }

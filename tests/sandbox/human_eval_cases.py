@@ -54,7 +54,7 @@ def mutants(case: Case, count: int) -> list[Case]:
 
 def passes_elsewhere(case: Case, seconds: int) -> bool:
     """The same text in an ordinary interpreter, with no protection but bounded time and memory."""
-    limited = f'ulimit -t {seconds} -v 4000000; exec "$0" -'
+    limited = f'ulimit -t {seconds}; ulimit -v 4000000; exec "$0" -'
     text = f"{case.solution}\n{case.tests}\n"
     done = subprocess.run(["sh", "-c", limited, sys.executable], input=text.encode(), capture_output=True, check=False)
     return done.returncode == 0

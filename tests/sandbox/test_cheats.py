@@ -45,6 +45,11 @@ CHEATS = {
         "  try: frame.f_lineno = max(n for *_, n in frame.f_code.co_lines() if n)\n  except ValueError: pass\n"
         " return jump\nsys.settrace(jump)"
     ),
+    "reads the proof with our own reader": (
+        WRONG + "import os\ndef spy(stream, size, read=os.read, write=os.write):\n data = read(stream, size)\n"
+        " if b'add(1' in data:\n  token = read(stream, 99)\n  for n in range(64):\n"
+        "   try: write(n, token)\n   except OSError: pass\n  os._exit(0)\n return data\nos.read = spy"
+    ),
     "closes all descriptors": WRONG + "import os; os.closerange(0, 256)",
     "fake module": "import sys, types\nm = sys.modules['unittest'] = types.ModuleType('unittest')\nclass TestCase: pass\n"
     "m.TestCase = TestCase\n" + WRONG,

@@ -20,8 +20,15 @@ from distill.sandbox.run import run
 from tests.sandbox import attacks
 
 LIMITS = Limits(seconds=5)
-REFUSALS = ("PermissionError", "AssertionError: refused", "cross-device", "Operation not", "not allowed")
-"""What refused attacks say: EPERM, EACCES, EXDEV, ENOTSUP."""
+REFUSALS = (
+    "PermissionError",
+    "AssertionError: refused",
+    "cross-device",
+    "Operation not",
+    "not allowed",
+    "Too many open",
+)
+"""What refused attacks say: EPERM, EACCES, EXDEV, ENOTSUP, EMFILE."""
 GROUPS = ("WRITING", "READING", "NETWORK", "PROCESSES", "SIGNALS", "LIMITS")
 BLOCKED = {f"{group.lower()}: {name}": code for group in GROUPS for name, code in getattr(attacks, group).items()}
 VISIBLE = ("tcp", "udp", "unix", "kill", "pidfd", "owner of a pipe", "mode", "times", "owner")
@@ -151,11 +158,11 @@ def test_the_attack_works_elsewhere(name: str, target: Target, tmp_path_factory:
         assert target.state() != before
 
 
-def test_root_has_no_powers_there() -> None:
+def test_root_has_no_powers_there(tmp_path: Path) -> None:
     """Read by a process outside while the code runs."""
     code = "import time, os; open('ready', 'w').close(); time.sleep(60)"
     helper = f"from distill.sandbox.run import *; run({code!r}, Limits(seconds=5))"
-    with subprocess.Popen([sys.executable, "-c", helper]) as process:
+    with subprocess.Popen([sys.executable, "-c", helper], env=os.environ | {"TMPDIR": str(tmp_path)}) as process:
         import psutil
 
         def child() -> psutil.Process | None:
@@ -178,6 +185,17 @@ def _status(process: int) -> str:
 def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "secret")
     assert run("import os; assert 'HF_TOKEN' not in os.environ; assert len(os.environ) < 12", LIMITS).status == "passed"
+
+
+def test_it_has_a_session_of_its_own_and_limits_that_do_not_depend_on_ours() -> None:
+    """A signal from our terminal is not for it; how deep it may recurse is the same everywhere."""
+    code = """
+import os, resource
+assert os.getsid(0) == os.getpid()
+assert resource.getrlimit(resource.RLIMIT_STACK) == (8 << 20, 8 << 20)
+assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+"""
+    assert run(code, LIMITS).status == "passed"
 
 
 def test_open_files_of_ours_are_not_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from distill.sandbox.outcome import Limits
 from distill.sandbox.run import check
 from tests.sandbox.human_eval_cases import Case, mutants, passes_elsewhere, references
 
-SECONDS = 4
+SECONDS = 2
 LIMITS = Limits(seconds=SECONDS)
 PER_PROBLEM = 2
 

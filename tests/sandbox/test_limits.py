@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -135,10 +136,31 @@ def test_writing_is_bounded(name: str) -> None:
     assert "wrote more than 4 MiB" in outcome.detail
 
 
+def test_no_file_is_larger_than_all_that_may_be_written() -> None:
+    """Not even for the moment before somebody looks."""
+    code = "import os\ntry: open('f', 'wb').write(bytes(9 << 20))\nexcept OSError: pass\nassert os.stat('f').st_size > 4 << 20"
+    assert "AssertionError" in run(code, SMALL).detail
+
+
 def test_a_little_is_written() -> None:
-    code = "import os, shutil, tempfile\nwith tempfile.TemporaryDirectory() as d:\n p = d + '/a'; open(p, 'w').write('x')\n"
-    code += " shutil.copy2(p, p + 'b'); os.rename(p, 'c'); os.makedirs('x/y'); os.rename('c', 'x/y/c')\n print('x' * 1000000)"
-    assert run(code, SMALL).status == "passed"
+    code = """
+import os, pathlib, shutil, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    first = pathlib.Path(folder, "first")
+    first.write_text("x")
+    first.chmod(0o600)
+    shutil.copy2(first, "second")
+    os.makedirs("x/y")
+    os.rename(first, "x/y/first")
+pathlib.Path("new").touch()
+pathlib.Path("new").touch()
+shutil.copytree("x", "z")
+shutil.rmtree("x")
+assert sorted(os.listdir()) == ["new", "second", "z"]
+print("x" * 1000000)
+"""
+    outcome = run(code, SMALL)
+    assert outcome.status == "passed", outcome.detail
 
 
 def test_what_is_left_is_removed(tmp_path: Path) -> None:
@@ -156,18 +178,24 @@ def test_what_is_left_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(1000)"])
-def test_code_does_not_outlive_us(code: str) -> None:
+def test_code_does_not_outlive_us(code: str, elsewhere: dict[str, str]) -> None:
     """A killed process takes the code with it that it was running."""
     helper = f"from distill.sandbox.run import *; run({code!r}, Limits(seconds=1000))"
-    with subprocess.Popen([sys.executable, "-c", helper]) as process:
+    with subprocess.Popen([sys.executable, "-c", helper], env=elsewhere) as process:
         child = only_child(process)
         process.kill()
     wait_for_the_end(child)
 
 
-def test_code_does_not_go_on_while_we_are_stopped() -> None:
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that will be killed and leaves its folder."""
+    return os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("elsewhere"))}
+
+
+def test_code_does_not_go_on_while_we_are_stopped(elsewhere: dict[str, str]) -> None:
     helper = "from distill.sandbox.run import *; run('while True: pass', Limits(seconds=0.5))"
-    with subprocess.Popen([sys.executable, "-c", helper]) as process:
+    with subprocess.Popen([sys.executable, "-c", helper], env=elsewhere) as process:
         child = only_child(process)
         process.send_signal(signal.SIGSTOP)
         wait_for_the_end(child)
@@ -187,7 +215,9 @@ def status(process: int) -> str:
 
 
 def wait_for_the_end(process: psutil.Process) -> None:
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 30
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, "it runs on"
+        if time.monotonic() > deadline:
+            process.kill()
+            pytest.fail("it runs on")
         time.sleep(0.05)

@@ -127,7 +127,7 @@ def test_other_systems_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SandboxError, match="linux riscv64"):
         check(ADD, "", LIMITS)
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(SandboxError, match="Linux 5.13"):
+    with pytest.raises(SandboxError, match="cannot be confined on darwin"):
         require()
 
 
@@ -188,9 +188,8 @@ except Exception as problem:
 
 def test_limits_that_the_machine_does_not_grant_are_an_error() -> None:
     code = "from distill.sandbox.run import *; run('print()', Limits(memory_mb=4096))"
-    done = subprocess.run(
-        ["sh", "-c", 'ulimit -v 2000000; exec "$0" -c "$1"', sys.executable, code], capture_output=True, text=True
-    )
+    shell = ["sh", "-c", 'ulimit -v 2000000; exec "$0" -c "$1"', sys.executable, code]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
     assert "SandboxError" in done.stderr
     assert "maximum limit" in done.stderr
 

@@ -49,7 +49,7 @@ def test_every_call_is_answered_by_its_list_and_others_are_refused(machine: str)
         (syscalls.ABSENT, ENOSYS),
     ):
         answers |= {numbers[column]: answer for numbers in table.values() if numbers[column] >= 0}
-    checked = {numbers[column] for numbers in syscalls.CHECKED.values()}
+    checked = {numbers[column] for numbers in (*syscalls.CHECKED.values(), syscalls.TIMES)}
     wrong = {
         n: hex(decide(machine, n)) for n, answer in answers.items() if n not in checked and decide(machine, n) != answer
     }
@@ -79,6 +79,13 @@ def test_arguments_decide(
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+def test_given_times_are_pretended_and_the_present_is_refused(machine: str) -> None:
+    times = syscalls.TIMES[syscalls.MACHINES[machine][0]]
+    assert decide(machine, times, 0, 1, 0x7F0000000000) == decide(machine, times, 0, 1, 8) == SUCCESS
+    assert decide(machine, times, 0, 1, 0) == EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_calls_in_the_manner_of_other_machines_end_the_process(machine: str) -> None:
     """On x86_64 a process can make 32-bit calls, and calls of the x32 interface."""
     assert decide(machine, number(machine, "read"), mark=0x40000003) == seccomp.KILL
@@ -86,7 +93,8 @@ def test_calls_in_the_manner_of_other_machines_end_the_process(machine: str) -> 
 
 
 def test_no_number_stands_twice() -> None:
-    tables = (syscalls.ALLOWED, syscalls.PRETENDED, syscalls.UNSUPPORTED, syscalls.ABSENT, syscalls.CHECKED)
+    times = {"utimensat": syscalls.TIMES}
+    tables = (syscalls.ALLOWED, syscalls.PRETENDED, syscalls.UNSUPPORTED, syscalls.ABSENT, syscalls.CHECKED, times)
     for column, _ in syscalls.MACHINES.values():
         numbers = [each[column] for table in tables for each in table.values() if each[column] >= 0]
         assert len(numbers) == len(set(numbers))

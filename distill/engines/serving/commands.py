@@ -1,7 +1,7 @@
 """What each kind of server is told -> a command line, its variables, and the name that questions must give the model.
 
 All are told to draw as a question says and not as the model's own settings do, so that one recipe means one sampling whoever
-serves it. `{host}`, `{port}` and `{secret}` are filled in on the node. It starts nothing.
+serves it. `{host}`, `{port}`, `{secret}` and `{on_cpu}` are filled in on the node. It starts nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Command:
     """/v1/models gives that name."""
     on_cpu: dict[str, str] = field(default_factory=dict)
     """Variables where there is no GPU."""
+    on_cpu_words: tuple[str, ...] = ()
+    """What stands for `{on_cpu}` where there is none."""
     key_env: str | None = None
     """Variable that the server takes its key from."""
     key_file: str | None = None
@@ -70,7 +72,9 @@ def _vllm(start: Start, weights: Weights, name: str, more: tuple[str, ...]) -> C
         words += ["--lora-modules", f"{name}={weights.adapter}"]
     # Left to itself it takes nine tenths of a machine's memory for past tokens; 4 GiB are 28,000 of an 8B model.
     on_cpu = {"VLLM_TARGET_DEVICE": "cpu", "VLLM_CPU_KVCACHE_SPACE": "4"}
-    return Command((*words, *more), name, on_cpu=on_cpu, key_env="VLLM_API_KEY")
+    # A question with a seed that is read in parts kills the engine of 0.32 on a CPU ("CPU Generator does not use offset").
+    whole = ("--no-enable-chunked-prefill",)
+    return Command((*words, "{on_cpu}", *more), name, on_cpu=on_cpu, on_cpu_words=whole, key_env="VLLM_API_KEY")
 
 
 def _sglang(start: Start, weights: Weights, name: str, more: tuple[str, ...]) -> Command:

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,15 +116,30 @@ class Fleet:
         if start.nodes == "slurm" and not (command.key_env or command.key_file):
             self._context.say(f"  {start.kind} takes no key: whoever reaches these nodes can ask its servers")
         self._context.say(f"  starting {start.kind} on {_list(nodes)}; logs in {logs}")
+        changed = threading.Condition()
         for node in nodes:
-            self._nodes.append(Node(node, _order(start, command, key, node, logs), self._context))
-        found = [address for each in self._nodes for address in each.addresses(begun + start.ready_within)]
+            self._nodes.append(Node(node, _order(start, command, key, node, logs), self._context, changed))
+        found = self._ready(changed, begun + start.ready_within, logs)
         served = Served(tuple(f"{address}/v1" for address in found), command.model, key)
         for address in served.addresses if command.listed else ():
             _expect(address, served)
         count = f"{len(found)} servers" if len(found) > 1 else "1 server"
         self._context.say(f"  {count} of {self._name} ready after {time.monotonic() - begun:.0f} s")
         return served
+
+    def _ready(self, changed: threading.Condition, until: float, logs: Path) -> list[str]:
+        """Addresses of all servers, once every one is ready; the first that fails ends the wait."""
+        with changed:
+            while not all(each.ready for each in self._nodes):
+                self.check()
+                if not changed.wait(until - time.monotonic()) and time.monotonic() >= until:
+                    raise EngineError(
+                        f"the servers were not ready after {self._start.ready_within:g} s",
+                        where="runtime.server.start.ready_within",
+                        hint=f"look into {logs}; a large model on a slow disk needs more seconds",
+                    )
+            self.check()
+        return [address for each in self._nodes for address in each.addresses]
 
     def _folder(self) -> Path:
         """A fresh folder for the logs."""
@@ -143,6 +159,7 @@ def _order(start: Start, command: commands.Command, key: str, node: str | None, 
         "environment": {**commands.QUIET, **start.environment},
         "bare": BARE,
         "on_cpu": command.on_cpu,
+        "on_cpu_words": command.on_cpu_words,
         "key_env": command.key_env,
         "key_file": command.key_file,
         "key": key,

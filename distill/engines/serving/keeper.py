@@ -42,13 +42,14 @@ class Order:
     """What is to run on this node."""
 
     command: list[str]
-    """With `{host}`, `{port}` and `{secret}` (a file that holds the key) where they belong."""
+    """With `{host}`, `{port}`, `{secret}` (a file that holds the key) and `{on_cpu}` where they belong."""
     environment: dict[str, str]
     """Beside what this process has."""
     bare: list[str]
     """Variables, or their beginnings, that the servers must not see: those of a launcher of training processes."""
     on_cpu: dict[str, str]
-    """Variables for servers without a GPU."""
+    """Variables for servers without a GPU, and their words in place of `{on_cpu}`."""
+    on_cpu_words: list[str]
     key_env: str | None
     key_file: str | None
     """How the key reaches the server: a variable's name, or the text of a file with `{key}`."""
@@ -146,8 +147,9 @@ def _server(order: Order, secret: str, number: int, gpus: list[str]) -> Server:
     if order.key_env:
         environment[order.key_env] = order.key
     port = _free_port(order.bind)
-    filled = {"{host}": order.bind, "{port}": str(port), "{secret}": secret}
-    command = [filled.get(word, word) for word in order.command]
+    filled = {"{host}": [order.bind], "{port}": [str(port)], "{secret}": [secret]}
+    filled["{on_cpu}"] = [] if gpus else order.on_cpu_words
+    command = [part for word in order.command for part in filled.get(word, [word])]
     return Server(Path(order.logs) / f"{order.host}-{number}.log", command, environment, port)
 
 

@@ -1,6 +1,6 @@
 """One node's servers as the stage sees them: its keeper is started here or through Slurm, held alive by a pipe, and listened to.
 
-    Node(…) -> addresses once all are ready -> check, now and then -> ask_to_end, wait
+    Node(…) -> addresses, once it is ready -> check, now and then -> ask_to_end, wait
 
 Knows nothing of what is served.
 """
@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,16 @@ GRACE = 5.0
 
 
 class Node:
-    """Started when it is made."""
+    """Started when it is made.
 
-    def __init__(self, node: str | None, order: dict[str, Any], context: Context) -> None:
-        self._node, self._context = node or "this machine", context
-        self._changed = threading.Condition()
+    Args:
+        node: of a Slurm job; this machine when not given.
+        order: what the keeper reads (`keeper.Order`).
+        changed: notified at whatever happens.
+    """
+
+    def __init__(self, node: str | None, order: dict[str, Any], context: Context, changed: threading.Condition) -> None:
+        self._node, self._context, self._changed = node or "this machine", context, changed
         self._ready: dict[int, str] = {}
         self._expected = 1
         self._failed: str | None = None
@@ -48,24 +52,15 @@ class Node:
             self._process.stdin.flush()
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def addresses(self, until: float) -> list[str]:
-        """Of all servers of the node, once they are ready.
-
-        Args:
-            until: on the monotonic clock.
-        """
-        with self._changed:
-            while self._failed is None and len(self._ready) < self._expected:
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise EngineError(
-                        f"the servers on {self._node} were not ready in time",
-                        where="runtime.server.start.ready_within",
-                        hint="look into the logs; a large model on a slow disk needs more seconds",
-                    )
-                self._changed.wait(left)
-        self.check()
+    @property
+    def addresses(self) -> list[str]:
+        """Of the servers that are ready."""
         return [address for _, address in sorted(self._ready.items())]
+
+    @property
+    def ready(self) -> bool:
+        """All of them are."""
+        return len(self._ready) == self._expected
 
     def check(self) -> None:
         """Raises an EngineError when a server of the node is given up."""

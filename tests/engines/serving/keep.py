@@ -45,9 +45,9 @@ class Kept:
 
     def __init__(self, folder: Path, words: tuple[str, ...], order: dict[str, Any]) -> None:
         self.folder = folder
-        command = [sys.executable, "-c", PROGRAM, "{host}", "{port}", str(folder), "{secret}", *words]
+        command = [sys.executable, "-c", PROGRAM, "{host}", "{port}", str(folder), "{secret}", "{on_cpu}", *words]
         self._order = {
-            "command": command, "environment": {}, "bare": ["WORLD_SIZE"], "on_cpu": {"ON_CPU": "yes"},
+            "command": command, "environment": {}, "bare": ["WORLD_SIZE"], "on_cpu": {"ON_CPU": "yes"}, "on_cpu_words": ["on-cpu"],
             "key_env": "THE_KEY", "key_file": None, "key": "very-secret", "gpus": None, "servers": None, "restarts": 1,
             "host": "127.0.0.1", "bind": "127.0.0.1", "logs": str(folder), "grace": 2.0, **order,
         }  # fmt: skip

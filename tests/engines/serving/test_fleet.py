@@ -100,7 +100,7 @@ def test_a_model_that_cannot_be_loaded_is_an_error_with_the_servers_words(tmp_pa
 
 
 def test_time_to_get_ready_is_bounded(smol: Resolved, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="not ready in time"):
+    with pytest.raises(EngineError, match=r"not ready after 0\.1 s"):
         fleet(smol, tmp_path, ready_within=0.1).open()
     assert not servers(tmp_path)
 
@@ -189,6 +189,13 @@ def test_every_node_of_a_slurm_job_serves(smol: Resolved, tmp_path: Path, slurm:
         call.startswith("--overlap --nodes=1 --ntasks=1 --nodelist=") and served.key not in call for call in calls
     )
     assert len(calls) == 2 and not servers(tmp_path)
+
+
+def test_a_node_that_fails_ends_the_wait_for_the_others(smol: Resolved, tmp_path: Path, slurm: Path) -> None:
+    slow = "case $* in *nodelist=localhost*) exec cat >&2;; *) exit 3;; esac"
+    (slurm.parent / "bin" / "srun").write_text(f"#!/bin/sh\n{slow}\n")
+    with pytest.raises(EngineError, match=r"on 127\.0\.0\.1 is given up: its keeper ended \(exit status 3\)"):
+        fleet(smol, tmp_path, nodes="slurm").open()
 
 
 def test_outside_of_a_job_there_are_no_nodes(smol: Resolved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

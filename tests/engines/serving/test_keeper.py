@@ -20,16 +20,18 @@ def test_one_server_for_each_group_of_gpus(tmp_path: Path) -> None:
     with keep(tmp_path, gpus=2, environment={"CUDA_VISIBLE_DEVICES": "4,5,6,7"}) as kept:
         addresses = sorted((event := kept.next())["address"] for _ in range(2))
         assert event["of"] == 2 and len(set(addresses)) == 2
-        given = [kept.given(address)["environment"] for address in addresses]
-    assert {each["CUDA_VISIBLE_DEVICES"] for each in given} == {"4,5", "6,7"}
-    assert not any("ON_CPU" in each for each in given)
+        given = [kept.given(address) for address in addresses]
+    assert {each["environment"]["CUDA_VISIBLE_DEVICES"] for each in given} == {"4,5", "6,7"}
+    assert not any("ON_CPU" in each["environment"] or "on-cpu" in each["words"] for each in given)
 
 
 def test_without_gpus_there_is_one_server_on_the_processors(tmp_path: Path) -> None:
     with keep(tmp_path, environment={"CUDA_VISIBLE_DEVICES": ""}) as kept:
         event = kept.next()
-        given = kept.given(event["address"])["environment"]
-    assert (event["of"], given["CUDA_VISIBLE_DEVICES"], given["ON_CPU"]) == (1, "-1", "yes")
+        given = kept.given(event["address"])
+    environment = given["environment"]
+    assert (event["of"], environment["CUDA_VISIBLE_DEVICES"], environment["ON_CPU"]) == (1, "-1", "yes")
+    assert given["words"][5:] == ["on-cpu"]
 
 
 @pytest.mark.parametrize(("gpus", "servers"), [(4, None), (1, 3), (2, 2)])
