@@ -141,9 +141,10 @@ class Dialect:
         choice, spent = reply.choices[0], reply.usage or _Usage()
         said = choice.message or _Said(content=choice.text)
         content, thinking = said.plain
-        ended = (choice.finish_reason or "none").lower()
+        # Who does not say how it ended may have been killed over it: half an answer is none.
+        ended = (choice.finish_reason or "error").lower()
         if ended in BROKEN_OFF:
-            raise Unreadable(f"the server broke the answer off (finish_reason {ended!r})")
+            raise Unreadable(f"the server broke the answer off (finish_reason {choice.finish_reason!r})")
         prompt = spent.prompt_tokens or self._estimate("".join(each.content for each in request.messages))
         new = spent.completion_tokens or self._estimate(content + thinking)
         if ended not in (*STOPPED, *CUT):

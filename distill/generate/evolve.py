@@ -8,6 +8,7 @@ question rather than rewrite it (docs/methods/evolve.md has the counts).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from typing import Any, ClassVar, Literal
 
@@ -34,6 +35,10 @@ SAME, DIFFERENT = ("equal", "same", "yes"), ("not equal", "unequal", "different"
 """Verdicts of who is asked."""
 SAME_WORDS = 0.9
 """Jaccard of the words of a prompt and of what was made of it in depth, from which nothing was."""
+ANSWERED = re.compile(
+    r"\?[\"'”]?\s+(?:(?:because|yes|no|it(?:'s| is| was)|(?:the )?answer)\b|an? (?:\w+ ){0,2}\w+[.!]$)", re.I
+)
+"""A question with its answer after it."""
 SORRY = 80
 """Words under which an answer that begins with a refusal is one."""
 LEAKS = ("given prompt", "rewritten prompt", "created prompt", "new text", "text that i give you")
@@ -159,7 +164,8 @@ def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
         label: what the prompt file puts right before the prompt.
 
     Raises:
-        Unusable: `adds_nothing`, `copies_prompt_file`, `refuses_to_evolve`, `asks_nothing` or `loses_subject`.
+        Unusable: `adds_nothing`, `copies_prompt_file`, `refuses_to_evolve`, `asks_nothing`, `answers_itself` or
+            `loses_subject`.
     """
     plain, before = (" ".join(text.casefold().split()) for text in (evolved, prompt))
     if adds_nothing(evolved, prompt, operation):
@@ -172,6 +178,8 @@ def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
         raise Unusable("refuses_to_evolve", evolved)
     if (DECLARES.match(evolved) or asks(prompt)) and not asks(evolved):
         raise Unusable("asks_nothing", evolved)
+    if ANSWERED.search(evolved) and not ANSWERED.search(prompt):
+        raise Unusable("answers_itself", evolved)
     if operation in DEPTH and not keeps_subject(evolved, prompt):
         raise Unusable("loses_subject", evolved)
 

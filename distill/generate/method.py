@@ -155,11 +155,11 @@ class MethodSpec(Frozen):
         assert name in self.files, (self.kind, name)
         return self.templates[name] if name in self.templates else templates.shipped(self.kind, name)
 
-    def prompt(self, name: str, **values: object) -> str:
+    def prompt(self, name: str, /, **values: object) -> str:
         """What a prompt file says with these values."""
         return templates.render(self.text(name), self._place(name), **values)
 
-    def turns(self, name: str, **values: object) -> list[Message]:
+    def turns(self, name: str, /, **values: object) -> list[Message]:
         """The same of a prompt file that may hold several turns: the conversation that a model is to go on."""
         said = templates.turns(self.text(name), self._place(name), **values)
         return [Message.model_validate({"role": role, "content": content}) for role, content in said]
@@ -177,16 +177,3 @@ class MethodSpec(Frozen):
     def notes(self) -> dict[str, str]:
         """What its rows tell of its templates."""
         return {"prompt_template": digest(self.texts)[:16]} if self.files else {}
-
-
-def grouped(rows: Sequence[Row], seed: int) -> list[list[Row]]:
-    """Rows with one and the same prompt together, in the order of the prompts' hashes with the seed."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), []).append(row)
-    return [groups[key] for key in sorted(groups)]
-
-
-def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
-    """The first row of every different prompt, in the order of their hashes with the seed."""
-    return [group[0] for group in grouped(rows, seed)]

@@ -47,7 +47,7 @@ def judge(end: End, said: bytes, token: bytes, errors: str, limits: Limits) -> O
     """The verdict on a process that was confined.
 
     Args:
-        said: what came through its pipe.
+        said: what came over its line.
         token: what it must have said; empty if its exit status decides.
         errors: the end of its standard error.
     """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from distill.sandbox.folder import overfull
 from distill.sandbox.kernel import syscall
@@ -33,30 +36,29 @@ class End:
     """It wrote more than it may, or made too many files."""
 
 
-def watch(process: int, folder: Path, seconds: float, patience: float, written: int) -> End:
+def watch(process: int, line: int, folder: Path, seconds: float, patience: float, written: int) -> End:
     """Wait for the end of a child process, or bring it about, and collect it. Whatever happens here, it does not outlive this call.
 
     Args:
+        line: where the process waits for a byte before it does anything: only what still runs can be opened to be read to its end.
         seconds: processor time that it may use.
         patience: seconds until it is late.
         written: bytes that it may write in all, to files and to its output.
     """
     slow = late = excessive = False
     try:
-        descriptor = syscall("pidfd_open", process, 0)
-        try:
+        with contextlib.suppress(PermissionError), _account(process) as account, _descriptor(process) as descriptor:
+            os.write(line, b".")
             last = time.monotonic() + patience
             end = select.poll()
             end.register(descriptor, select.POLLIN)
             while not (end.poll(TICK) or slow or late or excessive):
                 slow = processor_time(process) >= seconds
                 late = time.monotonic() > last
-                excessive = _exceeds(process, folder, written)
+                excessive = bytes_written(account) >= written or overfull(folder)
             os.kill(process, signal.SIGKILL)  # its number is its own until it is collected
             end.poll()
-        finally:
-            os.close(descriptor)
-        excessive = excessive or _exceeds(process, folder, written)
+            excessive = excessive or bytes_written(account) >= written or overfull(folder)
     finally:
         os.kill(process, signal.SIGKILL)
         _, status, usage = os.wait4(process, 0)
@@ -68,11 +70,22 @@ def processor_time(process: int) -> float:
     return time.clock_gettime(~process << 3 | SCHEDULER_CLOCK)
 
 
-def bytes_written(process: int) -> int:
-    """Bytes that a process, running or not yet collected, has had written anywhere: files, pipes and the void."""
-    lines = Path(f"/proc/{process}/io").read_text(encoding="ascii").splitlines()
-    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])
+def bytes_written(account: IO[bytes]) -> int:
+    """Bytes that a process has had written anywhere so far: to files, pipes and the void."""
+    lines = os.pread(account.fileno(), 4096, 0).splitlines()
+    return int(next(line for line in lines if line.startswith(b"wchar:")).split()[1])
 
 
-def _exceeds(process: int, folder: Path, written: int) -> bool:
-    return bytes_written(process) >= written or overfull(folder)
+def _account(process: int) -> IO[bytes]:
+    """What a process reads and writes. A PermissionError if it is gone already, as an interpreter that does not start is."""
+    return Path(f"/proc/{process}/io").open("rb", buffering=0)
+
+
+@contextlib.contextmanager
+def _descriptor(process: int) -> Iterator[int]:
+    """Of a process, which poll(2) can wait for."""
+    descriptor = syscall("pidfd_open", process, 0)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
