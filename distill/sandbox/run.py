@@ -28,8 +28,8 @@ from distill.sandbox.order import Order, pack
 from distill.sandbox.outcome import Limits, Outcome, judge, tail
 from distill.sandbox.watch import End, watch
 
-PATIENCE = 5
-"""Seconds on the clock until code is late, per second of processor time: for code that waits, and for a busy machine."""
+PATIENCE = 3
+"""Seconds that code may wait, per second that it may compute. Waiting for a processor does not count."""
 IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][\w.]*)", re.MULTILINE)
 LINUX = "run this on Linux 5.13 or newer, on x86_64 or aarch64; a virtual machine will do"
 LANDLOCK = (
