@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from distill.rows import Frozen
+from distill.start import Start
 
 
 class Price(Frozen):
@@ -23,6 +24,8 @@ class Endpoint(Frozen):
     """`http://localhost:8000/v1`: what `/chat/completions` is put after."""
     addresses: tuple[str, ...] = ()
     """Instead of `address`: several servers of the same model. Each request goes to the least loaded."""
+    start: Start | None = None
+    """Instead of both: the stage starts the servers itself. The model is then one of this machine."""
     key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the environment variable that holds the key. The key itself is written nowhere."""
     concurrency: int = Field(512, gt=0)
@@ -36,7 +39,7 @@ class Endpoint(Frozen):
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Every address, one or several."""
+        """Every address, one or several; none before servers are started."""
         return (self.address,) if self.address else self.addresses
 
     @field_validator("address")
@@ -51,8 +54,13 @@ class Endpoint(Frozen):
 
     @model_validator(mode="after")
     def _somewhere(self) -> Endpoint:
-        if bool(self.address) == bool(self.addresses):
-            raise ValueError("write address: http://HOST:PORT/v1, or addresses: [...] for several servers of one model")
+        if [bool(self.address), bool(self.addresses), self.start is not None].count(True) != 1:
+            raise ValueError(
+                "write address: http://HOST:PORT/v1, or addresses: [...] for several servers of one model, or "
+                "start: {kind: vllm, ...} to have them started"
+            )
+        if self.start and self.key_env:
+            raise ValueError("servers that are started get a key of their own: leave out key_env")
         if len(set(self.urls)) < len(self.urls):
             raise ValueError("an address stands twice in addresses")
         return self

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 CONVERSION = 1
+"""Raised when a GGUF file would be converted to other numbers."""
 TRAINED_ON = "roots.txt"
 """Beside student.json: the root of every prompt it was trained on, a line each."""
-"""Raised when a GGUF file would be converted to other numbers."""
 
 
 @dataclass(frozen=True)
@@ -246,17 +246,28 @@ def _read(folder: Path, dtype: str, ref: str) -> PreTrainedModel:
 
 
 def _converted(source: Resolved, cache: Path) -> Path:
-    """The safetensors copy of a GGUF file. Two processes that make it at once agree: the second finds the first's."""
-    key = digest([CONVERSION, source.revision, source.path.name])[:24]
-    folder = cache / "models" / key
+    """The safetensors copy of a GGUF file."""
+    key = digest([CONVERSION, source.revision, source.path.name])
+    return made_once(cache, key, lambda folder: _convert(source, folder))
+
+
+def made_once(cache: Path, key: str, write: Callable[[Path], None]) -> Path:
+    """A model made from another: `cache/models/<key>/`. Two processes that make it at once agree: the second finds the first's.
+
+    Args:
+        write: fills a folder.
+
+    Raises:
+        ArtifactError: the disk does not take it.
+    """
+    folder = cache / "models" / key[:24]
     if folder.exists():
         return folder
-    mine = f"{socket.gethostname()}-{os.getpid()}"
-    half = folder.with_name(f".{key}.{mine}")
+    half = folder.with_name(f".{folder.name}.{socket.gethostname()}-{os.getpid()}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        _convert(source, half)
+        write(half)
         half.rename(folder)
     except OSError as error:
         if not folder.exists():

@@ -157,6 +157,8 @@ class Pace:
             # What was measured under the base may be out of date: if it cannot be measured again, the refusals were right.
             self._settle(self._base, Measured(), now)
             self._tolerated *= 4
+            # What they took away before is sought back without waiting.
+            self._patience = 0
         else:
             self._settle(self._base, self._found, now)
             size = max(min(abs(self._step) // 2, self.limit // 4), self.limit // 8, 1)

@@ -3,8 +3,8 @@
     requests -> POST <address>/chat/completions or /completions -> text, thinking, how it ended, tokens, cost
 
 Answers come in the order in which the servers are done; one event loop in a thread of its own asks them, as many at once
-as they can use. It starts no server, and knows nothing of the weights behind one: what the recipe says of them
-(`org/name@commit`) is believed, and an answer of unstated weights carries its date.
+as they can use. Servers that are to be started are a fleet's business; of weights behind an address nothing is known: what
+the recipe says of them (`org/name@commit`) is believed, and an answer of unstated weights carries its date.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
 from contextlib import suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
@@ -21,13 +22,16 @@ from pydantic import Field
 
 from distill.context import UNVERSIONED, Context, Resolved
 from distill.endpoint import Endpoint
+from distill.engines import adapters
 from distill.engines.batches import share
 from distill.engines.client import Client
 from distill.engines.openai import Dialect
 from distill.engines.opened import Openings
+from distill.engines.serving.fleet import Fleet
 from distill.errors import EngineError
 from distill.protocols import Completion, Request
 from distill.rows import Frozen, digest
+from distill.start import Word
 
 VERSION = 2
 """Raised when the same server would be asked the same request otherwise."""
@@ -42,15 +46,24 @@ class Server(Frozen):
     tokenizer: str | None = None
     """Model folder, hub id or GGUF file with the served model's chat template, for methods that let the teacher write the
     user's turn."""
+    args: tuple[Word, ...] = ()
+    """Options of the server that change its answers, such as `--quantization fp8`: given to servers that are started, and
+    stated of those that are there."""
 
 
 class ServerEngine:
-    """One model behind one address or several; `runtime` says where."""
+    """One model behind one address or several; `runtime` says where.
+
+    Args:
+        adapter: folder of an adapter that the model wears.
+    """
 
     template = "server"
     """The server renders with its own."""
 
-    def __init__(self, spec: Server, source: Resolved, context: Context, endpoint: Endpoint | None) -> None:
+    def __init__(
+        self, spec: Server, source: Resolved, context: Context, endpoint: Endpoint | None, adapter: Path | None = None
+    ) -> None:
         if endpoint is None:
             raise EngineError(
                 "the engine `server` has no address",
@@ -60,8 +73,12 @@ class ServerEngine:
         self._spec, self._source, self._context, self._endpoint = spec, source, context, endpoint
         self._model = spec.model or source.ref
         self._client: Client | None = None
+        start = endpoint.start
+        self._fleet = Fleet(start, spec.args, source, self._model, context, adapter) if start else None
         template = [context.resolved[spec.tokenizer].identity] if spec.tokenizer else []
-        self.name = digest(["server", VERSION, self._model, source.origin, *template])[:24]
+        stated = [adapters.fingerprint(adapter) if adapter else None, list(map(str, spec.args))]
+        stated = stated if any(stated) else []
+        self.name = digest(["server", VERSION, self._model, source.origin, *template, *stated])[:24]
 
     def generate(self, requests: Sequence[Request], known: Set[str] = frozenset()) -> Iterator[Completion]:
         """One completion per distinct request of this rank's share that is not known yet, as each arrives.
@@ -74,29 +91,38 @@ class ServerEngine:
         ranks = self._context.ranks
         distinct = list({request.key: request for request in requests}.values())
         asked = [each for each in share(distinct, ranks.rank, ranks.world) if each.key not in known]
+        if self._client is None:
+            self._client = self._connect()  # all ranks together, whoever has something to ask
+        client = self._client
         if not asked:
             return
-        if self._client is None:
-            self._client = self._connect()
-        client = self._client
         yield from in_background(lambda put: client.run(asked, put))
 
     def close(self) -> None:
-        """Nothing is held between questions but what was learnt of the servers."""
+        """Stop the servers that were started. Of others nothing is held between questions but what was learnt of them."""
+        if self._fleet is not None:
+            self._fleet.close()
+            self._client = None
 
     def _connect(self) -> Client:
         endpoint, say = self._endpoint, self._context.say
+        if self._fleet is None:
+            addresses, model, key, hope = endpoint.urls, self._model, self._key(), None
+        else:
+            started = self._fleet.open()
+            addresses, model, key, hope = started.addresses, started.model, started.key, self._fleet.check
         spoken = self._context.resolved[self._spec.tokenizer] if self._spec.tokenizer else self._source
         openings = Openings(spoken, self._context.cache)
-        dialect = Dialect(self._model, openings, self._source.revision == UNVERSIONED, say)
+        dialect = Dialect(model, openings, self._source.revision == UNVERSIONED, say)
         return Client(
-            endpoint.urls,
+            addresses,
             dialect,
             max(1, endpoint.concurrency // self._context.ranks.world),
             endpoint.timeout,
             endpoint.attempts,
-            self._key(),
+            key,
             say,
+            hope,
         )
 
     def _key(self) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from distill.filter.shingles import WordHashes, mix, stable_hash, terms
+from distill.filter.shingles import WordHashes, mix, stable_hash
+from distill.words import terms
 
 if TYPE_CHECKING:
     import numpy as np

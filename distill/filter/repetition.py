@@ -1,4 +1,6 @@
-"""A filter that drops answers which go round in circles.
+"""A filter that drops answers and texts which go round in circles.
+
+Of a preference the chosen answer is read: going round in circles is a good reason to reject one.
 
 The measures are those of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1): repeated lines and repeated n-grams as a
 share of the text. Here they are counted in words and the bounds are wider (Gopher allows 0.30 for lines and 0.15 for
@@ -16,9 +18,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from distill.filter.bindings import RowFilter, shorten
-from distill.filter.shingles import UNSPACED, words
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
+from distill.words import UNSPACED, words
 
 if TYPE_CHECKING:
     import numpy as np

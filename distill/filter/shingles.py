@@ -1,14 +1,8 @@
-"""texts -> words -> 64-bit hashes of n-grams, the same on every machine.
-
-A word is a run of letters and digits; in scripts that put no spaces between words (Chinese, Japanese, Thai, …) every
-character is one. A term is a word or a run of operators: without them "2 + 2" and "2 * 2" would be one question.
-"""
+"""words of texts -> 64-bit hashes of their n-grams, the same on every machine."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,35 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Thai, Lao, Burmese, Khmer, kana and Han, as ranges of a character class. Korean puts spaces."""
-# Vowel signs and accents belong to the word they stand in, but `re` does not count them as letters.
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
-_OPERATORS = r"[+*/=<>^%&|~]+|-(?=[\d(])"
-_ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
-
 _MEMO = 500_000
 """Most words whose hash is remembered."""
 _ODD = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, case folded, in its order; empty for a text that has none."""
-    return _found(text, "")
-
-
-def terms(text: str) -> list[str]:
-    """Its words and operators: what makes a text what it is."""
-    return _found(text, f"|{_OPERATORS}")
-
-
-def _found(text: str, more: str) -> list[str]:
-    # `re` keeps what it compiled.
-    if text.isascii():
-        return re.findall(_ASCII + more, text.lower())
-    return re.findall(_ANY + more, unicodedata.normalize("NFKC", text).casefold())
 
 
 def stable_hash(text: str) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distill.generate import templates
 from distill.generate.author import Author
@@ -97,6 +97,8 @@ class MethodSpec(Frozen):
     """Names of its prompt files (see `templates.py`)."""
     TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
     """Kinds of rows it starts from."""
+    MAKES: ClassVar[str] = "chat"
+    """Kind of its rows."""
 
     @property
     def name(self) -> str:
@@ -107,6 +109,10 @@ class MethodSpec(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names under `real` of the rows it starts from."""
         return ()
+
+    def takes(self, name: str) -> frozenset[str]:  # noqa: ARG002
+        """Kinds of rows that it starts from in a data set that it reads."""
+        return self.TAKES
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -131,23 +137,43 @@ class MethodSpec(Frozen):
     def candidates(self, work: Work) -> Iterator[Candidate]:
         """Candidates in an order fixed by the rows and the author's seed: the first n are the same whatever n is."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its templates: its prompt files, unless the recipe may add some."""
+        return self.FILES
+
+    @model_validator(mode="after")
+    def _known_templates(self) -> MethodSpec:
+        for name in self.templates:
+            if name not in self.files:
+                there = f"there are: {', '.join(self.files)}" if self.files else "it has none"
+                raise ValueError(f"{self.kind} has no template {name!r}; {there}")
+        return self
+
     def text(self, name: str) -> str:
         """A template's text: the recipe's own, or that of the prompt file."""
-        assert name in self.FILES, (self.kind, name)
+        assert name in self.files, (self.kind, name)
         return self.templates[name] if name in self.templates else templates.shipped(self.kind, name)
 
-    def prompt(self, name: str, **values: object) -> str:
+    def prompt(self, name: str, /, **values: object) -> str:
         """What a prompt file says with these values."""
+        return templates.render(self.text(name), self._place(name), **values)
+
+    def turns(self, name: str, /, **values: object) -> list[Message]:
+        """The same of a prompt file that may hold several turns: the conversation that a model is to go on."""
+        said = templates.turns(self.text(name), self._place(name), **values)
+        return [Message.model_validate({"role": role, "content": content}) for role, content in said]
+
+    def _place(self, name: str) -> str:
         own = name in self.templates
-        where = f"generate.methods ({self.name}): templates.{name}" if own else f"prompt file {self.kind}/{name}"
-        return templates.render(self.text(name), where, **values)
+        return f"generate.methods ({self.name}): templates.{name}" if own else f"prompt file {self.kind}/{name}"
 
     @property
     def texts(self) -> dict[str, str]:
         """Every template by name: part of the key of what it makes."""
-        return {name: self.text(name) for name in self.FILES}
+        return {name: self.text(name) for name in self.files}
 
     @property
     def notes(self) -> dict[str, str]:
         """What its rows tell of its templates."""
-        return {"prompt_template": digest(self.texts)[:16]} if self.FILES else {}
+        return {"prompt_template": digest(self.texts)[:16]} if self.files else {}

@@ -135,11 +135,12 @@ def test_a_server_that_gets_slower_beyond_a_limit() -> None:
     assert ratio > 0.9 and 16 <= pace.limit <= 24
 
 
-def test_refusals_that_have_nothing_to_do_with_the_load_do_not_starve_it() -> None:
-    server = Simulated(lambda busy: 40.0 * busy, slots=64, flaky=0.05)
+@pytest.mark.parametrize("flaky", [0.05, 0.2])
+def test_refusals_that_have_nothing_to_do_with_the_load_do_not_starve_it(flaky: float) -> None:
+    server = Simulated(lambda busy: 40.0 * busy, slots=64, flaky=flaky)
     ratio, pace, _ = found(server, lengths(10000))
     assert pace.limit >= FIRST
-    assert ratio > 0.4
+    assert ratio > 0.75
 
 
 def test_a_limit_that_falls_later_is_followed() -> None:

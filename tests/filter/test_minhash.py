@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distill.filter.minhash import HASHES, RECALL, Keepers, Sketcher, band_rows, jaccard
-from distill.filter.shingles import terms
+from distill.words import terms
 
 
 def shingles(text: str, n: int = 3) -> set[tuple[str, ...]]:

@@ -8,8 +8,10 @@ from itertools import islice
 import pytest
 
 from distill.generate.author import Author, Unusable
+from distill.generate.draws import several
+from distill.generate.instructions import parse
 from distill.generate.method import Candidate
-from distill.generate.self_instruct import SelfInstruct, draw, parse
+from distill.generate.self_instruct import SelfInstruct
 from distill.protocols import Completion, Request
 from distill.rows import Row, root_of
 from tests.generate.conftest import real, work
@@ -75,8 +77,8 @@ def test_the_draw_depends_on_seed_and_index_alone(author: Author) -> None:
 
 def test_a_draw_has_no_row_twice_and_all_rows_when_there_are_few() -> None:
     for index in range(50):
-        assert len({row.id for row in draw(ROWS, 3, 0, index)}) == 3
-    assert {row.id for row in draw(ROWS[:2], 3, 0, 0)} == {row.id for row in ROWS[:2]}
+        assert len({row.id for row in several(ROWS, 3, 0, index)}) == 3
+    assert {row.id for row in several(ROWS[:2], 3, 0, 0)} == {row.id for row in ROWS[:2]}
 
 
 def test_the_same_seeds_drawn_twice_are_two_requests(author: Author) -> None:
