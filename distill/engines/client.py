@@ -180,7 +180,8 @@ class Client:
 
     def _again(self, job: Job, address: Address, started: float, failed: Failed) -> None:
         """Put a request back, or give it up."""
-        loading = failed.full and self._hope is not None  # a server of ours that has crashed and is not ready yet
+        # A server that was started here has crashed and is not ready yet, if it has answered nobody meanwhile.
+        loading = failed.full and self._hope is not None and address.answered < started
         if failed.unreachable or loading:
             self._waiting.appendleft(job)
             self._unreached(address, started, failed)

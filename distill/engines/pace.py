@@ -76,7 +76,7 @@ class Pace:
         self._found, self._tried = Measured(), Measured()
         """Under the base, and under the limit of a look."""
         self._at = self._area = self._changed = self._cut = self._slowest = 0.0
-        self._floor = 1
+        self._floor, self._held = 1, 0
         self._refusals, self._tolerated = 0, TOLERATED
 
     @property
@@ -118,8 +118,11 @@ class Pace:
             self._patience = _longer(self._patience)
         self._step = 1
         if self.limit <= self._floor:
-            return
-        if self.limit - 1 == self._base or self._found.answers < FEW:
+            self._held += 1
+            # Refused so often that no answer is a measurement: fewer it is.
+            if self.limit < self._base and self._held > 4 * self.limit + MANY // 4:
+                self._settle(self.limit, Measured(), now)
+        elif self.limit - 1 == self._base or self._found.answers < FEW:
             self._settle(self.limit - 1, self._found if self.limit > self._base else Measured(), now)
         else:
             self._try(self.limit - 1, now)
@@ -157,6 +160,8 @@ class Pace:
             # What was measured under the base may be out of date: if it cannot be measured again, the refusals were right.
             self._settle(self._base, Measured(), now)
             self._tolerated *= 4
+            # What they took away before is sought back without waiting.
+            self._patience = 0
         else:
             self._settle(self._base, self._found, now)
             size = max(min(abs(self._step) // 2, self.limit // 4), self.limit // 8, 1)
@@ -164,14 +169,14 @@ class Pace:
             self._patience = _longer(self._patience)
 
     def _try(self, limit: int, now: float) -> None:
-        self.limit, self._tried, self._changed = limit, Measured(), now
+        self.limit, self._tried, self._changed, self._held = limit, Measured(), now, 0
 
     def _settle(self, limit: int, measured: Measured, now: float) -> None:
         if limit < self._base:
             self._tolerated = TOLERATED
         self.limit = self._base = limit
         self._found, self._changed = measured, now
-        self._rested = self._refusals = 0
+        self._rested = self._refusals = self._held = 0
 
 
 def _longer(patience: int) -> int:

@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from distill.generate.answer import Answer
+from distill.generate.code import Code
 from distill.generate.conversation import Conversation
+from distill.generate.document_qa import DocumentQA
 from distill.generate.evolve import Evolve
 from distill.generate.grid import Grid
 from distill.generate.magpie import Magpie
@@ -17,6 +19,6 @@ from distill.generate.rephrase import Rephrase
 from distill.generate.self_instruct import SelfInstruct
 
 AnyMethod = Annotated[
-    Answer | Conversation | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
+    Answer | Code | Conversation | DocumentQA | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
     Field(discriminator="kind"),
 ]

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from distill.errors import SourceError
 from distill.generate.author import Unusable, opened
-from distill.generate.method import Candidate, MethodSpec, Work, grouped
+from distill.generate.draws import grouped
+from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.rankers import Judge, Likelihood
 from distill.protocols import Completion, Request
 from distill.rows import Message, Provenance, Row, digest
@@ -40,6 +41,7 @@ class Rank(MethodSpec):
     """System message put before each prompt that has none."""
 
     FILES: ClassVar = ("alone", "pair", "repair")
+    MAKES: ClassVar = "preference"
 
     @property
     def reads(self) -> tuple[str, ...]:

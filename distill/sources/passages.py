@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-"""Thai, Lao, Burmese, Khmer, kana and Han."""
+from distill.words import UNSPACED
+
 WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 PARAGRAPH = re.compile(r"\n\s*\n\s*")
 # A full stop, the quotes and brackets that close with it, and a space; full-width marks need none.

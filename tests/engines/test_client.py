@@ -160,6 +160,13 @@ def test_a_server_that_dies_with_questions_in_flight(fake: Fake) -> None:
     assert sorted(each.text for each in found) == sorted(f"yes: Q{number}" for number in range(200))
 
 
+def test_a_server_of_ours_that_loads_its_model_again_costs_no_attempts(fake: Fake) -> None:
+    fake.say = lambda _question, _attempt: refusal(503, "Loading model") if len(fake.bodies) < 8 else None  # type: ignore[method-assign]
+    assert {each.finish for each in run(client(fake.address, attempts=2, hope=lambda: None), many(6))} == {"stop"}
+    fake.bodies.clear()
+    assert "error" in {each.finish for each in run(client(fake.address, attempts=2), many(6))}
+
+
 def test_while_there_is_hope_a_server_is_waited_for(fake: Fake) -> None:
     asked: list[int] = []
 

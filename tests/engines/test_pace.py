@@ -40,12 +40,14 @@ class Fixed(Pace):
         self._count(now, -1)
 
 
-def simulate(server: Simulated, pace: Pace, lengths: list[int], chance: random.Random) -> tuple[float, int]:
+def simulate(
+    server: Simulated, pace: Pace, lengths: list[int], chance: random.Random, start: float = 0.0
+) -> tuple[float, int]:
     """Tokens per second from the first request to the last answer, and refusals on the way."""
     todo, queue = deque(lengths), deque()  # type: ignore[var-annotated]
     busy: list[tuple[float, int, int, object]] = []
     later: list[tuple[float, int]] = []
-    now = written = 0.0
+    now, written = start, 0.0
     count = refusals = 0
 
     def serve(length: int, place: object) -> None:
@@ -75,7 +77,7 @@ def simulate(server: Simulated, pace: Pace, lengths: list[int], chance: random.R
             pace.answered(place, now, length)  # type: ignore[arg-type]
             if queue:
                 serve(*queue.popleft())
-    return sum(lengths) / now, refusals
+    return sum(lengths) / (now - start), refusals
 
 
 def lengths(count: int, alike: bool = False) -> list[int]:
@@ -133,18 +135,19 @@ def test_a_server_that_gets_slower_beyond_a_limit() -> None:
     assert ratio > 0.9 and 16 <= pace.limit <= 24
 
 
-def test_refusals_that_have_nothing_to_do_with_the_load_do_not_starve_it() -> None:
-    server = Simulated(lambda busy: 40.0 * busy, slots=64, flaky=0.05)
+@pytest.mark.parametrize("flaky", [0.05, 0.2])
+def test_refusals_that_have_nothing_to_do_with_the_load_do_not_starve_it(flaky: float) -> None:
+    server = Simulated(lambda busy: 40.0 * busy, slots=64, flaky=flaky)
     ratio, pace, _ = found(server, lengths(10000))
     assert pace.limit >= FIRST
-    assert ratio > 0.4
+    assert ratio > 0.75
 
 
 def test_a_limit_that_falls_later_is_followed() -> None:
     pace, chance = Pace(512, 600), random.Random(3)
     simulate(Simulated(lambda busy: 40.0 * busy, cap=100), pace, lengths(4000), chance)
     assert 90 <= pace.limit <= 104
-    simulate(Simulated(lambda busy: 40.0 * busy, cap=10), pace, lengths(2000), chance)
+    simulate(Simulated(lambda busy: 40.0 * busy, cap=10), pace, lengths(2000), chance, start=1e6)
     assert pace.limit <= 13
 
 
