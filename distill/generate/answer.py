@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from distill.generate.author import Author, Unusable, opened
-from distill.generate.method import Candidate, MethodSpec, Score, Scored, Work, distinct
+from distill.generate.draws import prompts
+from distill.generate.method import Candidate, MethodSpec, Score, Scored, Work
 from distill.protocols import Completion, Request
 from distill.rows import Frozen, Message, Row
 
@@ -50,7 +51,7 @@ class Answer(MethodSpec):
 
     def candidates(self, work: Work) -> Iterator[Candidate]:
         """Every distinct prompt once, in the order of its hash with the seed; then every prompt a second time, …"""
-        rows = distinct(work.rows[self.prompts], work.author.seed)
+        rows = prompts(work.rows[self.prompts], work.author.seed)
         for sample in range(self.samples):
             for row in rows:
                 if self.best_of is None:

@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 
 from distill.errors import SourceError
 from distill.generate.author import Unusable, opened, user
-from distill.generate.method import Candidate, Check, MethodSpec, Work, distinct
+from distill.generate.draws import prompts
+from distill.generate.method import Candidate, Check, MethodSpec, Work
 from distill.mathematics.final import final
 from distill.mathematics.marks import Mark, against, alike
 from distill.protocols import Completion
@@ -65,7 +66,7 @@ class Math(MethodSpec):
         Raises:
             SourceError: the reference decides, and no question has one.
         """
-        rows = distinct(work.rows[self.questions], work.author.seed)
+        rows = prompts(work.rows[self.questions], work.author.seed)
         if self.check == "reference" and rows and all(reference(row) is None for row in rows):
             raise SourceError(
                 f"no row of {self.questions!r} has an answer to check against",

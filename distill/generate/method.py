@@ -177,16 +177,3 @@ class MethodSpec(Frozen):
     def notes(self) -> dict[str, str]:
         """What its rows tell of its templates."""
         return {"prompt_template": digest(self.texts)[:16]} if self.files else {}
-
-
-def grouped(rows: Sequence[Row], seed: int) -> list[list[Row]]:
-    """Rows with one and the same prompt together, in the order of the prompts' hashes with the seed."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), []).append(row)
-    return [groups[key] for key in sorted(groups)]
-
-
-def distinct(rows: Sequence[Row], seed: int) -> list[Row]:
-    """The first row of every different prompt, in the order of their hashes with the seed."""
-    return [group[0] for group in grouped(rows, seed)]

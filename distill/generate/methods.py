@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from distill.generate.answer import Answer
+from distill.generate.code import Code
 from distill.generate.continuation import Continue
 from distill.generate.conversation import Conversation
 from distill.generate.document_qa import DocumentQA
@@ -19,6 +20,17 @@ from distill.generate.rephrase import Rephrase
 from distill.generate.self_instruct import SelfInstruct
 
 AnyMethod = Annotated[
-    Answer | Conversation | Continue | DocumentQA | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
+    Answer
+    | Code
+    | Continue
+    | Conversation
+    | DocumentQA
+    | Evolve
+    | Grid
+    | Magpie
+    | Math
+    | Rank
+    | Rephrase
+    | SelfInstruct,
     Field(discriminator="kind"),
 ]

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from distill.errors import SourceError
 from distill.generate.author import Unusable, opened
-from distill.generate.method import Candidate, MethodSpec, Work, grouped
+from distill.generate.draws import grouped
+from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.rankers import Judge, Likelihood
 from distill.protocols import Completion, Request
 from distill.rows import Message, Provenance, Row, digest

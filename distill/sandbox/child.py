@@ -1,6 +1,6 @@
 """The confined process: takes its order, gives up what it does not need, and only then reads the code and runs it.
 
-It starts once for every check, so it imports little. What it says goes into a pipe of its own: `CONFINED` before any code is read,
+It starts once for every check, so it imports little. What it says goes over a line of its own: `CONFINED` before any code is read,
 then `MEMORY` or the token. The token stands in the stream behind the tests and is read when they have run: no exit status and no
 output of the code is a success, and there is nothing in memory that it could find beforehand.
 """
@@ -31,8 +31,9 @@ RANDOM = dict.fromkeys(("/dev/urandom", "/dev/random"), landlock.READ_FILE)
 
 
 def main() -> None:
+    take(1, 1)  # until somebody watches
     order: Order = marshal.loads(take(0, int.from_bytes(take(0, 4), "big")))
-    stream, verdict = os.dup(0), os.dup(1)
+    stream, line = os.dup(0), os.dup(1)
     nothing = os.open("/dev/null", os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
@@ -40,11 +41,11 @@ def main() -> None:
     try:
         confine(order)
     except (OSError, ValueError) as problem:
-        write(verdict, str(problem).encode())
+        write(line, str(problem).encode())
         _exit(1)
-    write(verdict, CONFINED)
+    write(line, CONFINED)
     hide(order["packages"])
-    (program if order["kind"] == "program" else check)(order, stream, verdict)
+    (program if order["kind"] == "program" else check)(order, stream, line)
 
 
 def confine(order: Order) -> None:
@@ -69,7 +70,7 @@ def confine(order: Order) -> None:
     seccomp.install(seccomp.program(order["machine"], os.getpid()))
 
 
-def program(order: Order, stream: int, verdict: int) -> None:
+def program(order: Order, stream: int, line: int) -> None:
     """Run a program as `python program.py` would: its exit status is the answer."""
     text = take(stream, order["sizes"][0])
     try:
@@ -77,10 +78,10 @@ def program(order: Order, stream: int, verdict: int) -> None:
     except SystemExit:
         raise
     except BaseException as problem:
-        fail(problem, verdict, {"program.py": text})
+        fail(problem, line, {"program.py": text})
 
 
-def check(order: Order, stream: int, verdict: int) -> None:
+def check(order: Order, stream: int, line: int) -> None:
     """Run a solution, then its tests, and prove that they ran to their end."""
     files: dict[str, bytes] = {}
     try:
@@ -92,8 +93,8 @@ def check(order: Order, stream: int, verdict: int) -> None:
         run_cases(run("tests", "tests.py", text, names), names)
         tamper.refuse_equal_to_all("solution")
     except BaseException as problem:
-        fail(problem, verdict, files)
-    write(verdict, take(stream, order["sizes"][2]))
+        fail(problem, line, files)
+    write(line, take(stream, order["sizes"][2]))
     _exit(0)  # without waiting for threads that the code left behind
 
 
@@ -106,11 +107,11 @@ def run(name: str, file: str, text: bytes, names: dict[str, object] | None = Non
     return module
 
 
-def fail(problem: BaseException, verdict: int, files: dict[str, bytes]) -> NoReturn:
+def fail(problem: BaseException, line: int, files: dict[str, bytes]) -> NoReturn:
     """Say what went wrong on standard error, from the first line that is not ours, and end."""
     try:
         if isinstance(problem, MemoryError):
-            write(verdict, MEMORY)
+            write(line, MEMORY)
         import linecache
         import traceback
 

@@ -24,7 +24,7 @@ class Limits(Frozen):
     """What code may use. They decide verdicts, and so belong to what is hashed."""
 
     seconds: float = Field(10.0, gt=0)
-    """Of processor time, which a busy machine does not change; on the clock, five times as much."""
+    """Of processor time, and three times as many of waiting; that a machine is busy changes neither."""
     memory_mb: int = Field(512, ge=64)
     """MiB of address space."""
     written_mb: int = Field(64, gt=0)
@@ -47,7 +47,7 @@ def judge(end: End, said: bytes, token: bytes, errors: str, limits: Limits) -> O
     """The verdict on a process that was confined.
 
     Args:
-        said: what came through its pipe.
+        said: what came over its line.
         token: what it must have said; empty if its exit status decides.
         errors: the end of its standard error.
     """

@@ -14,10 +14,10 @@ import os
 import platform
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Literal
 
@@ -29,14 +29,15 @@ from distill.sandbox.order import Order, pack
 from distill.sandbox.outcome import Limits, Outcome, judge, tail
 from distill.sandbox.watch import End, watch
 
-PATIENCE = 5
-"""Seconds on the clock until code is late, per second of processor time: for code that waits, and for a busy machine."""
+PATIENCE = 3
+"""Seconds that code may wait, per second that it may compute. Waiting for a processor does not count."""
 IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][\w.]*)", re.MULTILINE)
 LINUX = "run this on Linux 5.13 or newer, on x86_64 or aarch64; a virtual machine will do"
 LANDLOCK = (
     "Linux 5.13 or newer has it if `landlock` is among the modules of the boot parameter lsm=; "
     "a container must allow the calls landlock_* (Docker's and Podman's profiles do, gVisor does not)"
 )
+ACCOUNTING = "use a kernel with CONFIG_TASK_IO_ACCOUNTING, as those of all distributions are, and have /proc mounted"
 
 
 def run(code: str, limits: Limits) -> Outcome:
@@ -66,6 +67,8 @@ def require() -> None:
         landlock.abi()
     except OSError as problem:
         raise SandboxError(f"this kernel has no Landlock: {problem.strerror}", "sandbox", LANDLOCK) from None
+    if not Path("/proc/self/io").exists():
+        raise SandboxError("this kernel does not count what a process writes", "sandbox", ACCOUNTING)
 
 
 def _judge(
@@ -97,35 +100,27 @@ def _judge(
 
 def _run(order: bytes, folder: Path, errors: IO[bytes], limits: Limits) -> tuple[End, bytes]:
     """The end of the process, and what it said to us."""
-    with tempfile.TemporaryFile() as stream, _pipe() as (ours, theirs):
+    ours, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as stream, ours, theirs:
         stream.write(order)
         stream.seek(0)
         process = subprocess.Popen(
             interpreter.command(),
             stdin=stream,
-            stdout=theirs,
+            stdout=theirs.fileno(),
             stderr=errors,
             cwd=folder,
             env=interpreter.environment(str(folder)),
             start_new_session=True,
         )
-        end = watch(process.pid, folder, limits.seconds, PATIENCE * limits.seconds, limits.written_mb << 20)
+        patience = PATIENCE * limits.seconds
+        end = watch(process.pid, ours.fileno(), folder, limits.seconds, patience, limits.written_mb << 20)
         process.returncode = end.status  # collected already
-        os.set_blocking(ours, False)
-        with contextlib.suppress(BlockingIOError):  # it said nothing
-            return end, os.read(ours, 4096)
+        theirs.close()
+        with contextlib.suppress(ConnectionResetError):  # it ended before its first step
+            return end, ours.recv(4096, socket.MSG_WAITALL)
         return end, b""
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-@contextlib.contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    try:
-        yield ends
-    finally:
-        for end in ends:
-            os.close(end)

@@ -65,14 +65,7 @@ def program(machine: str, own: int) -> bytes:
         body = [instruction for check in all_of for instruction in _must(check)]
         if syscalls.CHECKED[name][column] >= 0:
             code += [_jump(syscalls.CHECKED[name][column], 0, len(body) + 1), *body, _return(ALLOW)]
-    given = [
-        _load(24 + 8),
-        _jump(0, 0, 3),
-        _load(24 + 12),
-        _jump(0, 0, 1),
-        _return(REFUSE | errno.EPERM),
-        _return(REFUSE),
-    ]
+    given = _pretend_unless_null(2)
     code += [_jump(syscalls.TIMES[column], 0, len(given)), *given]
     return b"".join([*code, _return(REFUSE | errno.EPERM)])
 
@@ -92,7 +85,18 @@ def _must(check: Check) -> list[bytes]:
     word, mask, values = check
     last = len(values) - 1
     jumps = [_jump(value, last - index + 1, 0) for index, value in enumerate(values)]
-    return [_load(16 + 4 * word), struct.pack("HBBI", AND, 0, 0, mask), *jumps, _return(REFUSE | errno.EPERM)]
+    return [_load(_word(word)), struct.pack("HBBI", AND, 0, 0, mask), *jumps, _return(REFUSE | errno.EPERM)]
+
+
+def _pretend_unless_null(argument: int) -> list[bytes]:
+    """Instructions that answer a call with success, undone, or refuse it if an argument is a null pointer."""
+    low, high = _load(_word(2 * argument)), _load(_word(2 * argument + 1))
+    return [low, _jump(0, 0, 3), high, _jump(0, 0, 1), _return(REFUSE | errno.EPERM), _return(REFUSE)]
+
+
+def _word(index: int) -> int:
+    """Where a 32-bit word of the arguments is."""
+    return 16 + 4 * index
 
 
 def _load(offset: int) -> bytes:

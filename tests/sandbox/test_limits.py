@@ -91,6 +91,7 @@ def test_code_that_took_too_long_is_late_even_when_it_ended_before_anyone_looked
     assert outcome.status == "timeout"
 
 
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("name", WAITING)
 def test_waiting_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "PATIENCE", 1)
