@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+PLAIN = Placement()
+"""Whole, and in the bits of its dtype."""
 CONVERSION = 1
 """Raised when a GGUF file would be converted to other numbers."""
 TRAINED_ON = "roots.txt"
@@ -62,7 +64,7 @@ def load(
     dtype: str,
     drop_layers: Sequence[int] = (),
     adapter: Path | None = None,
-    placement: Placement = Placement(),
+    placement: Placement = PLAIN,
 ) -> Loaded:
     """A model ready to answer, to be scored with or to be trained on.
 

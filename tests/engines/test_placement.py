@@ -15,6 +15,7 @@ from distill.errors import EngineError
 from distill.protocols import Request, Sampling
 from distill.rows import Message
 
+PLAIN = Runtime()
 REQUESTS = [
     Request((Message(role="user", content="word " * count),), Sampling(temperature=0, max_new_tokens=6))
     for count in (1, 9, 4)
@@ -25,7 +26,7 @@ def source(folder: Path) -> Resolved:
     return Resolved("tiny", folder, "sha256:0")
 
 
-def answers(folder: Path, cache: Path, runtime: Runtime = Runtime(), **spec: str) -> dict[str, str]:
+def answers(folder: Path, cache: Path, runtime: Runtime = PLAIN, **spec: str) -> dict[str, str]:
     engine = TransformersEngine(source(folder), Context(cache, {}, runtime), Transformers(dtype="float32", **spec))
     return {done.request: done.text for done in engine.generate(REQUESTS)}
 
