@@ -13,7 +13,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Container, Iterator, Sequence
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -28,7 +28,7 @@ from pydantic import BaseModel, Field, ValidationError
 from distill.context import UNVERSIONED, Context, Resolved
 from distill.endpoint import Endpoint
 from distill.engines.batches import share
-from distill.engines.transformers import THINK, split_reasoning
+from distill.engines.turns import THINK, split_reasoning
 from distill.errors import EngineError
 from distill.protocols import Completion, Request
 from distill.rows import Frozen, digest
@@ -74,7 +74,7 @@ class ServerEngine:
         self._key = ""
         self.name = digest(["server", VERSION, self._model, source.origin])[:24]
 
-    def generate(self, requests: Sequence[Request], known: Set[str] = frozenset()) -> Iterator[Completion]:
+    def generate(self, requests: Sequence[Request], known: Container[str] = ()) -> Iterator[Completion]:
         """One completion per distinct request of this rank's share that is not known yet, as each arrives.
 
         Raises:
