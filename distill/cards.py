@@ -45,6 +45,15 @@ class DataCard:
     heldout: Sequence[Row]
     ledger: Mapping[str, Any]
     """The filter's `ledger.json`."""
+    preference: Sequence[Row] = ()
+    benchmark: Sequence[Row] = ()
+
+    @property
+    def files(self) -> dict[str, Sequence[Row]]:
+        """What lies beside the card, by the names of the files; the last two only where there is anything in them."""
+        files = {"train.jsonl": self.train, "heldout.jsonl": self.heldout}
+        more = {"preference.jsonl": self.preference, "benchmark.jsonl": self.benchmark}
+        return files | {name: rows for name, rows in more.items() if rows}
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class ModelCard:
     """Hash of the chat template."""
     depth: int
     """Generations of models between people's text and this student."""
+    texts: int = 0
+    """Rows that were plain texts, learnt whole."""
 
 
 def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
@@ -82,28 +93,31 @@ def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
 
 def data_card(card: DataCard) -> str:
     """The README of a training set: what is in it, whence, on what terms, what was dropped, three rows of it."""
-    parts = ingredients(card.train)
+    made = [*card.train, *card.preference, *card.benchmark]
+    parts = ingredients(made)
     front = {
         "license": license_of(parts),
         "tags": ["synthetic", "distillation"] if any(part.source == "teacher" for part in parts) else ["distillation"],
         "task_categories": ["text-generation"],
-        "size_categories": [size_category(len(card.train))],
-        "configs": [{"config_name": "default", "data_files": files(card)}],
+        "size_categories": [size_category(len(made))],
+        "configs": configs(card),
     }
     hubs = [hub_id(part.origin) for part in parts if part.source == "real"]
     if named := sorted({hub for hub in hubs if hub}):
         front["source_datasets"] = named
-    places = sorted({0, len(card.train) // 2, len(card.train) - 1} & set(range(len(card.train))))[:SHOWN]
+    shown = card.train or made
+    places = sorted({0, len(shown) // 2, len(shown) - 1} & set(range(len(shown))))[:SHOWN]
     return render(
         "data_card.md.j2",
         front=front,
         parts=parts,
         train=card.train,
         heldout=card.heldout,
-        methods=Counter((row.provenance.source, row.provenance.method) for row in card.train),
-        depths=Counter(row.provenance.depth for row in card.train),
+        files={name: Counter(row.kind for row in rows) for name, rows in card.files.items() if rows},
+        methods=Counter((row.provenance.source, row.provenance.method) for row in made),
+        depths=Counter(row.provenance.depth for row in made),
         ledger=card.ledger,
-        shown=[(place, card.train[place]) for place in places],
+        shown=[(place, shown[place]) for place in places],
     )
 
 
@@ -153,10 +167,19 @@ def size_category(rows: int) -> str:
     return next((name for bound, name in bounds if rows < bound), "n>10M")
 
 
-def files(card: DataCard) -> list[dict[str, str]]:
-    """The files a data set loader should read, by split."""
-    paths = [{"split": "train", "path": "train.jsonl"}]
-    return [*paths, {"split": "heldout", "path": "heldout.jsonl"}] if card.heldout else paths
+def configs(card: DataCard) -> list[dict[str, Any]]:
+    """What a data set loader should read: rows of one shape under one name, by split."""
+    ordinary = [("train", "train.jsonl", card.train), ("heldout", "heldout.jsonl", card.heldout)]
+    named = {
+        "default": ordinary,
+        "preference": [("train", "preference.jsonl", card.preference)],
+        "benchmark": [("test", "benchmark.jsonl", card.benchmark)],
+    }
+    return [
+        {"config_name": name, "data_files": found}
+        for name, files in named.items()
+        if (found := [{"split": split, "path": path} for split, path, rows in files if rows])
+    ]
 
 
 def escape(text: object) -> str:

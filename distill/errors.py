@@ -7,6 +7,7 @@
     |-- TemplateError            a chat template or a column template that cannot be applied
     |-- ArtifactError            a cache entry or a write that failed (full disk, damage)
     |-- EngineError              an engine that cannot start or answer
+    |-- SandboxError             generated code that cannot be confined on this machine
     |-- YieldError               too few rows were left
     |-- TrainError               training that cannot start, go on or be resumed
     |-- LaunchError              processes that are not what the configuration asked for
@@ -59,6 +60,10 @@ class ArtifactError(DistillError):
 
 class EngineError(DistillError):
     """An engine that cannot be started, or that stopped answering."""
+
+
+class SandboxError(DistillError):
+    """Generated code cannot be run here, because a protection is missing."""
 
 
 class YieldError(DistillError):

@@ -143,7 +143,8 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
 def systems(recipe: Recipe) -> dict[str, str | None]:
     """The system message that each data set's prompts are asked with; where `answer` asks them, its own."""
     methods = sorted(recipe.generate.methods, key=lambda method: method.kind != "answer")
-    return {name: getattr(method, "system", None) for method in reversed(methods) for name in method.reads}
+    named = {name: getattr(method, "system", None) for method in reversed(methods) for name in method.reads}
+    return {name: system for name, system in named.items() if recipe.real[name].kinds & {"prompt", "chat"}}
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,13 @@ class Recipe(Frozen):
 
     @property
     def served(self) -> tuple[str, ...]:
-        """References of teachers whose weights are behind a server."""
-        return tuple(one.model for one in self.cast.values() if one.served)
+        """References of teachers whose weights are behind a server that is not started here."""
+        return tuple(one.model for name, one in self.cast.items() if one.served and not self.starts(name))
+
+    def starts(self, teacher: str) -> bool:
+        """Whether a teacher's stages start its servers, so that its weights are on this machine."""
+        endpoint = self.runtime.endpoint(teacher)
+        return endpoint is not None and endpoint.start is not None
 
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -121,6 +126,7 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
     if recipe.student is not None:
+        yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
@@ -141,8 +147,8 @@ def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             where: KeyPath = ("generate", "methods", index, field)
             if name not in recipe.real:
                 yield where, f"no data set {name!r} under real; {nearest(name, known)}"
-            elif not recipe.real[name].kinds & method.TAKES:
-                takes, holds = " or ".join(sorted(method.TAKES)), " or ".join(sorted(recipe.real[name].kinds))
+            elif not recipe.real[name].kinds & method.takes(name):
+                takes, holds = " or ".join(sorted(method.takes(name))), " or ".join(sorted(recipe.real[name].kinds))
                 yield where, f"{method.kind} starts from rows of kind {takes}; {name!r} holds rows of kind {holds}"
 
 
@@ -171,7 +177,7 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    answered = [name for name, real in recipe.real.items() if real.answered]
+    teaching = [name for name, real in recipe.real.items() if real.teaches]
     layers = recipe.student.drop_layers if recipe.student else ()
     for path, values in (
         (("student", "drop_layers"), layers),
@@ -180,12 +186,26 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     ):
         if repeated := _repeated(values):
             yield path, f"named twice: {', '.join(map(str, repeated))}"
-    if recipe.mix.real_fraction > 0 and not answered:
-        yield ("mix", "real_fraction"), "real rows are asked for, but no data set under real has answers; set it to 0"
+    if recipe.mix.real_fraction > 0 and not teaching:
+        yield (
+            ("mix", "real_fraction"),
+            "real rows are asked for, but no data set under real has answers or texts; set it to 0",
+        )
 
 
 def _repeated(values: Sequence[object]) -> list[object]:
     return sorted({value for value in values if values.count(value) > 1}, key=str)
+
+
+def _unteachable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student with nothing to learn from."""
+    if not recipe.generate.taught:
+        named = ", ".join(method.name for method in recipe.generate.methods)
+        yield (
+            ("generate", "methods"),
+            f"{named}: only preferences, which no objective learns from yet; add a method that writes answers or texts, "
+            "or leave out `student` to make the data alone",
+        )
 
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -211,7 +231,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if every is None or step % every:
             where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
-    if not recipe.real:
+    if not any(real.kinds & {"prompt", "chat"} for real in recipe.real.values()):
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
@@ -220,7 +240,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     here = {*recipe.references}
     for name, teacher in recipe.cast.items():
-        if not teacher.served:
+        if not teacher.served or recipe.starts(name):
             continue
         where: KeyPath = ("teacher",) if name == MAIN else ("teachers", name)
         if recipe.runtime.endpoint(name) is None:

@@ -52,8 +52,10 @@ class Provenance(Frozen):
 class Row(Frozen):
     kind: Literal["prompt", "chat", "text", "preference", "benchmark"]
     messages: tuple[Message, ...] = Field(min_length=1)
-    """chat: the last is the assistant's; prompt: the last is the user's."""
+    """prompt: the last is the user's; chat, benchmark: the last is the assistant's answer; preference: the last is the
+    answer that was chosen; text: the one message, the assistant's, is the text."""
     rejected: tuple[Message, ...] = ()
+    """preference: what was said in place of the last message, and rejected."""
     evidence: dict[str, str] = {}
     """Passage, tests, reference answer: what a check needs."""
     provenance: Provenance

@@ -14,7 +14,7 @@ from distill.launch import find_config
 from distill.rows import Row, read_rows
 from distill.workspace import NEW, Workspace, reopen
 
-ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl")
+ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl", "preference.jsonl", "benchmark.jsonl")
 
 
 def steps(workspace: Workspace) -> list[dict[str, Any]]:
@@ -112,15 +112,20 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 def rows(run: Path, node: str, count: int) -> str:
-    """The first rows of a node, as they are."""
-    return "\n\n".join(_in_words(row) for row in _first(_rows_of(run, node), count))
+    """The first rows of a node, as they are; where it has several files, of each."""
+    paths = _rows_of(run, node)
+    parts = []
+    for path in paths:
+        parts += [f"{path.name}:"] if len(paths) > 1 else []
+        parts += [_in_words(row) for row in _first(path, count)]
+    return "\n\n".join(parts)
 
 
-def _rows_of(run: Path, node: str) -> Path:
+def _rows_of(run: Path, node: str) -> list[Path]:
     for folder in sorted(run.glob(f"?-{node.replace('/', '-')}")):
-        for name in ROW_FILES:
-            if (folder / name).is_file():
-                return folder / name
+        found = [folder / name for name in ROW_FILES if (folder / name).is_file()]
+        if found:
+            return found
     there = ", ".join(
         path.name[2:] for path in sorted(run.iterdir()) if any((path / name).is_file() for name in ROW_FILES)
     )
@@ -134,8 +139,14 @@ def _first(path: Path, count: int) -> list[Row]:
 def _in_words(row: Row) -> str:
     made = row.provenance
     terms = ", ".join(made.terms) or "unknown"
-    head = f"{row.id}  {made.source} · {made.method} · {made.origin} · depth {made.depth} · terms {terms}"
-    return "\n".join([head, *(f"  {message.role:9} {message.content}" for message in row.messages)])
+    kind = "" if row.kind == "chat" else f"{row.kind} · "
+    said: list[tuple[str, str]] = [
+        ("text" if row.kind == "text" else message.role, message.content) for message in row.messages
+    ]
+    said += [("rejected", message.content) for message in row.rejected]
+    said += [(f"({name})", text) for name, text in row.evidence.items()]
+    head = f"{row.id}  {kind}{made.source} · {made.method} · {made.origin} · depth {made.depth} · terms {terms}"
+    return "\n".join([head, *(f"  {name:9} {text}" for name, text in said)])
 
 
 def dropped(run: Path, reason: str, count: int) -> str:
@@ -157,7 +168,8 @@ def dropped(run: Path, reason: str, count: int) -> str:
 def tokens(run: Path, cache: Path, count: int) -> str:
     """Training rows as the student sees them, token by token, the trained ones marked."""
     from distill.engines.models import load_tokenizer
-    from distill.engines.template import encode, preview
+    from distill.engines.template import preview
+    from distill.train.data import encode_row
 
     path = run / "3-mix" / "train.jsonl"
     if not path.is_file():
@@ -167,5 +179,5 @@ def tokens(run: Path, cache: Path, count: int) -> str:
         raise DistillError("the recipe names no student, who reads tokens", where=str(run))
     tokenizer = load_tokenizer(workspace.resolved[workspace.recipe.student.model], cache)
     colour = sys.stdout.isatty()
-    parts = [f"{row.id}\n{preview(tokenizer, encode(tokenizer, row.messages), colour)}" for row in _first(path, count)]
+    parts = [f"{row.id}\n{preview(tokenizer, encode_row(tokenizer, row), colour)}" for row in _first(path, count)]
     return "\n\n".join(parts)

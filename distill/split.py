@@ -1,4 +1,5 @@
-"""real data -> train/NAME.jsonl, heldout/NAME.jsonl: the side of every prompt, by hash, before anything is generated.
+"""real data -> train/NAME.jsonl, heldout/NAME.jsonl: the side of every prompt and document, by hash, before anything is
+generated. The passages of a document have its root, and so its side.
 
 Knows nothing of models. Memory is hashes: rows go through a file.
 """
@@ -15,7 +16,7 @@ from pydantic import Field, StringConstraints
 from distill.context import Context
 from distill.errors import SourceError
 from distill.protocols import Summary
-from distill.rows import Frozen, digest, to_line
+from distill.rows import Frozen, Row, digest, root_of, to_line
 from distill.sources.real import Reading, Real, read_real
 
 VERSION = 1
@@ -25,7 +26,8 @@ DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]
 
 class Split(Frozen):
     held_out_prompts: int = Field(128, ge=0)
-    """Root prompts kept away from training, the same on every machine: those whose hash with the seed is lowest."""
+    """Root prompts, and documents, kept away from training, the same on every machine: those whose hash with the seed is
+    lowest."""
 
 
 class Spec(Frozen):
@@ -59,18 +61,18 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     spool = out / "all.jsonl"
     roots: dict[str, list[str]] = {}
     by_data: dict[str, dict[str, Any]] = {}
-    ids: Counter[str] = Counter()
+    copies: Counter[str] = Counter()
     notes: list[str] = []
     with spool.open("w", encoding="utf-8") as file:
         for name, real in spec.real.items():
             reading = read_real(name, real, context.resolved[real.data])
             roots[name], seen = [], set()
             for row in context.progress(reading, total=real.limit or 0, label=f"read {name}", unit="rows"):
-                if row.id not in seen:
-                    seen.add(row.id)
+                if (same := _sameness(row)) not in seen:
+                    seen.add(same)
                     roots[name].append(row.provenance.root)
                     file.write(to_line(row))
-            ids.update(seen)
+            copies.update(seen)
             by_data[name] = _counted(reading, len(seen))
             notes += _notes(reading)
     aside = _aside(roots, spec)
@@ -78,10 +80,16 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
         for name in spec.real:
             by_data[name] |= _write_sides(lines, roots[name], aside, out, name)
     spool.unlink()
-    shared = sum(count > 1 for count in ids.values())
+    shared = sum(count > 1 for count in copies.values())
     if shared:
         notes.append(f"{shared} rows are in more than one data set, each keeps its own copy")
-    return _summary(by_data, roots, aside, notes)
+    return _summary(by_data, roots, aside, notes, _what(spec.real))
+
+
+def _sameness(row: Row) -> str:
+    """What two rows have in common of which one is left out: all, or a text's words (a notice at the end of every
+    document, on both sides of the split, would be there to be trained and to be measured on)."""
+    return root_of(row.messages) if row.kind == "text" else row.id
 
 
 def _aside(roots: Mapping[str, list[str]], spec: Spec) -> frozenset[str]:
@@ -91,7 +99,8 @@ def _aside(roots: Mapping[str, list[str]], spec: Spec) -> frozenset[str]:
     if asked and len(distinct) <= asked:
         hint = f"hold out fewer than {len(distinct)}, or give more data"
         message = (
-            f"{asked} asked, but the real data have {len(distinct)} distinct prompts and one must be left to train on"
+            f"{asked} asked, but the real data have {len(distinct)} distinct {_what(spec.real)} and one must be left to "
+            "train on"
         )
         raise SourceError(message, where="split.held_out_prompts", hint=hint)
     return held_out(distinct, spec.seed, asked)
@@ -126,14 +135,24 @@ def _notes(reading: Reading) -> list[str]:
     return notes
 
 
+def _what(real: Mapping[str, Real]) -> str:
+    """What the roots of the data are, in words."""
+    texts = [one.text is not None for one in real.values()]
+    return " and ".join([*(["prompts"] if not all(texts) or not texts else []), *(["documents"] if any(texts) else [])])
+
+
 def _summary(
-    by_data: dict[str, dict[str, Any]], roots: Mapping[str, list[str]], aside: frozenset[str], notes: list[str]
+    by_data: dict[str, dict[str, Any]],
+    roots: Mapping[str, list[str]],
+    aside: frozenset[str],
+    notes: list[str],
+    what: str,
 ) -> Summary:
     names = ("read", "train", "heldout", "duplicates", "skipped")
     counts = {name: sum(one[name] for one in by_data.values()) for name in names}
     assert counts["read"] == sum(counts[name] for name in names[1:])
     prompts = len({root for of_one in roots.values() for root in of_one})
-    line = f"{len(aside)} of {prompts} prompts are held out, with {counts['heldout']} of their rows"
+    line = f"{len(aside)} of {prompts} {what} are held out, with {counts['heldout']} of their rows"
     return {
         "counts": counts,
         "by_data": by_data,

@@ -177,9 +177,9 @@ class Workspace:
 
     def _enough_real(self, split: Path) -> None:
         """A fraction that the real data cannot make up is refused before the teacher is asked for anything."""
-        fraction, rows = self.recipe.mix.real_fraction, self.recipe.generate.rows
+        fraction, rows = self.recipe.mix.real_fraction, self.recipe.generate.taught
         by_data = json.loads((split / artifacts.MANIFEST).read_text(encoding="utf-8"))["summary"]["by_data"]
-        there = sum(by_data[name]["train"] for name, real in self.recipe.real.items() if real.answered)
+        there = sum(by_data[name]["train"] for name, real in self.recipe.real.items() if real.teaches)
         needed = round(fraction / (1 - fraction) * rows)
         if needed > there:
             raise DistillError(

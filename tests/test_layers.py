@@ -14,9 +14,10 @@ PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
     **dict.fromkeys(("recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "protocols"), 2),
+    **dict.fromkeys(("context", "endpoint", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
-    **dict.fromkeys(("quotas", "sources", "split", "statistics", "suites"), 3),
+    **dict.fromkeys(("mathematics", "programs"), 3),
+    **dict.fromkeys(("quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("problems", "recipe"), 5),
     "artifacts": 6,
@@ -25,7 +26,7 @@ LEVELS = {
     "cli": 9,
 }
 STAGES = 4
-HEAVY = ("accelerate", "bitsandbytes", "datasets", "peft", "sacrebleu", "torch", "transformers", "trl")
+HEAVY = ("accelerate", "bitsandbytes", "datasets", "math_verify", "peft", "sacrebleu", "torch", "transformers", "trl")
 ADAPTERS = "distill.engines.adapters"
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -24,7 +24,10 @@ BASE: dict[str, Any] = {
         "lora": {"r": 4, "alpha": 8, "target_modules": ["q_proj"]},
         "terms": ["mit"],
     },
-    "real": {"chat": {"data": "D", "prompt": "q", "answer": "a", "terms": ["mit"]}},
+    "real": {
+        "chat": {"data": "D", "prompt": "q", "answer": "a", "terms": ["mit"]},
+        "docs": {"data": "E", "text": "t", "title": "n", "passage_words": 50, "min_words": 9, "terms": ["mit"]},
+    },
     "split": {"held_out_prompts": 8},
     "generate": {
         "rows": 10,
@@ -85,8 +88,14 @@ OTHER = {
     "messages",
     "turns",
     "share",
+    "start",
 }
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
+FOREIGN = [
+    *(("real", "chat", field) for field in ("text", "title", "passage_words", "min_words")),
+    *(("real", "docs", field) for field in ("system", "score", "evidence")),
+]
+"""Leaves that another leaf forbids."""
 
 
 def resolve(recipe: Recipe) -> dict[str, Resolved]:
@@ -119,7 +128,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last == "system" else 3
+        return "other" if last in ("system", "each", "score") else 3
     return f"{value}x"
 
 
@@ -131,7 +140,7 @@ def put(value: Any, path: tuple[str | int, ...], new: Any) -> None:
 
 def leaves() -> list[tuple[str | int, ...]]:
     full = Recipe.model_validate(BASE).model_dump(mode="json")
-    return [path for path, _ in walk(full) if path[-1] not in OTHER and "suites" not in path]
+    return [path for path, _ in walk(full) if path[-1] not in OTHER and "suites" not in path and path not in FOREIGN]
 
 
 def closure(names: set[str], nodes: Any) -> set[str]:
@@ -174,6 +183,8 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
         (("real", "chat", "prompt"), "other", {"split"}),
         (("real", "chat", "answer"), "other", {"split"}),
         (("real", "chat", "config"), "other", {"split"}),
+        (("real", "docs", "text"), "{{ t }}", {"split"}),
+        (("runtime", "server"), {"start": {"kind": "vllm", "gpus": 4, "nodes": "slurm"}}, set()),
     ],
 )
 def test_fields_that_name_other_things_rerun_what_reads_them(

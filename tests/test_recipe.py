@@ -87,12 +87,45 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"teacher": {**SERVED, "model": "S"}}, "S is read on this machine too"),
         ({"runtime": {"server": {"address": "http://me:pw@a/v1"}}}, "no key, name, password"),
         ({"runtime": {"server": {"address": "http://a/v1", "key_env": "sk-1"}}}, "key_env"),
+        ({"runtime": {"server": {"start": {"kind": "vllm", "args": ["--dtype", "half"]}}}}, "engine.args"),
+        ({"runtime": {"server": {"start": {"kind": "vllm"}, "address": "http://a/v1"}}}, "have them started"),
         ({"name": "../up"}, "name"),
         ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
     ],
 )
 def test_impossible_combinations_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     assert message in problems(tmp_path, **changes)
+
+
+def test_a_student_that_would_have_only_preferences_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.generate.answer.Answer.MAKES", "preference")
+    methods = [{"kind": "answer", "prompts": "chat"}]
+    found = problems(tmp_path, generate={"rows": 4, "methods": methods})
+    assert "generate.methods: answer: only preferences" in found and "leave out `student`" in found
+    data = {name: part for name, part in BASE.items() if name not in ("student", "evaluate", "filter")}
+    path = tmp_path / "data.yaml"
+    path.write_text(yaml.safe_dump({**data, "generate": {"rows": 4, "methods": methods}}))
+    assert load_recipe(path).generate.taught == 0
+
+
+def test_a_student_is_measured_on_prompts_and_not_on_texts(tmp_path: Path) -> None:
+    docs = {"docs": {"data": "D", "text": "t"}}
+    assert "measured on held-out prompts" in problems(tmp_path, real=docs)
+    assert "starts from rows of kind chat or prompt; 'chat' holds rows of kind text" in problems(
+        tmp_path, real={"chat": {"data": "D", "text": "t"}}
+    )
+
+
+def test_a_teacher_whose_servers_are_started_is_one_of_this_machine(tmp_path: Path) -> None:
+    chrf = {"primary": "heldout_teacher.chrf"}
+    started = {"server": {"start": {"kind": "llama_cpp", "args": ["--threads", 2]}}}
+    recipe = load_recipe(put(tmp_path, teacher=SERVED, runtime=started, evaluate=chrf))
+    assert recipe.served == () and recipe.references["T"] == "model"
+    assert load_recipe(
+        put(tmp_path, teacher={**SERVED, "model": "S"}, runtime=started, evaluate=chrf)
+    )  # the student too
+    by_name = {"server": {"address": "http://a/v1"}, "servers": {"teacher": started["server"]}}
+    assert load_recipe(put(tmp_path, teacher=SERVED, runtime=by_name, evaluate=chrf)).served == ()
 
 
 def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:

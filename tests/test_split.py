@@ -89,6 +89,27 @@ def test_a_prompt_is_on_one_side_over_all_data_sets(tmp_path: Path) -> None:
     assert summary["notes"][0] == "8 of 50 prompts are held out, with 24 of their rows"
 
 
+def test_the_passages_of_a_document_are_on_one_side_and_what_every_document_ends_with_is_there_once(
+    tmp_path: Path,
+) -> None:
+    notice = "All rights to these ten words belong to nobody at all."
+    texts = [f"The house number {n} stands alone.\n\nIts door bears the number {n} too.\n\n{notice}" for n in range(20)]
+    (tmp_path / "docs").mkdir()
+    for number, text in enumerate(texts):
+        (tmp_path / "docs" / f"{number}.txt").write_text(text)
+    real = {"docs": Real(data="./docs", text="text", title="title", passage_words=10, min_words=3)}
+    spec = Spec(real=real, split=Split(held_out_prompts=6), seed=17)
+    out = tmp_path / "out"
+    out.mkdir()
+    summary = run(spec, {}, out, Context(out, {"./docs": Resolved("./docs", tmp_path / "docs", "sha256:0")}))
+    assert not roots(out, "heldout") & roots(out, "train")
+    assert summary["notes"][0] == f"6 of 20 documents are held out, with {summary['counts']['heldout']} of their rows"
+    assert summary["counts"]["heldout"] >= 12
+    rows = [*side(out, "train", "docs"), *side(out, "heldout", "docs")]
+    assert len(rows) == 41 and [row.answer for row in rows].count(notice) == 1
+    assert summary["counts"]["duplicates"] == 19
+
+
 def test_counts_add_up_for_every_data_set(tmp_path: Path) -> None:
     doubled = [*pairs(10), *pairs(3), ["alone"], ["Question 1?", "Answer 1", "cut"]]
     summary = split(tmp_path / "out", {"a": doubled, "b": pairs(5, start=8)}, 4)

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
 from distill.engines import adapters
-from distill.engines.placement import WHOLE, Placement
+from distill.engines.placement import Placement
 from distill.engines.quiet import quiet
 from distill.engines.template import has_template, stop_token, template_hash
 from distill.errors import ArtifactError, DistillError, EngineError, SourceError
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+PLAIN = Placement()
+"""Whole, and in the bits of its dtype."""
 CONVERSION = 1
 """Raised when a GGUF file would be converted to other numbers."""
 TRAINED_ON = "roots.txt"
@@ -62,7 +64,7 @@ def load(
     dtype: str,
     drop_layers: Sequence[int] = (),
     adapter: Path | None = None,
-    placement: Placement = WHOLE,
+    placement: Placement = PLAIN,
 ) -> Loaded:
     """A model ready to answer, to be scored with or to be trained on.
 
@@ -255,17 +257,28 @@ def _read(folder: Path, dtype: str, ref: str, placement: Placement) -> PreTraine
 
 
 def _converted(source: Resolved, cache: Path) -> Path:
-    """The safetensors copy of a GGUF file. Two processes that make it at once agree: the second finds the first's."""
-    key = digest([CONVERSION, source.revision, source.path.name])[:24]
-    folder = cache / "models" / key
+    """The safetensors copy of a GGUF file."""
+    key = digest([CONVERSION, source.revision, source.path.name])
+    return made_once(cache, key, lambda folder: _convert(source, folder))
+
+
+def made_once(cache: Path, key: str, write: Callable[[Path], None]) -> Path:
+    """A model made from another: `cache/models/<key>/`. Two processes that make it at once agree: the second finds the first's.
+
+    Args:
+        write: fills a folder.
+
+    Raises:
+        ArtifactError: the disk does not take it.
+    """
+    folder = cache / "models" / key[:24]
     if folder.exists():
         return folder
-    mine = f"{socket.gethostname()}-{os.getpid()}"
-    half = folder.with_name(f".{key}.{mine}")
+    half = folder.with_name(f".{folder.name}.{socket.gethostname()}-{os.getpid()}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        _convert(source, half)
+        write(half)
         half.rename(folder)
     except OSError as error:
         if not folder.exists():

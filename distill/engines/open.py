@@ -45,7 +45,7 @@ def open_engine(
     if isinstance(spec, Echo):
         engine = EchoEngine(source.revision, context.ranks)
     elif isinstance(spec, Server):
-        engine = ServerEngine(spec, source, context)
+        engine = ServerEngine(spec, source, context, context.runtime.endpoint(teacher), adapter)
     else:
         engine = _transformers(spec, source, context, drop_layers, adapter)
     store = AnswerStore(context.cache / "answers" / engine.name)

@@ -87,7 +87,3 @@ class Placement:
             )
         if not (self.quantization or self.device_map):
             model.to(device())
-
-
-WHOLE = Placement()
-"""Unpacked, in one place."""

@@ -151,6 +151,21 @@ def encode(tokenizer: Tokenizer, messages: Sequence[Message], last_only: bool = 
     return Encoded(ids, labels)
 
 
+def encode_text(tokenizer: Tokenizer, text: str) -> Encoded:
+    """A plain text with the token that ends one; all of it is learnt, but for the first token, which nothing precedes.
+
+    Where the tokenizer begins every text with a token of its own, that is the first.
+
+    Raises:
+        TemplateError: the tokenizer has no end token.
+    """
+    if tokenizer.eos_token_id is None:
+        raise TemplateError("the tokenizer has no end token, so that a student could never learn where a text ends")
+    begins = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    ids = [*([tokenizer.bos_token_id] if begins else []), *_ids(tokenizer, text), tokenizer.eos_token_id]
+    return Encoded(ids, [IGNORE, *ids[1:]])
+
+
 def answer_span(encoded: Encoded) -> tuple[int, int]:
     """First and past-the-last position of the last learnt turn, its stop token included: what scoring looks at."""
     end = len(encoded.labels)

@@ -1,7 +1,8 @@
 """Training rows against everything evaluated on: what a student will be asked must not be what it was taught.
 
 Short texts by equality after normalisation, long ones by the share of an evaluated text's word n-grams that a training
-text holds. Long n-grams alone miss the short questions, which are most of them. Every turn is looked at by itself.
+text holds. Long n-grams alone miss the short questions, which are most of them. Every turn is looked at by itself: of a
+preference the rejected answer too, of an evaluated row what its check needs (a passage, a reference answer).
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from distill.words import terms, words
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+TITLE = "title"
+"""Evidence that gives nothing away: what a document is called."""
 
 
 class Contamination(FilterSpec):
@@ -59,10 +64,11 @@ class FindEvaluated:
         for row in evaluated:
             for key in self._asked(row):
                 self._questions.setdefault(key, row.id)
-            for text in (*_said(row, "assistant"), *row.evidence.values()):
+            evidence = [text for name, text in row.evidence.items() if name != TITLE]
+            for text in (*_answers(row), *evidence):
                 if len(words(text)) >= spec.min_answer_words:
                     self._answers.setdefault(normalise(text), row.id)
-            for text in (*_turns(row), *row.evidence.values()):
+            for text in (*_turns(row), *evidence):
                 whole.setdefault(normalise(text), (row.id, terms(text)))
         hashes = WordHashes()
         long = [text for text in whole.values() if len(text[1]) >= 2 * spec.ngram]
@@ -85,8 +91,9 @@ class FindEvaluated:
     def _equal(self, row: Row) -> Verdict:
         for key in self._asked(row):
             if key in self._questions:
-                return Verdict(False, "question_seen", 1.0, f"{self._questions[key]}: {shorten(key)}")
-        for text in _said(row, "assistant"):
+                seen = "text_seen" if row.kind == "text" else "question_seen"
+                return Verdict(False, seen, 1.0, f"{self._questions[key]}: {shorten(key)}")
+        for text in _answers(row):
             key = normalise(text)
             # Only answers that are long enough are in the table.
             if key in self._answers:
@@ -95,7 +102,10 @@ class FindEvaluated:
 
     def _asked(self, row: Row) -> Iterator[str]:
         """What counts as a question of a conversation: all that the user had said at each turn, and a later turn alone
-        if it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was."""
+        if it is long enough to mean something alone. "why?" is not the question that an evaluated "why?" was. A text
+        stands for itself."""
+        if row.kind == "text":
+            yield normalise(row.answer)
         said: list[str] = []
         for text in _said(row, "user"):
             said.append(normalise(text))
@@ -158,9 +168,15 @@ def _said(row: Row, role: str) -> Iterator[str]:
     return (message.content for message in row.messages if message.role == role)
 
 
+def _answers(row: Row) -> Iterator[str]:
+    """What the assistant said, or might have said."""
+    yield from _said(row, "assistant")
+    yield from (message.content for message in row.rejected if message.role == "assistant")
+
+
 def _turns(row: Row) -> Iterator[str]:
     """Every text of a row that is its own: system messages are the same in many."""
-    for message in row.messages:
+    for message in (*row.messages, *row.rejected):
         if message.role != "system":
             yield message.content
         if message.reasoning:

@@ -2,6 +2,7 @@
 
 The keeper of several alike is the first of them in the order of the requests: what has been accepted stays accepted
 when more rows are asked for, and the same rows are kept on every machine. Text is forgotten; hashes and ids stay.
+Rows of one kind are compared with each other: a text is no answer, and a pair that ranks an answer teaches another thing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from distill.filter.bindings import Bindings, FilterSpec, Scope
-from distill.filter.minhash import Keepers, Sketcher, band_rows
+from distill.filter.minhash import Keepers, Sketch, Sketcher, band_rows
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
 
@@ -27,7 +28,8 @@ class ExactDuplicate(FilterSpec):
     kind: Literal["exact_duplicate"] = "exact_duplicate"
     scope: ClassVar[Scope] = "set"
     on: On = "pair"
-    """`pair`: question and answer together. A question may come again with another answer, as with several samples."""
+    """`pair`: question and answer together (of preferences both answers). A question may come again with another
+    answer, as with several samples. A text is compared as it is."""
 
     def bind(self, bindings: Bindings) -> RememberExact:  # noqa: ARG002
         return RememberExact(self)
@@ -71,44 +73,57 @@ class RememberExact:
     def _verdict(self, row: Row) -> Verdict:
         # A length before each text, so that no two pairs run together into the same bytes.
         canonical = [canon(text) for text in texts(row, self._on)]
-        joined = "".join(f"{len(text)}:{text}" for text in canonical)
+        joined = row.kind + "".join(f"{len(text)}:{text}" for text in canonical)
         key = hashlib.blake2b(joined.encode(), digest_size=16).digest()
         if key in self._keepers:
-            return Verdict(False, f"same_{self._on}", 1.0, self._keepers[key])
+            return Verdict(False, f"same_{what(row, self._on)}", 1.0, self._keepers[key])
         self._keepers[key] = row.id
         return KEEP
 
 
 class RememberNear:
-    """Remembers the shingles and bands of every row kept."""
+    """Remembers the shingles and bands of every row kept, by kind."""
 
     scope: Scope = "set"
 
     def __init__(self, spec: NearDuplicate) -> None:
         self.kind, self._on, self._threshold = spec.kind, spec.on, spec.threshold
         self._sketch = Sketcher(spec.shingle, band_rows(spec.threshold))
-        self._keepers = Keepers()
-        self._ids: list[str] = []
+        self._keepers: dict[str, Keepers] = {}
+        self._ids: dict[str, list[str]] = {}
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Against all rows judged before: score is the Jaccard, of a pair the smaller one; evidence the keeper's id."""
-        verdicts = []
-        for row, sketch in zip(rows, self._sketch([texts(row, self._on) for row in rows]), strict=True):
-            nearest = self._keepers.nearest(sketch)
-            if nearest and nearest[1] >= self._threshold:
-                verdicts.append(Verdict(False, f"near_{self._on}", nearest[1], self._ids[nearest[0]]))
-                continue
-            self._keepers.add(sketch)
-            self._ids.append(row.id)
-            verdicts.append(KEEP)
-        return verdicts
+        sketches: dict[int, Sketch] = {}
+        for kind in dict.fromkeys(row.kind for row in rows):
+            places = [place for place, row in enumerate(rows) if row.kind == kind]
+            found = self._sketch([texts(rows[place], self._on) for place in places])
+            sketches.update(zip(places, found, strict=True))
+        return [self._verdict(row, sketches[place]) for place, row in enumerate(rows)]
+
+    def _verdict(self, row: Row, sketch: Sketch) -> Verdict:
+        keepers, ids = self._keepers.setdefault(row.kind, Keepers()), self._ids.setdefault(row.kind, [])
+        nearest = keepers.nearest(sketch)
+        if nearest and nearest[1] >= self._threshold:
+            return Verdict(False, f"near_{what(row, self._on)}", nearest[1], ids[nearest[0]])
+        keepers.add(sketch)
+        ids.append(row.id)
+        return KEEP
+
+
+def what(row: Row, on: On) -> str:
+    """What of a row is compared, for the reason."""
+    return "text" if row.kind == "text" else on
 
 
 def texts(row: Row, on: On) -> tuple[str, ...]:
-    """What is compared. The question is all that was said before the answer, for "why?" asks another thing each time;
-    a system message asks nothing."""
+    """What is compared, as many texts in every row of a kind. The question is all that was said before the answer, for
+    "why?" asks another thing each time; a system message asks nothing."""
+    if row.kind == "text":
+        return (row.answer,)
     question = "\n".join(message.content for message in row.prompt if message.role != "system")
-    return {"pair": (question, row.answer), "question": (question,), "answer": (row.answer,)}[on]
+    answers = "\n".join([row.answer, *(message.content for message in row.rejected)])
+    return {"pair": (question, answers), "question": (question,), "answer": (row.answer,)}[on]
 
 
 def canon(text: str) -> str:

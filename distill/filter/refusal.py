@@ -1,6 +1,7 @@
 """A filter that drops refusals and talk of being a language model: a student learns them from few examples.
 
-What counts as one is in `distill.refusals`.
+What counts as one is in `distill.refusals`. Of a preference the chosen answer is read: a refusal may well be what was
+rejected.
 """
 
 from __future__ import annotations

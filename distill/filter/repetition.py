@@ -1,4 +1,6 @@
-"""A filter that drops answers which go round in circles.
+"""A filter that drops answers and texts which go round in circles.
+
+Of a preference the chosen answer is read: going round in circles is a good reason to reject one.
 
 The measures are those of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1): repeated lines and repeated n-grams as a
 share of the text. Here they are counted in words and the bounds are wider (Gopher allows 0.30 for lines and 0.15 for

@@ -16,6 +16,8 @@ HINTS = {
     "refusal.refused": "look at the prompts: the teacher refuses them",
     "near_duplicate.near_pair": "give generate more prompts, or raise the threshold of near_duplicate",
     "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
+    "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
+    "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",
     "contamination.question_seen": "take prompts that are not evaluated on",
 }
 """What to do about the reason that costs most."""

@@ -139,8 +139,10 @@ def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
 
 
 def _real(split: Path) -> Iterator[Row]:
-    """Real conversations on the training side. Prompts without an answer teach nothing, and what a teacher wrote in
-    another run (`run:`, `rows:`) serves as prompts only: neither is judged.
+    """Real conversations and texts on the training side. Prompts without an answer teach nothing, and what a teacher
+    wrote in another run (`run:`, `rows:`) serves as prompts and passages only: neither is judged.
     """
     for path in sorted((split / "train").glob("*.jsonl")):
-        yield from (row for row in read_rows(path) if row.kind == "chat" and row.provenance.source == "real")
+        for row in read_rows(path):
+            if row.kind in ("chat", "text") and row.provenance.source == "real":
+                yield row

@@ -1,4 +1,7 @@
-"""Filters that read one row's answer: was it finished, how long is it."""
+"""Filters that read one row's answer, or its text: was it finished, how long is it.
+
+Of a preference both answers count: a student is shown the one as much as the other.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +26,30 @@ _CHARACTERS = 32
 
 
 class Finished(RowFilter):
-    """Drops answers of the teacher that stop in the middle or say nothing. Rows that do not say how they ended pass."""
+    """Drops answers and texts of the teacher that stop in the middle or say nothing. Rows that do not say how they ended
+    pass."""
 
     kind: Literal["finished"] = "finished"
 
     def verdict(self, row: Row) -> Verdict:
         if row.provenance.source != "teacher":
             return KEEP
-        size = float(len(row.answer))
         if row.provenance.sampling.get("finish") == "length":
-            return Verdict(False, "truncated", size, "… " + row.answer[-80:])
-        if all(unicodedata.category(char)[0] in "CZ" for char in row.answer):
-            return Verdict(False, "empty", size, ascii(row.answer[:80]))
+            return Verdict(False, "truncated", float(len(row.answer)), "… " + row.answer[-80:])
+        return next((found for answer in taught(row) if not (found := self._whole(answer)).keep), KEEP)
+
+    def _whole(self, answer: str) -> Verdict:
+        size = float(len(answer))
+        if all(unicodedata.category(char)[0] in "CZ" for char in answer):
+            return Verdict(False, "empty", size, ascii(answer[:80]))
         # A server that gives thinking as text gives half a thought where the answer should be.
-        if row.answer.lstrip().startswith("<think>") and "</think>" not in row.answer:
-            return Verdict(False, "unclosed_thinking", size, shorten(row.answer))
+        if answer.lstrip().startswith("<think>") and "</think>" not in answer:
+            return Verdict(False, "unclosed_thinking", size, shorten(answer))
         return KEEP
 
 
 class Length(FilterSpec):
-    """Drops answers outside any of the bounds; a bound that is null is not looked at."""
+    """Drops answers and texts outside any of the bounds; a bound that is null is not looked at."""
 
     kind: Literal["length"] = "length"
     min_tokens: int | None = Field(1, ge=0)
@@ -99,10 +106,15 @@ class MeasureLength:
         self.kind, self._spec, self._tokenizer = spec.kind, spec, tokenizer
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Score is the count that is out of bounds, of the first unit that is."""
-        answers = [row.answer for row in rows]
-        tokens = self._tokens(answers) if self._tokenizer else [None] * len(rows)
-        return [self._verdict(answer, count) for answer, count in zip(answers, tokens, strict=True)]
+        """Score is the count that is out of bounds, of the first answer and unit that is."""
+        owned = [(place, answer) for place, row in enumerate(rows) for answer in taught(row)]
+        said = [answer for _, answer in owned]
+        tokens = self._tokens(said) if self._tokenizer else [None] * len(said)
+        verdicts = [KEEP] * len(rows)
+        for (place, answer), count in zip(owned, tokens, strict=True):
+            if verdicts[place].keep:
+                verdicts[place] = self._verdict(answer, count)
+        return verdicts
 
     def _tokens(self, answers: Sequence[str]) -> list[int | None]:
         """Tokens of each answer; of one much too long, as many as show that (10 MB would take half a minute)."""
@@ -127,3 +139,8 @@ class MeasureLength:
             if count is not None and most is not None and count > most:
                 return Verdict(False, "too_long", count, f"{count} {unit}, at most {most}: {shorten(answer)}")
         return KEEP
+
+
+def taught(row: Row) -> tuple[str, ...]:
+    """What a row teaches: its answer or text, and of a preference what was rejected."""
+    return (row.answer, *(message.content for message in row.rejected))

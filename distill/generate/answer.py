@@ -8,9 +8,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from distill.generate.author import Author, Unusable, opened
+from distill.generate.draws import prompts
 from distill.generate.method import Candidate, MethodSpec, Score, Scored, Work
 from distill.protocols import Completion, Request
-from distill.rows import Frozen, Message, Row, digest
+from distill.rows import Frozen, Message, Row
 
 
 class BestOf(Frozen):
@@ -50,12 +51,9 @@ class Answer(MethodSpec):
 
     def candidates(self, work: Work) -> Iterator[Candidate]:
         """Every distinct prompt once, in the order of its hash with the seed; then every prompt a second time, …"""
-        prompts: dict[str, Row] = {}
-        for row in work.rows[self.prompts]:
-            prompts.setdefault(digest([work.author.seed, [message.model_dump() for message in row.prompt]]), row)
+        rows = prompts(work.rows[self.prompts], work.author.seed)
         for sample in range(self.samples):
-            for key in sorted(prompts):
-                row = prompts[key]
+            for row in rows:
                 if self.best_of is None:
                     yield answer(row, work.author, self.system, sample, work.stream)
                 else:

@@ -54,6 +54,20 @@ def in_order(rows: Iterable[Row], seed: int) -> list[Row]:
     return sorted(distinct(rows), key=lambda row: digest([seed, row.provenance.root]))
 
 
+def grouped(rows: Iterable[Row], seed: int) -> list[list[Row]]:
+    """Rows with one and the same prompt together, all that led to the last question included, in the order of the
+    prompts' hashes with the seed."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(digest([seed, [message.model_dump() for message in row.prompt]]), []).append(row)
+    return [groups[key] for key in sorted(groups)]
+
+
+def prompts(rows: Iterable[Row], seed: int) -> list[Row]:
+    """The first row of every prompt, in that order."""
+    return [group[0] for group in grouped(rows, seed)]
+
+
 class Span(Frozen):
     """A whole number drawn from a range, both ends in it; `3` is short for `{min: 3, max: 3}`."""
 
@@ -64,6 +78,10 @@ class Span(Frozen):
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"min": value, "max": value} if isinstance(value, int) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 1}, handler.resolve_ref_schema(handler(schema))]}
 
     @model_validator(mode="after")
     def _ordered(self) -> Span:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 
 from distill.generate.author import Unusable, said
+from distill.generate.languages import spoken
 from distill.protocols import Completion
-from distill.rows import Row, normalise
+from distill.rows import Message, Row, normalise
 from distill.words import words
 
 COPY = 0.7
@@ -43,11 +44,47 @@ DECLARES = re.compile(
     re.I,
 )
 """The beginning of an answer."""
+HELPS = re.compile(
+    r"how (?:can|may) i (?:help|assist)(?: you\b|\?|$)|i(?:'m| am)(?: always)? (?:happy|glad|here|ready) to (?:help|assist|hear)"
+    r"|i(?:'d| would) be (?:happy|glad) to|(?:is there )?anything else (?:i can|you(?:'d| would) like)"
+    r"|let me know if you|feel free to|i hope (?:this|that|it) helps|you(?:'re| are) (?:very |most )?welcome|i can help you"
+    r"|as an? (?:ai|artificial|language model)|sorry for (?:the|any) confusion"
+    r"|^(?:(?:sure|certainly|of course|absolutely)[,!.]|(?:the )?assistant\b|here(?:'s| is| are)\b)",
+    re.I,
+)
+"""What an assistant says, and a user does not."""
+
+_QUESTION = (
+    "what who whom whose which when where why how is are was were am do does did can could will would shall should may might"
+    " must have has had isn't aren't don't doesn't didn't can't won't couldn't wouldn't shouldn't haven't what's who's how's"
+    " where's"
+)
+_TASK = (
+    "act add analyse analyze answer argue arrange ask assume build calculate change check choose classify combine compare complete"
+    " compose compute consider convert correct count create debug decide define derive describe design determine develop discuss"
+    " draft draw edit estimate evaluate examine explain express extract fill find fix format formulate generate give help identify"
+    " imagine implement improve interpret invent judge justify let list make match modify name optimise optimize order outline"
+    " pick plan play predict prepare prove propose provide rank rate read recommend reduce remove rephrase replace respond"
+    " rewrite say select share show simplify simulate sketch solve sort split state suggest summarise summarize suppose teach"
+    " tell think trace translate try turn use verify walk work write"
+)
+_FIRST = r"(?:(?:please|now|then|first|next|finally|also|and|so|kindly)[ ,]+)*"
+_ASKS = re.compile(
+    rf"(?:^|[.!:;]\s+|\n\W*){_FIRST}(?:{'|'.join((_QUESTION + ' ' + _TASK).split())})\b"
+    rf"|,\s+{_FIRST}(?:what|how|why|{'|'.join(_TASK.split())})\b",
+    re.I,
+)
+"""A clause of English that begins as questions and tasks do."""
 
 
 def opening(row: Row) -> str:
     """What the user says first: a question that needs no context."""
     return next((message.content for message in row.messages if message.role == "user"), "").strip()
+
+
+def lead(row: Row) -> list[Message]:
+    """The system message that stands before it, if there is one."""
+    return [message for message in row.messages[:1] if message.role == "system"]
 
 
 def parse(text: str) -> str:
@@ -126,6 +163,23 @@ def written(completion: Completion, longest: int, read: Callable[[str], str] = p
     if len(words(text)) > longest:
         raise Unusable(f"long_{what}", text)
     return text
+
+
+def without(label: str, text: str) -> str:
+    """The text without a label that it repeats at its beginning, however often."""
+    while label and text.casefold().startswith(label.casefold()):
+        text = bare(text[len(label) :])
+    return text
+
+
+def asks(text: str) -> bool:
+    """Whether a text asks for something: a question mark, or a clause that begins as questions and tasks do.
+
+    Of a text that is not plainly English, clauses are not known: it is taken to ask.
+    """
+    if any(mark in text for mark in "?？؟") or not spoken(text, "en"):
+        return True
+    return bool(_ASKS.search(text.replace("’", "'")))
 
 
 def overlap(one: str, other: str) -> float:

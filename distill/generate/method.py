@@ -97,6 +97,8 @@ class MethodSpec(Frozen):
     """Names of its prompt files (see `templates.py`)."""
     TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
     """Kinds of rows it starts from."""
+    MAKES: ClassVar[str] = "chat"
+    """Kind of its rows."""
 
     @property
     def name(self) -> str:
@@ -107,6 +109,10 @@ class MethodSpec(Frozen):
     def reads(self) -> tuple[str, ...]:
         """Names under `real` of the rows it starts from."""
         return ()
+
+    def takes(self, name: str) -> frozenset[str]:  # noqa: ARG002
+        """Kinds of rows that it starts from in a data set that it reads."""
+        return self.TAKES
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -149,11 +155,11 @@ class MethodSpec(Frozen):
         assert name in self.files, (self.kind, name)
         return self.templates[name] if name in self.templates else templates.shipped(self.kind, name)
 
-    def prompt(self, name: str, **values: object) -> str:
+    def prompt(self, name: str, /, **values: object) -> str:
         """What a prompt file says with these values."""
         return templates.render(self.text(name), self._place(name), **values)
 
-    def turns(self, name: str, **values: object) -> list[Message]:
+    def turns(self, name: str, /, **values: object) -> list[Message]:
         """The same of a prompt file that may hold several turns: the conversation that a model is to go on."""
         said = templates.turns(self.text(name), self._place(name), **values)
         return [Message.model_validate({"role": role, "content": content}) for role, content in said]

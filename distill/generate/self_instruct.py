@@ -6,7 +6,7 @@ that far more often than a list of examples in one message (docs/decisions/seeds
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -62,12 +62,19 @@ class SelfInstruct(MethodSpec):
         return author.row(question, completion, work.stream, seeds)
 
     def conversation(self, seeds: Sequence[Row]) -> list[Message]:
-        """The seeds as turns of a conversation that has just asked for one more."""
-        messages = []
-        for count, row in enumerate(seeds):
-            messages.append(user(self.prompt("instruction", written=count)))
-            messages.append(Message(role="assistant", content=opening(row)))
-        return [*messages, user(self.prompt("instruction", written=len(seeds)))]
+        return one_more(seeds, lambda written: self.prompt("instruction", written=written))
+
+
+def one_more(seeds: Sequence[Row], asks: Callable[[int], str]) -> list[Message]:
+    """The seeds as the teacher's turns of a conversation that has just asked for one more.
+
+    Args:
+        asks: what the user says when so many are written.
+    """
+    messages = []
+    for count, row in enumerate(seeds):
+        messages += [user(asks(count)), Message(role="assistant", content=opening(row))]
+    return [*messages, user(asks(len(seeds)))]
 
 
 def check(instruction: str, seeds: Sequence[str], known: frozenset[str]) -> None:

@@ -65,15 +65,18 @@ class Generate(Frozen):
         return shares
 
     @property
+    def taught(self) -> int:
+        """Rows that a student learns from by the next token: all but preferences."""
+        made = zip(self.methods, self.quotas, strict=True)
+        return sum(sum(quotas.values()) for method, quotas in made if method.MAKES != "preference")
+
+    @property
     def quotas(self) -> list[dict[str, int]]:
         """Rows asked of each method by stream, so that each stream has what the filter's quota of it is."""
         parts: list[dict[str, int]] = [{} for _ in self.methods]
+        streams = [method.streams() for method in self.methods]
         for name, rows in quotas(self.rows, self.shares).items():
-            same = {
-                str(place): shares[name]
-                for place, method in enumerate(self.methods)
-                if name in (shares := method.streams())
-            }
+            same = {str(place): shares[name] for place, shares in enumerate(streams) if name in shares}
             for place, part in quotas(rows, same).items():
                 parts[int(place)][name] = part
         return parts

@@ -45,7 +45,7 @@ def _compile(text: str, where: str) -> object:
         raise TemplateError(f"not a Jinja template: {error}", where=where) from error
 
 
-def render(text: str, where: str, **values: object) -> str:
+def render(text: str, where: str, /, **values: object) -> str:
     """The text with its values in place, without white space around it.
 
     Args:
@@ -60,7 +60,7 @@ def render(text: str, where: str, **values: object) -> str:
     return said
 
 
-def turns(text: str, where: str, **values: object) -> list[tuple[str, str]]:
+def turns(text: str, where: str, /, **values: object) -> list[tuple[str, str]]:
     """Role and content of each turn; of a text without marks one of the user. A turn that comes out empty is none.
 
     Raises:

@@ -1,8 +1,15 @@
-"""kept teacher rows + real rows -> train.jsonl, heldout.jsonl in the stated proportion, no prompt on both sides."""
+"""kept teacher rows + real rows -> files by kind, in the stated proportion, with no prompt on both sides.
+
+train.jsonl        conversations and texts, the teacher's and real ones: what a student learns by the next token
+preference.jsonl   answers ranked against others, where a method makes them
+heldout.jsonl      what a student is measured on
+benchmark.jsonl    the synthetic test set, where the recipe asks for one
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +22,14 @@ from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
 from distill.suites.heldout import measured
 
-VERSION = 1
+VERSION = 2
+TAUGHT = ("chat", "text")
+"""Kinds of rows in train.jsonl."""
 
 
 class Mix(Frozen):
     real_fraction: float = Field(0.25, ge=0, lt=1)
-    """Real rows in the mix as a share of all its rows."""
+    """Real conversations and texts as a share of all in train.jsonl."""
 
 
 class Spec(Frozen):
@@ -29,35 +38,40 @@ class Spec(Frozen):
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    """Write `train.jsonl` in a seeded shuffle, `heldout.jsonl` (real rows, then the teacher's) and `README.md`.
+    """Write `train.jsonl` in a seeded shuffle, `heldout.jsonl` (real rows, then the teacher's), what else there is and
+    `README.md`.
 
     Raises:
         DistillError: too few real rows for the fraction, or a prompt that is on both sides.
     """
-    teacher = list(read_rows(inputs["filter"] / "kept.jsonl"))
-    written = {row.id for row in teacher}
+    kept = list(read_rows(inputs["filter"] / "kept.jsonl"))
+    if not kept:
+        raise DistillError("no teacher row was kept", where="mix", hint="see the ledger of filter for the reasons")
+    teacher = [row for row in kept if row.kind in TAUGHT]
+    written = {row.id for row in kept}
     # What the teacher answered word for word as people did is there once.
     real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in written]
     drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
     train = shuffled([*teacher, *drawn], spec.seed, "train")
+    pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
-    answered = list(measured(inputs))
-    prove_apart(train, [*split, *answered])
+    wrote = list(measured(inputs))
+    prove_apart([*train, *pairs], [*split, *wrote])
     # People's rows first; a prompt without an answer is there as the teacher answered it.
-    heldout = [*(row for row in split if row.kind == "chat"), *answered]
+    heldout = [*(row for row in split if row.kind in TAUGHT), *(row for row in wrote if row.kind in TAUGHT)]
+    benchmark = [row for row in wrote if row.kind == "benchmark"]
     if context.ranks.main:
-        write_rows(out / "train.jsonl", train)
-        write_rows(out / "heldout.jsonl", heldout)
         ledger = json.loads((inputs["filter"] / "ledger.json").read_text(encoding="utf-8"))
-        (out / "README.md").write_text(data_card(DataCard(train, heldout, ledger)), encoding="utf-8")
+        card = DataCard(train, heldout, ledger, pairs, benchmark)
+        for name, rows in card.files.items():
+            write_rows(out / name, rows)
+        (out / "README.md").write_text(data_card(card), encoding="utf-8")
+    counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(heldout)}
+    more = {"preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
     return {
-        "counts": {
-            "teacher": len(teacher),
-            "real": len(drawn),
-            "train_rows": len(train),
-            "heldout_rows": len(heldout),
-        },
-        "real_fraction": len(drawn) / len(train),
+        "counts": counts | {name: count for name, count in more.items() if count},
+        "kinds": dict(Counter(row.kind for row in (*train, *pairs, *benchmark))),
+        "real_fraction": len(drawn) / max(len(train), 1),
         "notes": [],
     }
 
@@ -68,8 +82,6 @@ def real_rows(fraction: float, teacher: int, there: int) -> int:
     Raises:
         DistillError: there are fewer; says which fraction they would make.
     """
-    if not teacher:
-        raise DistillError("no teacher row was kept", where="mix", hint="see the ledger of filter for the reasons")
     needed = round(fraction / (1 - fraction) * teacher)
     if needed > there:
         # Rounded down, so that what is suggested fits.

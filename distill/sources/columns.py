@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,20 @@ class Column:
             Exception
         ) as error:  # anything a template can do wrong: divide by zero, add text to a number, leave the sandbox
             raise TemplateError(f"{self.template!r}: {error}", where=record.where) from error
+
+
+def unrolled(records: Iterable[Record], column: str) -> Iterator[Record]:
+    """Every item of a column's list as a record: the columns of its own record, and `item` and `index`.
+
+    Raises:
+        SourceError: the column does not exist, or holds no list.
+    """
+    for record in records:
+        items = Column(column).value(record)
+        if not isinstance(items, list):
+            raise SourceError(f"column {column!r} holds {type(items).__name__}, not a list", where=record.where)
+        for index, item in enumerate(items):
+            yield Record(f"{record.where}, {column}[{index}]", {**_columns(record), "item": item, "index": index})
 
 
 @cache

@@ -1,35 +1,46 @@
-"""a data set made by people -> rows: which part of a record is the prompt, which the answer.
+"""a data set made by people -> rows: which part of a record is the prompt, which the answer, which a text.
 
-Every record is a row or is skipped with a reason that is counted. Knows nothing of file formats or of the split.
+Every record is a row (a text that is cut: several) or is skipped with a reason that is counted. Knows nothing of file
+formats or of the split.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from distill.context import Resolved
 from distill.errors import SourceError
 from distill.rows import Frozen, Message, Provenance, Row, read_rows, root_of
-from distill.sources.columns import Column
+from distill.sources.columns import Column, unrolled
+from distill.sources.documents import read_texts
+from distill.sources.passages import passages, size
 from distill.sources.records import Record, read_files, read_hub
+from distill.sources.shapes import SkippedError, alternate, clean, columns, conversation, number
 
-SHAPES = ("prompt", "messages", "turns")
+SHAPES = ("prompt", "messages", "turns", "text")
+PEOPLE = "people"
+"""Name among a row's scores of how good people found the answer."""
+BELONGS = {"answer": "prompt", "system": "prompt", "title": "text", "passage_words": "text", "min_words": "text"}
+"""Fields that say more of a shape, and the shape."""
+MIN_WORDS = 8
+"""Words of a text that is worth learning, where the recipe does not say."""
 
 
 class Real(Frozen):
     """A data set made by people, and how its records become rows.
 
     A template is either a column's name or Jinja over the record's columns (`"{{ title }}: {{ text }}"`).
-    Exactly one shape is given: `prompt` (with `answer` and `system` where there are any), `messages`, or `turns`;
-    none for `rows:` and `run:`, whose rows are taken as they are.
+    Exactly one shape is given: `prompt` (with `answer` and `system` where there are any), `messages`, `turns`, or
+    `text`; none for `rows:` and `run:`, whose rows are taken as they are.
     """
 
     data: str
-    """Reference: hub id, folder, file (JSONL, JSON, CSV, Parquet, YAML), `package:`, `run:` or `rows:`."""
+    """Reference: hub id, folder, file (JSONL, JSON, CSV, Parquet, YAML; documents too for `text`), `package:`, `run:`
+    or `rows:`."""
     config: str | None = None
     """Configuration of a hub data set."""
     split: str = "train"
@@ -46,6 +57,21 @@ class Real(Frozen):
     """Key under which a JSON or YAML file holds its records as a list."""
     turns: Literal["alternate"] | None = None
     """The record is a list of turns, user first; a last turn without an answer is cut off."""
+    text: str | None = None
+    """Template of a text that is no conversation. A document (`.txt`, `.md`) is a record with `text`, `title`, `path`."""
+    title: str | None = None
+    """Template of what a text is called; kept beside it for methods that ask about it."""
+    passage_words: int | None = Field(None, ge=10)
+    """Words of the passages that a text is cut into, at the ends of paragraphs and sentences; whole when not given."""
+    min_words: int | None = Field(None, ge=1)
+    """Least words of a text or passage; a shorter one is skipped. 8 when not given."""
+    each: str | None = None
+    """Column that holds a list: every item is a record of its own, with `item`, `index` and the other columns."""
+    score: str | None = None
+    """Template of a number that says how good people found the answer. Of an answer that is there twice the first counts."""
+    evidence: dict[str, str] = {}
+    """Templates of what a check needs, by name: `reference` (of a question), `tests` and `entry_point` (of a task for
+    a program). Empty ones are left out."""
     limit: int | None = Field(None, gt=0)
     """First so many records only."""
     terms: tuple[str, ...] = ()
@@ -55,16 +81,21 @@ class Real(Frozen):
     def _one_shape(self) -> Real:
         given = [name for name in SHAPES if getattr(self, name) is not None]
         if self.has_rows:
-            extra = [name for name in (*SHAPES, "answer", "system", "items", "config", "terms") if getattr(self, name)]
+            fields = (*SHAPES, *BELONGS, "items", "each", "score", "evidence", "config", "terms")
+            extra = [name for name in fields if getattr(self, name)]
             if extra:
                 raise ValueError(f"{self.data!r} holds rows already, so {_names(extra)} cannot be given")
             return self
         if len(given) != 1:
             found = f"found {_names(given)}" if given else "found none"
             raise ValueError(f"exactly one of {_names(SHAPES, 'or')} says how a record becomes a row: {found}")
-        for name in ("answer", "system"):
-            if getattr(self, name) is not None and self.prompt is None:
-                raise ValueError(f"`{name}` goes with `prompt`, not with `{given[0]}`")
+        for name, shape in BELONGS.items():
+            if getattr(self, name) is not None and shape not in given:
+                raise ValueError(f"`{name}` goes with `{shape}`, not with `{given[0]}`")
+        if (self.score or self.evidence) and self.text is not None:
+            raise ValueError("`score` and `evidence` are of prompts and answers, not of a `text`")
+        if self.score is not None and not self.answered:
+            raise ValueError("`score` is of an answer, and there is none: give `answer`")
         return self
 
     @property
@@ -76,19 +107,26 @@ class Real(Frozen):
     def kinds(self) -> frozenset[str]:
         """Kinds that its rows may have."""
         if self.has_rows:
-            return frozenset({"prompt", "chat"})
+            return frozenset({"prompt", "chat", "text"})
+        if self.text is not None:
+            return frozenset({"text"})
         return frozenset({"chat" if self.answered else "prompt"})
 
     @property
     def answered(self) -> bool:
-        """Its rows may have answers, so that they can be trained on."""
+        """Its rows may have answers."""
         return self.has_rows or any((self.answer, self.messages, self.turns))
+
+    @property
+    def teaches(self) -> bool:
+        """Its rows can be trained on: they have answers, or are texts."""
+        return self.answered or self.text is not None
 
 
 class Reading:
     """The rows of a data set, in the order of its files and records, and what was counted on the way.
 
-    Once it is exhausted, `read` = rows yielded + the sum of `skipped`.
+    Once it is exhausted, `read` = rows yielded + the sum of `skipped`; each passage of a text is read by itself.
     """
 
     def __init__(self, name: str, spec: Real, source: Resolved) -> None:
@@ -106,14 +144,15 @@ class Reading:
         self.read, self.cut = 0, 0
         self.skipped.clear()
         self.first.clear()
-        for record in self._records():
-            self.read += 1
-            try:
-                yield self._row(record)
-            except _SkippedError as skip:
-                self.skipped[skip.reason] += 1
-                self.first.setdefault(skip.reason, record.where.removeprefix(f"{self.source.path.parent}/"))
-            if self.read == self.spec.limit:
+        for place, record in enumerate(self._records(), 1):
+            for made in self._made(record):
+                self.read += 1
+                if isinstance(made, Row):
+                    yield made
+                    continue
+                self.skipped[made.reason] += 1
+                self.first.setdefault(made.reason, record.where.removeprefix(f"{self.source.path.parent}/"))
+            if place == self.spec.limit:
                 break
         if self.read == sum(self.skipped.values()):
             raise SourceError(f"no row in {self.read} records: {self.reasons}", where=f"real.{self.name}")
@@ -125,6 +164,10 @@ class Reading:
         return ", ".join(f"{count} {reason} (first: {self.first[reason]})" for reason, count in counts) or "none"
 
     def _records(self) -> Iterator[Record]:
+        records = self._read()
+        return records if self.spec.each is None else unrolled(records, self.spec.each)
+
+    def _read(self) -> Iterator[Record]:
         path = self.source.path
         is_hub = path.parent.name == "snapshots" and path.name == self.source.revision
         if self.spec.has_rows:
@@ -135,38 +178,70 @@ class Reading:
             return read_hub(path, self.spec.config, self.spec.split)
         if self.spec.config is not None:
             raise SourceError("`config` is for data sets of the hub", where=f"real.{self.name}", hint="drop `config`")
-        return read_files(path, self.spec.items)
+        return (read_files if self.spec.text is None else read_texts)(path, self.spec.items)
+
+    def _made(self, record: Record) -> Iterator[Row | SkippedError]:
+        """The rows of a record, or why there are none."""
+        if self.spec.text is not None:
+            yield from self._texts(record, self.spec.text)
+            return
+        try:
+            yield self._row(record)
+        except SkippedError as skip:
+            yield skip
+
+    def _texts(self, record: Record, template: str) -> Iterator[Row | SkippedError]:
+        """A text as one row, or each of its passages; all have the root of the whole, so that they stay together."""
+        whole = clean(Column(template).render(record))
+        title = clean(Column(self.spec.title).render(record)) if self.spec.title else ""
+        if not whole.strip():
+            yield SkippedError("empty_text")
+            return
+        root = root_of([Message(role="assistant", content=whole)])
+        parts = passages(whole, self.spec.passage_words) if self.spec.passage_words else [whole]
+        for part in parts:
+            if size(part) < (self.spec.min_words or MIN_WORDS):
+                yield SkippedError("too_short")
+                continue
+            message = Message(role="assistant", content=part)
+            evidence = {"title": title} if title else {}
+            yield Row(kind="text", messages=(message,), evidence=evidence, provenance=self._provenance(root))
 
     def _row(self, record: Record) -> Row:
         if isinstance(record.value, Row):
-            if record.value.kind not in ("chat", "prompt"):
-                raise _SkippedError(f"kind_{record.value.kind}")
+            if record.value.kind not in ("chat", "prompt", "text"):
+                raise SkippedError(f"kind_{record.value.kind}")
             return record.value
         if self.spec.turns is not None:
-            messages = _alternate(record)
+            messages = alternate(record)
         elif self.spec.messages is not None:
-            messages = _conversation(record, self.spec.messages)
+            messages = conversation(record, self.spec.messages)
         else:
-            messages = _columns(record, self.spec)
+            messages = columns(record, self.spec.system, self.spec.prompt, self.spec.answer)
         whole = self._answered(messages)
-        provenance = Provenance(
-            source="real",
-            origin=self.source.origin,
-            method="real",
-            root=root_of(whole),
-            terms=self.spec.terms or self.source.terms,
-        )
         kind: Literal["chat", "prompt"] = "chat" if whole[-1].role == "assistant" else "prompt"
-        return Row(kind=kind, messages=tuple(whole), provenance=provenance)
+        scores = {} if self.spec.score is None else {PEOPLE: number(Column(self.spec.score).render(record))}
+        evidence = {name: clean(Column(template).render(record)) for name, template in self.spec.evidence.items()}
+        return Row(
+            kind=kind,
+            messages=tuple(whole),
+            evidence={name: text for name, text in evidence.items() if text},
+            provenance=self._provenance(root_of(whole)),
+            scores=scores,
+        )
+
+    def _provenance(self, root: str) -> Provenance:
+        terms = self.spec.terms or self.source.terms
+        return Provenance(source="real", origin=self.source.origin, method="real", root=root, terms=terms)
 
     def _answered(self, messages: list[Message]) -> list[Message]:
         """Up to the last answer; all of it where nobody answers and the user is the last to speak."""
         spoken = [message.role for message in messages if message.role != "system"]
         if spoken[:1] != ["user"]:
-            raise _SkippedError("no_user_first")
+            raise SkippedError("no_user_first")
         if "assistant" not in spoken:
             if messages[-1].role != "user":
-                raise _SkippedError("no_user_last")
+                raise SkippedError("no_user_last")
             return messages
         end = max(i for i, message in enumerate(messages) if message.role == "assistant") + 1
         self.cut += end < len(messages)
@@ -182,76 +257,6 @@ def read_real(name: str, spec: Real, source: Resolved) -> Reading:
         TemplateError: a template with an unknown field.
     """
     return Reading(name, spec, source)
-
-
-class _SkippedError(Exception):
-    """This record makes no row; the reason is a slug."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _alternate(record: Record) -> list[Message]:
-    if not isinstance(record.value, list):
-        raise _SkippedError("not_a_list")
-    if len(record.value) < 2:
-        raise _SkippedError("one_turn")
-    if any(isinstance(turn, dict | list) for turn in record.value):
-        raise _SkippedError("not_text")
-    texts = [_clean("" if turn is None else str(turn)) for turn in record.value]
-    if not all(texts):
-        raise _SkippedError("empty_turn")
-    return [Message(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts)]
-
-
-def _conversation(record: Record, column: str) -> list[Message]:
-    value = Column(column).value(record)
-    if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
-        raise _SkippedError("not_a_list")
-    return [message for one in value if (message := _message(one, record)) is not None]
-
-
-def _message(value: dict[str, Any], record: Record) -> Message | None:
-    """One message; an empty system message is none."""
-    if "role" not in value or "content" not in value:
-        found = ", ".join(map(str, value)) or "nothing"
-        raise SourceError(f"a message has no `role` and `content`, but {found}", where=record.where)
-    content, reasoning = value["content"], value.get("reasoning")
-    if isinstance(content, dict | list):
-        raise _SkippedError("not_text")
-    text = _clean("" if content is None else str(content))
-    if not text and value["role"] == "system":
-        return None
-    if not text:
-        raise _SkippedError("empty_turn")
-    try:
-        return Message(role=value["role"], content=text, reasoning=_clean(str(reasoning)) if reasoning else None)
-    except ValidationError as error:
-        raise _SkippedError("unknown_role") from error
-
-
-def _columns(record: Record, spec: Real) -> list[Message]:
-    texts = {
-        role: _clean(Column(template).render(record))
-        for role, template in (("system", spec.system), ("user", spec.prompt), ("assistant", spec.answer))
-        if template is not None
-    }
-    if not texts["user"]:
-        raise _SkippedError("empty_prompt")
-    if texts.get("assistant") == "":
-        raise _SkippedError("empty_answer")
-    return [Message(role=role, content=text) for role, text in texts.items() if text]
-
-
-def _clean(text: str) -> str:
-    """Without what cannot be written as UTF-8 (lone surrogates become U+FFFD) and without blank space around it.
-
-    The first line keeps its indentation: in code it has a meaning.
-    """
-    if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text.rstrip().lstrip("\r\n")
 
 
 def _names(names: Sequence[str], word: str = "and") -> str:

@@ -76,19 +76,19 @@ def _jsonl(path: Path, items: str | None) -> Iterator[Record]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
-            text = _decode(line, where)
+            text = decode(line, where)
             if text.strip():
                 yield Record(where, _parse_json(text, where, one_line=True))
 
 
 def _json(path: Path, items: str | None) -> Iterator[Record]:
-    text = _decode(path.read_bytes(), str(path))
+    text = decode(path.read_bytes(), str(path))
     if text.strip():
         yield from _listed(_parse_json(text, str(path), one_line=False), path, items)
 
 
 def _yaml(path: Path, items: str | None) -> Iterator[Record]:
-    text = _decode(path.read_bytes(), str(path))
+    text = decode(path.read_bytes(), str(path))
     try:
         value = yaml.load(text, Loader=_text_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -102,7 +102,7 @@ def _yaml(path: Path, items: str | None) -> Iterator[Record]:
 def _csv(path: Path, items: str | None) -> Iterator[Record]:
     _refuse(items, path)
     csv.field_size_limit(sys.maxsize)  # the default refuses texts above 128 kB
-    text = _decode(path.read_bytes(), str(path))
+    text = decode(path.read_bytes(), str(path))
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -148,7 +148,12 @@ READERS: dict[str, Callable[[Path, str | None], Iterator[Record]]] = {
 }
 
 
-def _decode(data: bytes, where: str) -> str:
+def decode(data: bytes, where: str) -> str:
+    """Bytes of a file as text.
+
+    Raises:
+        SourceError: not UTF-8, with the line.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

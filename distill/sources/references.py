@@ -28,7 +28,10 @@ from distill.sources.licences import card_terms, package_terms, student_terms
 What = Literal["model", "data"]
 Kind = Literal["package", "run", "rows", "path", "hub"]
 ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl")
-FILE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".yaml", ".yml", ".gguf", ".safetensors")
+FILE_SUFFIXES = (
+    *(".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".yaml", ".yml", ".txt", ".md"),
+    *(".gguf", ".safetensors"),
+)
 KINDS = "package:NAME/PATH, ./PATH, run:NAME/NODE, rows:FOLDER or a hub id org/name[@REVISION]"
 
 

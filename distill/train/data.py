@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from distill.engines.template import IGNORE, Encoded, encode
+from distill.engines.template import IGNORE, Encoded, encode, encode_text
 from distill.errors import TemplateError, TrainError
 from distill.rows import Row, read_rows
 from distill.train.order import BLANK
@@ -51,7 +51,7 @@ def read(path: Path, tokenizer: Tokenizer, max_length: int, too_long: Literal["e
         TemplateError: a row that the chat template cannot render so that its answers are found again.
     """
     rows = list(read_rows(path))
-    encoded = [_encode(tokenizer, row) for row in rows]
+    encoded = [encode_row(tokenizer, row) for row in rows]
     fits = [len(one.ids) <= max_length for one in encoded]
     if not all(fits) and too_long == "error":
         _refuse([(row, len(one.ids)) for row, one, fit in zip(rows, encoded, fits, strict=True) if not fit], max_length)
@@ -86,11 +86,18 @@ def in_order(data: TrainingData, steps: Sequence[Sequence[int]], blank: int) -> 
     return dataset.select([last if row == BLANK else row for step in steps for row in step])
 
 
-def _encode(tokenizer: Tokenizer, row: Row) -> Encoded:
-    if row.kind != "chat":
-        raise TrainError(f"a row of kind {row.kind!r}", where=f"row {row.id}", hint="sft learns from rows of kind chat")
+def encode_row(tokenizer: Tokenizer, row: Row) -> Encoded:
+    """A conversation in the chat template, its answers learnt; a text as it is, all of it learnt.
+
+    Raises:
+        TrainError: a row of another kind.
+        TemplateError: see `engines.template`.
+    """
+    if row.kind not in ("chat", "text"):
+        hint = "sft learns from rows of kind chat and text"
+        raise TrainError(f"a row of kind {row.kind!r}", where=f"row {row.id}", hint=hint)
     try:
-        return encode(tokenizer, row.messages)
+        return encode_text(tokenizer, row.answer) if row.kind == "text" else encode(tokenizer, row.messages)
     except TemplateError as error:
         where = f"row {row.id}, {error.where}" if error.where else f"row {row.id}"
         raise TemplateError(error.message, where=where, hint=error.hint) from error

@@ -46,6 +46,7 @@ def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: S
         training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts},
         template=watched.template,
         depth=record["depth"],
+        texts=sum(row.kind == "text" for row in rows),
     )
     (out / "README.md").write_text(model_card(card), encoding="utf-8")
     _write_json(out / "summary.json", summary)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from distill.errors import EngineError
 from distill.protocols import Request, Sampling
 from distill.rows import Message
 
+PLAIN = Runtime()
 REQUESTS = [
     Request((Message(role="user", content="word " * count),), Sampling(temperature=0, max_new_tokens=6))
     for count in (1, 9, 4)
@@ -26,10 +26,8 @@ def source(folder: Path) -> Resolved:
     return Resolved("tiny", folder, "sha256:0")
 
 
-def answers(folder: Path, cache: Path, device_map: Any = None, **spec: Any) -> dict[str, str]:
-    engine = TransformersEngine(
-        source(folder), Context(cache, {}, Runtime(device_map=device_map)), Transformers(dtype="float32", **spec)
-    )
+def answers(folder: Path, cache: Path, runtime: Runtime = PLAIN, **spec: str) -> dict[str, str]:
+    engine = TransformersEngine(source(folder), Context(cache, {}, runtime), Transformers(dtype="float32", **spec))
     return {done.request: done.text for done in engine.generate(REQUESTS)}
 
 
@@ -71,7 +69,7 @@ def test_an_adapter_is_worn_over_packed_weights_but_not_merged_into_them(tiny_mo
 def test_a_device_map_changes_no_answer(tiny_model: Path, tmp_path: Path) -> None:
     plain = answers(tiny_model, tmp_path)
     for device_map in ("auto", "sequential"):
-        assert answers(tiny_model, tmp_path, device_map) == plain
+        assert answers(tiny_model, tmp_path, Runtime(device_map=device_map)) == plain
 
 
 def test_what_cannot_be_is_said_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

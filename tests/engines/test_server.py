@@ -1,128 +1,34 @@
-"""A server as servers are: busy, broken, gone, slow. Every request is answered once or fails with its reason."""
+"""The engine `server` as a stage meets it: what is asked, what comes back, what fails with which reason."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from distill.cli import main
-from distill.context import NOWHERE, Context, Ranks, Resolved, Runtime
-from distill.endpoint import Endpoint
-from distill.engines import server
+from distill.context import NOWHERE, Context, Ranks, Resolved
 from distill.engines.open import open_engine, open_scorer
-from distill.engines.server import Server, ServerEngine
+from distill.engines.server import Server
 from distill.errors import EngineError
 from distill.protocols import Completion, Request, Sampling
 from distill.rows import Message, read_rows
 from distill.sources.references import served
+from tests.engines.fake import DROP, Answer, Fake, ask, engine, place, refusal, said
 
 KEY = "sk-very-secret-key"
-Answer = tuple[int, dict[str, str], bytes]
 
 
-def said(text: str | None, finish: str | None = "stop", **message: object) -> Answer:
-    body = {
-        "choices": [{"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
-        "id": "x",
-    }
-    return 200, {}, json.dumps(body).encode()
-
-
-def refusal(status: int, message: str = "no", **headers: str) -> Answer:
-    return status, headers, json.dumps({"error": {"message": message, "code": status}}).encode()
-
-
-class Fake(ThreadingHTTPServer):
-    """Answers `yes: <question>`; what `say` does instead for a question and the number of the attempt goes before."""
-
-    daemon_threads = True
-    say: Callable[[str, int], Answer | None] = staticmethod(lambda _question, _attempt: None)  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.bodies: list[dict[str, Any]] = []
-        self.keys: set[str | None] = set()
-        self.asked: Counter[str] = Counter()
-        self.now = self.most = 0
-        self.lock = threading.Lock()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Fake
-
-    def do_POST(self) -> None:
-        fake = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        question = body["messages"][-1]["content"]
-        with fake.lock:
-            fake.bodies.append(body)
-            fake.keys.add(self.headers.get("Authorization"))
-            fake.asked[question] += 1
-            attempt = fake.asked[question]
-            fake.now += 1
-            fake.most = max(fake.most, fake.now)
-        try:
-            wrong = self.path != "/v1/chat/completions"
-            answer = refusal(404) if wrong else fake.say(question, attempt) or said(f"yes: {question}")
-        finally:
-            with fake.lock:
-                fake.now -= 1
-        status, headers, text = answer
-        if status == 0:
-            self.connection.close()
-            return
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", headers.get("promised", str(len(text))))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    monkeypatch.setattr(server, "FIRST_WAIT", 0.01)
-    monkeypatch.setenv("no_proxy", "*")
+@pytest.fixture(autouse=True)
+def _the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
-    fake = Fake()
-    threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield fake
-    fake.shutdown()
-    fake.server_close()
-
-
-def place(folder: Path, address: str, ranks: Ranks | None = None, **more: object) -> Context:
-    endpoint = Endpoint.model_validate({"address": address, "timeout": 5, "attempts": 3, **more})
-    return Context(folder, {"org/t": served("org/t")}, Runtime(server=endpoint), ranks or Ranks())
-
-
-def engine(address: str, spec: Server | None = None, ref: str = "org/t", **more: Any) -> ServerEngine:
-    return ServerEngine(spec or Server(), served(ref), place(Path(), address, **more))
-
-
-def ask(question: str, sample: int = 0, **sampling: Any) -> Request:
-    return Request((Message(role="user", content=question),), Sampling(**sampling), 17, sample)
 
 
 def only(fake: Fake, answer: Answer | None = None, **more: Any) -> Completion:
@@ -146,11 +52,12 @@ def test_what_is_asked(fake: Fake) -> None:
     messages = (Message(role="system", content="S"), Message(role="assistant", content="A", reasoning="R"))
     first = Request((*messages, Message(role="user", content="Q")), Sampling(temperature=0.5, top_p=0.9, top_k=5), 1)
     second = Request(first.messages, Sampling(temperature=0.5, max_new_tokens=9), 1, sample=1)
-    list(engine(fake.address, Server(model="theirs"), concurrency=1).generate([first, second]))
+    list(engine(fake.address, spec=Server(model="theirs"), concurrency=1).generate([first, second]))
     one, two = fake.bodies
     assert one["messages"][:2] == [{"role": "system", "content": "S"}, {"role": "assistant", "content": "A"}]
     assert (one["temperature"], one["top_p"], one["top_k"], two["max_tokens"]) == (0.5, 0.9, 5, 9)
-    assert "top_k" not in two
+    # A server's own defaults, of which a recipe knows nothing, do not draw.
+    assert (two["top_p"], two["top_k"], two["min_p"]) == (1.0, 0, 0.0)
     assert one["model"] == "theirs"
     assert one["seed"] != two["seed"] and 0 <= one["seed"] < 2**31
     assert fake.keys == {None}
@@ -196,15 +103,13 @@ BAD = [
     ((200, {}, b'{"choices": []}'), "not a chat completion"),
     ((200, {}, b'{"error": {"message": "upstream"}}'), "not a chat completion: upstream"),
     ((200, {}, b""), "not a chat completion: an empty answer"),
-    ((0, {}, b""), "the connection broke"),
+    (DROP, "the connection broke"),
     ((200, {"promised": "999"}, said("half")[2]), "the connection broke"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD, ids=lambda value: value if isinstance(value, str) else None)
 def test_what_may_pass_is_tried_again_and_fails_with_its_reason(fake: Fake, bad: Answer, reason: str) -> None:
-    if "promised" in bad[1]:
-        bad = (bad[0], {"promised": "999", "Connection": "close"}, bad[2])
     fake.say = lambda _question, attempt: bad if attempt == 1 else None  # type: ignore[method-assign]
     (completion,) = engine(fake.address).generate([ask("Q")])
     assert (completion.text, fake.asked["Q"]) == ("yes: Q", 2)
@@ -242,13 +147,11 @@ def test_what_would_refuse_everybody_stops_the_run(fake: Fake, status: int, hint
     assert hint in str(caught.value.hint)
 
 
-def test_nobody_there_is_an_error_that_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "FIRST_WAIT", 0.01)
-    monkeypatch.setenv("no_proxy", "*")
-    gone = Fake()
-    gone.server_close()
-    with pytest.raises(EngineError, match=f"no server answers at {gone.address}") as caught:
-        list(engine(gone.address).generate([ask("Q")]))
+def test_nobody_there_is_an_error_that_names_the_address(fake: Fake) -> None:
+    fake.shutdown()
+    fake.server_close()
+    with pytest.raises(EngineError, match=f"no server answers at {fake.address}") as caught:
+        list(engine(fake.address).generate([ask("Q")]))
     assert "start the server" in str(caught.value.hint)
 
 
@@ -291,6 +194,48 @@ def test_a_missing_key_is_told_before_anything_is_asked(
     assert not fake.bodies
 
 
+def test_closed_early_it_drops_what_is_in_flight_and_leaves_nothing_running(fake: Fake) -> None:
+    go_on = threading.Event()
+    fake.say = lambda question, _attempt: None if question == "Q0" else go_on.wait(30) and None  # type: ignore[method-assign]
+    answers = engine(fake.address).generate([ask(f"Q{number}") for number in range(100)])
+    assert next(answers).text == "yes: Q0"
+    while fake.now < 15:
+        time.sleep(0.01)
+    answers.close()  # type: ignore[attr-defined]
+    assert not go_on.is_set(), "nobody waited for an answer"
+    assert not [each for each in threading.enumerate() if each.name == "distill-server"]
+    asked = len(fake.bodies)
+    go_on.set()
+    while fake.now:
+        time.sleep(0.01)
+    assert len(fake.bodies) == asked < 20
+    assert fake.gone >= 15
+
+
+def test_an_error_in_the_middle_keeps_what_came_before(fake: Fake, tmp_path: Path) -> None:
+    requests = [ask(f"Q{number}") for number in range(6)]
+    fake.say = lambda question, _attempt: refusal(401) if question == "Q3" else None  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="401"):
+        list(open_engine(Server(), "org/t", place(tmp_path, fake.address, concurrency=1)).generate(requests))
+    fake.say = lambda _question, _attempt: None  # type: ignore[method-assign]
+    fake.asked.clear()
+    assert len(list(open_engine(Server(), "org/t", place(tmp_path, fake.address)).generate(requests))) == 6
+    assert sorted(fake.asked) == ["Q3", "Q4", "Q5"]
+
+
+def test_nothing_heavy_is_loaded_to_ask(fake: Fake) -> None:
+    heavy = "torch", "transformers", "tokenizers", "numpy"
+    code = f"""
+import sys
+from pathlib import Path
+from tests.engines.fake import ask, engine
+assert [each.text for each in engine({fake.address!r}).generate([ask("Q")])] == ["yes: Q"]
+print([each for each in {heavy} if each in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_ranks_share_the_requests_and_the_concurrency(fake: Fake) -> None:
     fake.say = lambda _question, _attempt: time.sleep(0.02)  # type: ignore[method-assign,func-returns-value]
     requests = [ask(f"Q{number}") for number in range(9)]
@@ -319,16 +264,18 @@ def test_a_second_run_asks_for_the_failures_only(fake: Fake, tmp_path: Path) -> 
     elsewhere = place(tmp_path, fake.address, concurrency=1, timeout=9, attempts=1)
     second = {c.request: c for c in open_engine(Server(), "org/t", elsewhere).generate(requests)}
     assert fake.asked == {"Q2": 1}
-    assert {key for key in first if first[key] != second[key]} == {requests[2].key}
+    assert {key for key in first if first[key].text != second[key].text} == {requests[2].key}
     gone = place(tmp_path, "http://127.0.0.1:9/v1", key_env="NOT_SET_ANYWHERE")
     assert len(list(open_engine(Server(), "org/t", gone).generate(requests))) == 5
 
 
 def test_the_store_tells_models_apart_and_not_servers() -> None:
     name = engine("http://a/v1").name
-    assert name == engine("https://b:9/v1", concurrency=1).name == engine("http://a/v1", Server(model="org/t")).name
+    assert (
+        name == engine("https://b:9/v1", concurrency=1).name == engine("http://a/v1", spec=Server(model="org/t")).name
+    )
     others = [
-        engine("http://a/v1", Server(model="u")),
+        engine("http://a/v1", spec=Server(model="u")),
         engine("http://a/v1", ref="org/u"),
         engine("http://a/v1", ref="org/t@1"),
     ]
@@ -340,20 +287,6 @@ def test_no_address_and_no_scores_are_told(tmp_path: Path) -> None:
         open_engine(Server(), "org/t", Context(tmp_path, {"org/t": served("org/t")}))
     with pytest.raises(EngineError, match="`server` gives no token probabilities"):
         open_scorer(Server(), "org/t", place(tmp_path, "http://a/v1"))
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["localhost:8000", "ftp://a/v1", "http://", "http://a:port/v1", "http://me:pw@a/v1", "http://a/v1?key=1", "http://a b/v1",
-     "http://a/v1/chat/completions"],
-)  # fmt: skip
-def test_addresses_that_cannot_be_meant(address: str) -> None:
-    with pytest.raises(ValidationError):
-        Endpoint(address=address)
-
-
-def test_a_trailing_slash_is_the_same_address() -> None:
-    assert Endpoint(address="http://a/v1/").address == "http://a/v1"
 
 
 def test_a_served_model_is_its_name_and_what_the_recipe_states() -> None:

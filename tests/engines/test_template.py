@@ -11,6 +11,7 @@ from distill.engines.template import (
     IGNORE,
     answer_span,
     encode,
+    encode_text,
     opening,
     preview,
     prompt_ids,
@@ -257,3 +258,28 @@ def test_the_first_token_is_left_to_a_tokenizer_that_writes_it_itself(tokenizer:
     )
     assert without_first(tokenizer, "<|im_start|>user") == "user"
     assert without_first(tokenizer, "user") == "user"
+
+
+def test_a_text_is_learnt_to_its_end_token_but_for_what_nothing_precedes(tokenizer: Tokenizer) -> None:
+    text = "Moss grows where it is wet.\n\nIt has no roots."
+    encoded = encode_text(tokenizer, text)
+    assert tokenizer.decode(encoded.ids) == text + tokenizer.eos_token
+    assert encoded.labels == [IGNORE, *encoded.ids[1:]]
+    assert preview(tokenizer, encoded, colour=False).startswith("M[oss]")
+
+
+def test_a_text_begins_with_the_token_that_the_tokenizer_puts_before_texts(tokenizer: Tokenizer) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    bos, number = tokenizer.bos_token, tokenizer.bos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, number)])
+    plain = tokenizer("Moss grows.", add_special_tokens=False)["input_ids"]
+    encoded = encode_text(tokenizer, "Moss grows.")
+    assert encoded.ids == [number, *plain, tokenizer.eos_token_id]
+    assert encoded.labels == [IGNORE, *plain, tokenizer.eos_token_id]
+
+
+def test_a_text_without_an_end_token_cannot_be_learnt(tokenizer: Tokenizer) -> None:
+    tokenizer.eos_token = None
+    with pytest.raises(TemplateError, match="no end token"):
+        encode_text(tokenizer, "Moss grows.")

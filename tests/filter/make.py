@@ -23,6 +23,27 @@ def chat(*turns: str, real: bool = False, method: str = "answer", system: str = 
     return Row(kind="chat" if len(turns) % 2 == 0 else "prompt", messages=tuple(messages), provenance=provenance)
 
 
+def text(content: str, real: bool = False, root: str = "", **sampling: Any) -> Row:
+    """A text, perhaps a passage of something longer with another root."""
+    made = chat("", content, real=real, method="continue", **sampling)
+    messages = (Message(role="assistant", content=content),)
+    provenance = made.provenance.model_copy(update={"root": root or root_of(messages)})
+    return Row(kind="text", messages=messages, provenance=provenance)
+
+
+def pair(question: str, chosen: str, rejected: str, **sampling: Any) -> Row:
+    """A preference."""
+    made = chat(question, chosen, method="rank", **sampling)
+    instead = (Message(role="assistant", content=rejected),)
+    return Row(kind="preference", messages=made.messages, rejected=instead, provenance=made.provenance)
+
+
+def item(question: str, answer: str, **evidence: str) -> Row:
+    """Something to be evaluated on."""
+    made = chat(question, answer, method="benchmark")
+    return Row(kind="benchmark", messages=made.messages, evidence=evidence, provenance=made.provenance)
+
+
 def word_tokenizer(folder: Path) -> Path:
     """A `tokenizer.json` with one token a word."""
     from tokenizers import Tokenizer, models, pre_tokenizers

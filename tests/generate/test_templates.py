@@ -56,3 +56,8 @@ def test_a_turn_that_is_empty_is_none_and_a_value_makes_no_turns() -> None:
 def test_turns_that_cannot_be_asked(text: str, found: str) -> None:
     with pytest.raises(TemplateError, match=found):
         turns(text, "here", word="")
+
+
+def test_a_value_may_be_called_text_or_where() -> None:
+    assert render("{{ text }} {{ where }}", "here", text="so", where="there") == "so there"
+    assert turns("{{ text }}", "here", text="so") == [("user", "so")]

@@ -118,6 +118,71 @@ def test_no_teacher_row_is_an_error(inputs: dict[str, Path]) -> None:
         mix(inputs)
 
 
+def text(content: str, source: Literal["teacher", "real"], root: str = "") -> Row:
+    messages = (Message(role="assistant", content=content),)
+    provenance = row("q", source, root or root_of(messages)).provenance
+    return Row(kind="text", messages=messages, provenance=provenance)
+
+
+def pair(question: str) -> Row:
+    one = row(question, "teacher")
+    instead = (Message(role="assistant", content="It is not so."),)
+    return Row(kind="preference", messages=one.messages, rejected=instead, provenance=one.provenance)
+
+
+def item(question: str, root: str) -> Row:
+    one = row(question, "teacher", root, answer="Yes.")
+    evidence = {"reference": "yes"}
+    return Row(kind="benchmark", messages=one.messages, evidence=evidence, provenance=one.provenance)
+
+
+def test_every_kind_goes_to_its_file(inputs: dict[str, Path]) -> None:
+    told = [text(f"Taught text {i}.", "teacher") for i in range(3)]
+    people = [text(f"Text {i} of people.", "real", f"document {i}") for i in range(9)]
+    pairs = [pair(f"Which is better, {i}?") for i in range(4)]
+    held = [*HELD, text("A text held out.", "real")]
+    put(inputs, [*TEACHER[:9], *told, *pairs], [*REAL, *people], held, TOLD)
+    items = [item(f"Asked {i}?", held[i].provenance.root) for i in range(2)]
+    bench = inputs["out"].parent / "benchmark"
+    bench.mkdir()
+    write_rows(bench / "rows.jsonl", items)
+    out = inputs["out"]
+    summary = run(Spec(mix=Mix(real_fraction=0.5), seed=3), {**inputs, "benchmark": bench}, out, Context(out, {}))
+
+    train = list(read_rows(out / "train.jsonl"))
+    assert {row.kind for row in train} == {"chat", "text"} and len(train) == 24
+    assert {row.kind for row in train if row.provenance.source == "real"} == {"chat", "text"}
+    assert sorted(ids(list(read_rows(out / "preference.jsonl")))) == sorted(ids(pairs))
+    assert ids(list(read_rows(out / "benchmark.jsonl"))) == ids(items)
+    assert ids(list(read_rows(out / "heldout.jsonl"))) == ids([*held, *TOLD])
+    assert summary["counts"] == {
+        "teacher": 12, "real": 12, "train_rows": 24, "heldout_rows": 9, "preference_rows": 4, "benchmark_rows": 2,
+    }  # fmt: skip
+    chats = sum(row.kind == "chat" for row in train)
+    assert summary["kinds"] == {"chat": chats, "text": 24 - chats, "preference": 4, "benchmark": 2}
+    assert summary["real_fraction"] == 0.5
+    card = (out / "README.md").read_text()
+    assert "| preference.jsonl | 4 | 4 preference |" in card and "| benchmark.jsonl | 2 | 2 benchmark |" in card
+
+
+def test_pairs_alone_make_no_training_file_of_people(inputs: dict[str, Path]) -> None:
+    put(inputs, [pair("Which?")], REAL, HELD, TOLD)
+    assert mix(inputs, 0.5) == []
+    assert len(list(read_rows(inputs["out"] / "preference.jsonl"))) == 1
+    assert "### Row 0" in (inputs["out"] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", ["chat", "preference", "text"])
+def test_nothing_of_a_benchmark_is_trained_on(inputs: dict[str, Path], kind: str) -> None:
+    guilty = {"chat": row("asked 1", "teacher"), "preference": pair("Asked 1!"), "text": text("?", "teacher", "doc")}
+    put(inputs, [*TEACHER, guilty[kind]], REAL, HELD, TOLD)
+    bench = inputs["out"].parent / "benchmark"
+    bench.mkdir()
+    write_rows(bench / "rows.jsonl", [item("Asked 1?", "doc")])
+    with pytest.raises(DistillError, match="1 training rows share a prompt with held-out rows"):
+        run(Spec(mix=Mix(), seed=3), {**inputs, "benchmark": bench}, inputs["out"], Context(inputs["out"], {}))
+
+
 @pytest.mark.parametrize(
     "guilty",
     [

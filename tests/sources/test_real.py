@@ -41,6 +41,8 @@ def said(row: Row) -> list[tuple[str, str]]:
         {"messages": "m", "items": "data"},
         {"turns": "alternate"},
         {"turns": "alternate", "items": "conversations"},
+        {"prompt": "q", "answer": "a", "score": "s", "each": "votes", "evidence": {"reference": "r"}},
+        {"text": "t", "title": "n", "passage_words": 80, "min_words": 3},
     ],
 )
 def test_one_shape(shape: dict[str, Any]) -> None:
@@ -50,12 +52,19 @@ def test_one_shape(shape: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "exactly one of `prompt`, `messages` or `turns` says how a record becomes a row: found none"),
+        ({}, "exactly one of `prompt`, `messages`, `turns` or `text` says how a record becomes a row: found none"),
         ({"items": "data"}, "found none"),
         ({"prompt": "q", "messages": "m"}, "found `prompt` and `messages`"),
         ({"prompt": "q", "messages": "m", "turns": "alternate"}, "found `prompt`, `messages` and `turns`"),
         ({"turns": "alternate", "answer": "a"}, "`answer` goes with `prompt`, not with `turns`"),
         ({"messages": "m", "system": "s"}, "`system` goes with `prompt`, not with `messages`"),
+        ({"text": "t", "evidence": {"tests": "t"}}, "`score` and `evidence` are of prompts and answers"),
+        ({"prompt": "q", "score": "s"}, "`score` is of an answer, and there is none"),
+        ({"data": "rows:x", "each": "e", "score": "s"}, "so `each` and `score` cannot be given"),
+        ({"prompt": "q", "passage_words": 50}, "`passage_words` goes with `text`, not with `prompt`"),
+        ({"text": "t", "answer": "a"}, "`answer` goes with `prompt`, not with `text`"),
+        ({"text": "t", "passage_words": 5}, "greater than or equal to 10"),
+        ({"data": "rows:x", "text": "t"}, "so `text` cannot be given"),
         ({"data": "rows:x", "prompt": "q"}, "'rows:x' holds rows already, so `prompt` cannot be given"),
         ({"data": "run:x/filter", "items": "q", "terms": ["mit"]}, "so `items` and `terms` cannot be given"),
         ({"prompt": "q", "limit": 0}, "greater than 0"),
@@ -169,6 +178,31 @@ def test_a_missing_column_is_an_error(tmp_path: Path) -> None:
         list(reading(tmp_path, [{"m": [{"from": "human", "value": "x"}]}], messages="m"))
 
 
+def test_what_a_check_needs_is_kept_as_evidence(tmp_path: Path) -> None:
+    records = [{"q": "Double 2", "t": "assert f(2) == 4", "n": None}, {"q": "Halve 2", "t": "", "n": "f"}]
+    rows = list(reading(tmp_path, records, prompt="q", evidence={"tests": "t", "name": "{{ n }}"}))
+    assert [row.evidence for row in rows] == [{"tests": "assert f(2) == 4"}, {"name": "f"}]
+    assert [row.kind for row in rows] == ["prompt", "prompt"]
+
+
+def test_scores_of_people_and_records_in_a_list(tmp_path: Path) -> None:
+    answers = [{"text": "Blue.", "votes": 7}, {"text": "Green.", "votes": None}, {"text": "Red.", "votes": "many"}]
+    records = [{"q": "Which colour?", "answers": answers}, {"q": "And now?", "answers": []}]
+    found = reading(tmp_path, records, prompt="q", each="answers", answer="{{ item.text }}", score="{{ item.votes }}")
+    rows = list(found)
+    assert [(row.answer, row.scores) for row in rows] == [("Blue.", {"people": 7.0})]
+    assert found.read == 3 and dict(found.skipped) == {"no_score": 1, "score_no_number": 1}
+    assert (
+        found.reasons
+        == "1 no_score (first: data.jsonl:1, answers[1]), 1 score_no_number (first: data.jsonl:1, answers[2])"
+    )
+
+
+def test_records_in_what_is_no_list(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="column 'answers' holds str, not a list"):
+        list(reading(tmp_path, [{"q": "Why?", "answers": "so"}], prompt="q", each="answers"))
+
+
 def test_limit_counts_records(tmp_path: Path) -> None:
     found = reading(tmp_path, [["a", "b"], ["one"], ["c", "d"], ["e", "f"]], turns="alternate", limit=3)
     assert [row.question for row in found] == ["a", "c"]
@@ -183,6 +217,80 @@ def test_lone_surrogates_are_replaced_and_pairs_kept(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", [row])
 
 
+# Texts -----------------------------------------------------------------------------------------------------------
+
+
+def folder(tmp_path: Path, **files: str) -> Resolved:
+    root = tmp_path / "documents"
+    for name, text in files.items():
+        path = root / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Resolved("./documents", root, "sha256:0", ("cc0-1.0",))
+
+
+MOSS = "# On moss\n\nMoss grows where it is wet and dark.\n\nIt has no roots, and drinks with its leaves."
+
+
+def test_a_document_is_a_row_of_kind_text(tmp_path: Path) -> None:
+    source = folder(tmp_path, moss_md=MOSS, on__lake_water_txt="A lake lies still and mirrors the hills around it.")
+    first, second = read_real("docs", Real(data="./documents", text="text", title="title"), source)
+    assert (first.kind, said(first), first.evidence) == ("text", [("assistant", MOSS)], {"title": "On moss"})
+    assert (first.question, first.answer, first.prompt) == ("", MOSS, ())
+    assert first.provenance.root == root_of(first.messages) and first.provenance.terms == ("cc0-1.0",)
+    assert second.evidence == {"title": "lake.water"}
+
+
+def test_the_passages_of_a_document_have_its_root(tmp_path: Path) -> None:
+    real = Real(data="./documents", text="{{ text }}", passage_words=10, min_words=2)
+    rows = list(read_real("docs", real, folder(tmp_path, moss_md=MOSS)))
+    assert [row.answer for row in rows] == MOSS.rsplit("\n\n", 1)
+    assert {row.provenance.root for row in rows} == {root_of([Message(role="assistant", content=MOSS)])}
+    assert len({root_of(row.messages) for row in rows} | {rows[0].provenance.root}) == 3
+
+
+def test_texts_that_are_empty_or_too_short_are_counted(tmp_path: Path) -> None:
+    source = folder(tmp_path, a_txt="", b_txt=" \n", c_txt="Too short.", d_txt=MOSS)
+    found = read_real("docs", Real(data="./documents", text="text"), source)
+    assert len(list(found)) == 1
+    assert (found.read, found.reasons) == (
+        4,
+        "2 empty_text (first: documents/a.txt), 1 too_short (first: documents/c.txt)",
+    )
+
+
+def test_limit_counts_documents_and_not_passages(tmp_path: Path) -> None:
+    source = folder(tmp_path, a_txt=MOSS, b_txt=MOSS)
+    real = Real(data="./documents", text="text", passage_words=10, min_words=1, limit=1)
+    assert len(list(read_real("docs", real, source))) == 2
+
+
+def test_texts_are_read_from_data_files_too(tmp_path: Path) -> None:
+    (row,) = reading(tmp_path, [{"t": MOSS}], text="t")
+    assert (row.kind, row.answer) == ("text", MOSS)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"a_pdf": "%PDF", "b_txt": MOSS},
+            "1 of its files hold no plain text, such as a.pdf; read are .txt, .md, .jsonl",
+        ),
+        ({"a_jsonl": "{}", "README_md": MOSS}, r"holds documents \(README.md, …\) and data files \(a.jsonl, …\)"),
+        ({"a_py": "pass"}, "no document; read are .txt, .md, .jsonl"),
+    ],
+)
+def test_folders_that_are_no_texts_say_what_is_read(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        list(read_real("docs", Real(data="./documents", text="text"), folder(tmp_path, **files)))
+
+
+def test_documents_are_no_records_of_another_shape(tmp_path: Path) -> None:
+    source = folder(tmp_path, a_jsonl='{"q": "x"}', README_md=MOSS)
+    assert len(list(read_real("chat", Real(data="./documents", prompt="q"), source))) == 1
+
+
 # Rows and hub data sets ------------------------------------------------------------------------------------------
 
 
@@ -192,11 +300,12 @@ def test_rows_are_taken_as_they_are(tmp_path: Path) -> None:
     )
     messages = (Message(role="user", content="q "), Message(role="assistant", content="a"))
     chat = Row(kind="chat", messages=messages, provenance=provenance, scores={"s": 1.0})
-    text = Row(kind="text", messages=messages, provenance=provenance)
-    write_rows(tmp_path / "rows.jsonl", [chat, text])
+    text = Row(kind="text", messages=messages[1:], provenance=provenance)
+    pair = Row(kind="preference", messages=messages, rejected=messages[1:], provenance=provenance)
+    write_rows(tmp_path / "rows.jsonl", [chat, text, pair])
     found = read_real("made", Real(data="rows:x"), Resolved("rows:x", tmp_path / "rows.jsonl", "sha256:0"))
-    assert list(found) == [chat]
-    assert dict(found.skipped) == {"kind_text": 1}
+    assert list(found) == [chat, text]
+    assert dict(found.skipped) == {"kind_preference": 1}
 
 
 def test_a_hub_data_set(tmp_path: Path) -> None:
@@ -246,7 +355,10 @@ def test_chatterbot_english(tmp_path: Path) -> None:
         ({"messages": "m"}, True),
         ({"turns": "alternate"}, True),
         ({"data": "run:x/filter"}, True),
+        ({"text": "t"}, False),
     ],
 )
 def test_which_data_may_have_answers(fields: dict[str, Any], answered: bool) -> None:
-    assert Real(**{"data": "x.json", **fields}).answered is answered
+    real = Real(**{"data": "x.json", **fields})
+    assert real.answered is answered
+    assert real.teaches is (answered or "text" in fields)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.engines.template import IGNORE, encode
+from distill.engines.template import IGNORE, encode, encode_text
 from distill.errors import TemplateError, TrainError
 from distill.rows import Message, Row, write_rows
 from distill.train.data import in_order, read
@@ -34,6 +34,16 @@ def test_rows_are_our_own_rendering_and_only_answers_are_learnt(tmp_path: Path, 
     assert tokenizer.decode(learnt) == row.answer + "<|im_end|>"
     assert data.lengths == [len(expected.ids)]
     assert data.learnt == [len(learnt)]
+
+
+def test_a_text_is_learnt_whole(tmp_path: Path, tokenizer: object) -> None:
+    said = Message(role="assistant", content="The river runs past old stones.")
+    row = make_row(4).model_copy(update={"kind": "text", "messages": (said,)})
+    data = read(written(tmp_path, [row, make_row(4)]), tokenizer, 100, "error")
+    assert data.encoded[0] == encode_text(tokenizer, said.content)
+    assert tokenizer.decode(data.encoded[0].ids) == "The river runs past old stones.<|im_end|>"
+    assert data.learnt[0] == data.lengths[0] - 1
+    assert data.encoded[1] == encode(tokenizer, make_row(4).messages)
 
 
 def test_a_blank_place_has_nothing_to_learn(tmp_path: Path, tokenizer: object) -> None:

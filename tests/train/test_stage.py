@@ -47,6 +47,19 @@ def test_the_summary_counts_rows_steps_and_tokens(folder: Path) -> None:
     assert any("1 training rows were longer" in note for note in summary["notes"])
 
 
+def test_texts_are_learnt_beside_conversations(folder: Path) -> None:
+    texts = [
+        row.model_copy(update={"kind": "text", "messages": row.messages[1:]}) for row in map(make_row, range(20, 30))
+    ]
+    write_rows(folder / "mix" / "train.jsonl", [*map(make_row, range(10)), *texts])
+    summary = train(folder, spec_of(epochs=6))
+    lines = read_log(folder / "out" / "log.jsonl")
+    assert summary["counts"]["rows"] == 20
+    assert summary["counts"]["supervised_tokens"] == sum(line["tokens"] for line in lines)
+    assert summary["loss"]["last"] < summary["loss"]["first"]
+    assert "the 10 plain texts are learnt whole" in (folder / "out" / "README.md").read_text()
+
+
 def test_fewer_rows_than_a_step_has_places_for_are_noted(folder: Path) -> None:
     write_rows(folder / "mix" / "train.jsonl", [make_row(number) for number in range(5)])
     summary = train(folder, spec_of())

@@ -1,0 +1,1 @@
+"""What goes wrong between a run and its server, dealt out on purpose."""

@@ -1,0 +1,37 @@
+"""Rows of every kind for the eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.rows import Message, Provenance, Row, root_of, write_rows
+from distill.show import rows
+
+
+def row(kind: str, *said: Message, **more: object) -> Row:
+    made = Provenance(source="teacher", origin="org/teacher@1", method="m", root=root_of(said), terms=("mit",))
+    return Row.model_validate({"kind": kind, "messages": said, "provenance": made, **more})
+
+
+ASKED, ANSWERED = Message(role="user", content="Why?"), Message(role="assistant", content="So.")
+
+
+def test_each_file_of_a_node_and_all_that_a_row_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "3-mix"
+    folder.mkdir()
+    write_rows(folder / "train.jsonl", [row("chat", ASKED, ANSWERED), row("text", ANSWERED)])
+    write_rows(folder / "preference.jsonl", [row("preference", ASKED, ANSWERED, rejected=(ASKED,))])
+    write_rows(folder / "benchmark.jsonl", [row("benchmark", ASKED, ANSWERED, evidence={"reference": "so"})])
+    shown = rows(tmp_path, "mix", 2)
+    for part in (
+        "train.jsonl:\n",
+        "text · teacher · m",
+        "\n  text      So.",
+        "preference.jsonl:\n",
+        "preference · teacher",
+        "\n  rejected  Why?",
+        "benchmark.jsonl:\n",
+        "\n  (reference) so",
+    ):
+        assert part in shown, part
+    assert "chat ·" not in shown
