@@ -37,7 +37,10 @@ LANDLOCK = (
     "Linux 5.13 or newer has it if `landlock` is among the modules of the boot parameter lsm=; "
     "a container must allow the calls landlock_* (Docker's and Podman's profiles do, gVisor does not)"
 )
-OTHERWISE = "the kernel, the container or a limit of the shell (ulimit) does not allow it; docs/decisions/sandbox.md has what is needed"
+OTHERWISE = (
+    "the kernel, the container or a limit of the shell (ulimit) does not allow it; docs/decisions/sandbox.md has what "
+    "is needed"
+)
 ACCOUNTING = "use a kernel with CONFIG_TASK_IO_ACCOUNTING, as those of all distributions are, and have /proc mounted"
 
 
