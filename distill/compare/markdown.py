@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from distill.compare.report import MethodBooks, Pair, Report, Sample
+from distill.compare.report import MethodBooks, Pair, Report, Sample, folded
 from distill.compare.words import (
     VERDICTS,
     arrow,
@@ -96,7 +96,7 @@ def _data(report: Report) -> str:
 
 
 def methods(books: Mapping[str, MethodBooks]) -> str:
-    """Candidates, yield and price of each method; empty where there are none."""
+    """Candidates, yield and price of each method, of many cells folded; empty where there are none."""
     rows = [
         [
             name,
@@ -106,7 +106,7 @@ def methods(books: Mapping[str, MethodBooks]) -> str:
             "–" if one.tokens_per_row is None else f"{one.tokens_per_row:,.0f}",
             f"{one.money:.4g}" if one.money else "–",
         ]
-        for name, one in books.items()
+        for name, one in folded(books).items()
     ]
     head = ["method", "candidates", "kept", "yield", "tokens per kept row", "money"]
     return _table(head, rows) if rows else ""

@@ -120,6 +120,28 @@ class MethodBooks(Value):
         return self.tokens / self.kept if self.kept else None
 
 
+CELLS = 8
+"""Cells of a method that are shown; `report.json` has all."""
+
+
+def folded(books: Mapping[str, MethodBooks]) -> dict[str, MethodBooks]:
+    """Every method, and of one with more than a few cells the sum and those of which least was kept."""
+    families: dict[str, dict[str, MethodBooks]] = {}
+    for name, one in books.items():
+        families.setdefault(name.partition("[")[0], {})[name] = one
+    shown: dict[str, MethodBooks] = {}
+    for family, cells in families.items():
+        if len(cells) <= CELLS:
+            shown |= cells
+            continue
+        fields = MethodBooks.model_fields
+        total = {field: sum(getattr(one, field) for one in cells.values()) for field in fields}
+        shown[f"{family}, all {len(cells)} cells"] = MethodBooks.model_validate(total)
+        lowest = sorted(cells, key=lambda name: cells[name].share)[:CELLS]
+        shown |= {name: cells[name] for name in lowest}
+    return shown
+
+
 class Data(Value):
     """The teacher's rows; requested = kept + dropped + failed + missing."""
 
@@ -137,6 +159,11 @@ class Data(Value):
     real_dropped: dict[str, int]
     """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
     by_method: dict[str, MethodBooks] = {}
+
+    @property
+    def methods(self) -> dict[str, MethodBooks]:
+        """`by_method` as it is shown: a method of many cells in one line, and the cells of which least was kept."""
+        return folded(self.by_method)
 
 
 class TermsInput(Value):

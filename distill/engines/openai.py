@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from distill.engines.transformers import THINK, split_reasoning
+from distill.engines.turns import THINK, split_reasoning
 from distill.protocols import Completion, Request
 from distill.rows import Message
 
@@ -114,7 +114,7 @@ class Dialect:
             place = ".".join(map(str, error.errors()[0]["loc"]))
             what = f"a count that cannot be, {place}" if place.startswith("usage") else "not a chat completion"
             raise Unreadable(f"{what}: {message(body)}") from None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise Unreadable(f"not a chat completion: {message(body)}") from None
         for name in question.without - self._refused:
             self._refused.add(name)
@@ -214,8 +214,8 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = Field(0, ge=0, le=MANY)
-    completion_tokens: int = Field(0, ge=0, le=MANY)
+    prompt_tokens: int | None = Field(None, ge=0, le=MANY)
+    completion_tokens: int | None = Field(None, ge=0, le=MANY)
     cost: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
@@ -265,4 +265,6 @@ def _joined(body: bytes) -> dict[str, Any]:
             ended = choice.get("finish_reason") or ended
     if ended is None:
         raise ValueError("the stream broke off")
+    # A character in two halves, one in each of two chunks, is one again; half of one is an error.
+    said = {name: text.encode("utf-16", "surrogatepass").decode("utf-16") for name, text in said.items()}
     return {"choices": [{"message": said, "finish_reason": ended}], "usage": usage}

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from distill.errors import YieldError
+from distill.generate.coverage import coverage, families
 from distill.generate.drive import MISSING
 from distill.generate.rounds import Asked, Rounds
 from distill.generate.settings import Budget
+from distill.generate.streams import Stream
 from distill.protocols import Summary
 
+SHORT = 5
+"""Cells of a method that are named where they are not full."""
 SPENT: dict[str, float] = {"prompt_tokens": 0, "new_tokens": 0, "cost": 0}
 
 
@@ -44,25 +48,27 @@ def counts(candidates: Sequence[Asked]) -> Summary:
 
 
 def notes(rounds: Rounds) -> list[str]:
-    """What a user should see: methods that waste more than they give, and why."""
+    """What a user should see: methods that waste more than they give, and why; how cells are covered."""
     found = []
-    for stream in rounds.streams:
-        if stream.asked >= 8 and stream.kept < stream.asked / 2:
-            reasons = ", ".join(f"{count} {reason}" for reason, count, _ in lost(rounds.asked, stream.name)[:3])
-            found.append(f"{stream.name}: {stream.kept} of {stream.asked} candidates were accepted ({reasons})")
+    for name, streams in families(rounds.streams).items():
+        asked, kept = sum(stream.asked for stream in streams), sum(stream.kept for stream in streams)
+        found += coverage(name, streams)
+        if asked >= 8 and kept < asked / 2:
+            reasons = ", ".join(f"{count} {reason}" for reason, count, _ in lost(rounds.asked, name)[:3])
+            found.append(f"{name}: {kept} of {asked} candidates were accepted ({reasons})")
     return found
 
 
-def lost(candidates: Sequence[Asked], method: str | None = None) -> list[tuple[str, int, str]]:
+def lost(candidates: Sequence[Asked], family: str | None = None) -> list[tuple[str, int, str]]:
     """Why candidates came to nothing, commonest first: (`<filter or method>.<reason>`, how many, an example)."""
     number: Counter[str] = Counter()
     example: dict[str, str] = {}
     for asked in candidates:
-        if asked.kept or (method is not None and asked.stream.name != method):
+        if asked.kept or (family is not None and asked.stream.family != family):
             continue
         row, judged = asked.outcome.row, asked.judged
         if row is None or judged is None:
-            reason, shown = f"{asked.stream.name}.{asked.outcome.reason}", asked.outcome.detail
+            reason, shown = f"{asked.stream.family}.{asked.outcome.reason}", asked.outcome.detail
         else:
             reason = f"{judged.filter}.{judged.verdict.reason}"
             found = f" ({judged.verdict.evidence})" if judged.verdict.evidence else ""
@@ -78,28 +84,36 @@ def shortfall(rounds: Rounds, budget: Budget) -> YieldError:
     asked, quota = len(rounds.asked), sum(stream.quota for stream in rounds.streams)
     lines = [f"{rounds.kept} of {quota} rows were accepted, from {asked} candidates"]
     hints = []
-    for stream in rounds.streams:
-        line = (
-            f"  {stream.name}: {min(stream.kept, stream.quota)} of {stream.quota} rows from {stream.asked} candidates"
-        )
-        if stream.need and stream.exhausted:
-            line += f", which are all that {stream.source!r} offers"
-            hints.append(f"give {stream.name} more prompts or samples, or a smaller share")
-        lines.append(line)
+    for name, streams in families(rounds.streams).items():
+        short, cells = [stream for stream in streams if stream.need], coverage(name, streams)
+        lines += [f"  {filling(stream)}" for stream in (short[:SHORT] if cells else streams)]
+        lines += [f"  {line}" for line in cells]
+        if any(stream.exhausted for stream in short):
+            hints.append(f"give {name} more prompts or samples, or a smaller share")
+        elif cells and short:
+            hints.append("leave out cells that the teacher cannot fill (weight 0)")
     if rounds.hopeless:
-        lines.append(f"  stopped: that is under generate.min_yield {rounds.min_yield:g}")
+        lines.append(f"  stopped: that is under {rounds.what}.min_yield {rounds.min_yield:g}")
     elif rounds.driver.exhausted:
         spent = rounds.driver.spent
         lines.append(f"  stopped: the budget is spent, {spent.tokens:,.0f} tokens{money(spent.cost)}")
         known = {"tokens": budget.tokens, "cost": budget.cost}
-        named = " or ".join(f"generate.budget.{name} (now {most:g})" for name, most in known.items() if most)
+        named = " or ".join(f"{rounds.what}.budget.{name} (now {most:g})" for name, most in known.items() if most)
         hints.append(f"raise {named}: what was asked already costs nothing again")
     elif asked >= rounds.budget:
-        hints.append(f"raise generate.budget.candidates (now {rounds.budget})")
+        hints.append(f"raise {rounds.what}.budget.candidates (now {rounds.budget})")
     for reason, count, example in lost(rounds.asked)[:5]:
         lines.append(f"  {count} {reason}, such as {example}")
     hints.append("loosen the filter that drops most, or ask for fewer rows; answers are kept and not asked for again")
-    return YieldError("\n".join(lines), where="generate", hint="; ".join(hints))
+    return YieldError("\n".join(lines), where=rounds.what, hint="; ".join(hints))
+
+
+def filling(stream: Stream) -> str:
+    """How far a stream came."""
+    kept = min(stream.kept, stream.quota)
+    line = f"{stream.name}: {kept} of {stream.quota} rows from {stream.asked} candidates"
+    all_of_it = f", which are all that {stream.source!r} offers"
+    return line + (all_of_it if stream.need and stream.exhausted else "")
 
 
 def money(cost: float) -> str:

@@ -16,21 +16,12 @@ from pydantic import Field, model_validator
 
 from distill.generate.author import Unusable, user, whole
 from distill.generate.draws import Span, dealt, in_order
-from distill.generate.instructions import COPY, asks, bare, lead, opening, overlap, unwrapped, written
+from distill.generate.instructions import COPY, HELPS, asks, bare, lead, opening, overlap, unwrapped, written
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row
 from distill.words import words
 
-HELPER = re.compile(
-    r"how (?:can|may) i (?:help|assist)|i(?:'m| am)(?: always)? (?:happy|glad|here|ready) to (?:help|assist|hear)"
-    r"|i(?:'d| would) be (?:happy|glad) to|(?:is there )?anything else (?:i can|you(?:'d| would) like)"
-    r"|let me know if you|feel free to|i hope (?:this|that|it) helps|you(?:'re| are) (?:very |most )?welcome|i can help you"
-    r"|as an? (?:ai|artificial|language model)|sorry for (?:the|any) confusion"
-    r"|^(?:(?:sure|certainly|of course|absolutely)[,!.]|(?:the )?assistant\b|here(?:'s| is| are)\b)",
-    re.I,
-)
-"""What an assistant says, and a user does not."""
 GOODBYE = re.compile(
     r"\b(?:thank(?:s| you)|good ?bye|bye|see you|have a (?:great|nice|good|wonderful|lovely)|take care|that(?:'s| is) all"
     r"|you too|good night|i appreciate)\b",
@@ -199,7 +190,7 @@ def check(said: str, talk: Talk) -> None:
     Raises:
         Unusable: `speaks_as_assistant`, `says_goodbye`, `repeats_itself` or `echoes_answer`.
     """
-    if HELPER.search(said):
+    if HELPS.search(said):
         raise Unusable("speaks_as_assistant", said)
     if GOODBYE.search(said) and not asks(said):
         raise Unusable("says_goodbye", said)

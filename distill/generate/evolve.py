@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import Span, dealt, in_order
+from distill.generate.faithful import keeps_subject
 from distill.generate.instructions import COPY, DECLARES, asks, lead, opening, overlap, unwrapped, without, written
 from distill.generate.languages import empty_words, telling_words
 from distill.generate.method import Candidate, MethodSpec, Work
@@ -190,12 +191,6 @@ def adds_nothing(evolved: str, prompt: str, operation: str) -> bool:
         return overlap(evolved, prompt) >= COPY
     no_longer = len(words(evolved)) <= len(words(prompt)) + 1
     return overlap(evolved, prompt) >= SAME_WORDS or (no_longer and telling_words(evolved) <= telling_words(prompt))
-
-
-def keeps_subject(evolved: str, prompt: str) -> bool:
-    """A word that says something of the prompt, or its stem, is in what it became; a prompt without any has none to lose."""
-    telling = {word[:5] for word in telling_words(prompt)}
-    return not telling or bool(telling & {word[:5] for word in words(evolved)})
 
 
 def answered(answer: str, prompt: str) -> None:

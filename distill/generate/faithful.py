@@ -11,9 +11,10 @@ import unicodedata
 
 from distill.generate.author import Unusable
 from distill.generate.instructions import DECLARES, asks, overlap
-from distill.generate.languages import spoken
+from distill.generate.languages import spoken, telling_words
 from distill.refusals import phrase
 from distill.rows import normalise
+from distill.words import words
 
 KEEPS_MEANING = ("paraphrase", "style", "translation")
 """Ways after which a text must still say the same."""
@@ -21,6 +22,8 @@ COPIES = {"paraphrase": 0.8, "style": 0.9, "translation": 0.8, "easier": 0.9, "h
 """Jaccard of the words of two texts from which one is a copy of the other, by way."""
 GROWS, SLACK = 3, 80
 """Times its length, and characters more, that a text may grow to that must mean the same."""
+TELLING = 4
+"""Telling words of which one at least must be left where the meaning stays; of fewer all may have been replaced."""
 TALKS = re.compile(
     r"(?:the|this|that|your|both|these) (?:original |given |new |above |two )?(?:text|sentence|question|statement|phrase|passage"
     r"|translation|paraphrase|request|style|task)s?\b",
@@ -44,7 +47,7 @@ def compare(
 
     Raises:
         Unusable: `copies_parent`, `copies_prompt_file`, `refused`, `talks_about_it`, `answers_it`, `wrong_language`,
-            `changes_numbers`, `changes_code` or `adds_text`.
+            `changes_numbers`, `changes_code`, `loses_subject` or `adds_text`.
     """
     detail = f"{before} -> {anew}"
     if normalise(anew) == normalise(before) or overlap(anew, before) >= COPIES[way]:
@@ -69,8 +72,16 @@ def _keep(anew: str, before: str, way: str, detail: str) -> None:
         raise Unusable("changes_numbers", detail)
     if code(anew) != code(before):
         raise Unusable("changes_code", detail)
+    if way != "translation" and not keeps_subject(anew, before, TELLING):
+        raise Unusable("loses_subject", detail)
     if way != "style" and len(anew) > GROWS * len(before) + SLACK:
         raise Unusable("adds_text", detail)
+
+
+def keeps_subject(anew: str, before: str, least: int = 1) -> bool:
+    """A word that says something of a text, or its stem, is in the new one; a text with fewer than `least` has none to lose."""
+    telling = {word[:5] for word in telling_words(before)}
+    return len(telling) < least or bool(telling & {word[:5] for word in words(anew)})
 
 
 def numbers(text: str) -> set[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from distill.generate.author import Unusable, said
+from distill.generate.languages import spoken
 from distill.protocols import Completion
 from distill.rows import Message, Row, normalise
 from distill.words import words
@@ -43,6 +44,15 @@ DECLARES = re.compile(
     re.I,
 )
 """The beginning of an answer."""
+HELPS = re.compile(
+    r"how (?:can|may) i (?:help|assist)(?: you\b|\?|$)|i(?:'m| am)(?: always)? (?:happy|glad|here|ready) to (?:help|assist|hear)"
+    r"|i(?:'d| would) be (?:happy|glad) to|(?:is there )?anything else (?:i can|you(?:'d| would) like)"
+    r"|let me know if you|feel free to|i hope (?:this|that|it) helps|you(?:'re| are) (?:very |most )?welcome|i can help you"
+    r"|as an? (?:ai|artificial|language model)|sorry for (?:the|any) confusion"
+    r"|^(?:(?:sure|certainly|of course|absolutely)[,!.]|(?:the )?assistant\b|here(?:'s| is| are)\b)",
+    re.I,
+)
+"""What an assistant says, and a user does not."""
 
 _QUESTION = (
     "what who whom whose which when where why how is are was were am do does did can could will would shall should may might"
@@ -163,8 +173,13 @@ def without(label: str, text: str) -> str:
 
 
 def asks(text: str) -> bool:
-    """Whether a text asks for something: a question mark, or in English a clause that begins as questions and tasks do."""
-    return any(mark in text for mark in "?？؟") or bool(_ASKS.search(text.replace("’", "'")))
+    """Whether a text asks for something: a question mark, or a clause that begins as questions and tasks do.
+
+    Of a text that is not plainly English, clauses are not known: it is taken to ask.
+    """
+    if any(mark in text for mark in "?？؟") or not spoken(text, "en"):
+        return True
+    return bool(_ASKS.search(text.replace("’", "'")))
 
 
 def overlap(one: str, other: str) -> float:

@@ -6,23 +6,29 @@ is asked for, so no data and no examples are needed. A system message bends the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from distill.generate.author import Unusable, said, user
-from distill.generate.draws import Span, one
-from distill.generate.instructions import COPY, DECLARES, overlap, written
+from distill.generate.draws import Span, dealt
+from distill.generate.instructions import COPY, HELPS, asks, overlap, written
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.protocols import Completion
 from distill.rows import Message
+
+OTHERS = re.compile(r"(?:^|\n)[#*\s]*(?:assistant|ai|system|response|answer)\b[*\s]*(?::|\n).*", re.I | re.S)
+"""Another role takes the word."""
+MARKS = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|</?s>|<(?:start|end)_of_turn>|<<SYS>>")
+"""What chat templates put between turns, written out as text."""
 
 
 class Magpie(MethodSpec):
     kind: Literal["magpie"] = "magpie"
     systems: tuple[str, ...] = ()
-    """System messages that say whom the assistant is for, so that the user asks about that; one is drawn for each row. The
+    """System messages that say whom the assistant is for, so that the user asks about that, drawn evenly. The
     model's own when there are none."""
     keep_system: bool = False
     """The rows have the system message too; else it only bent the subject."""
@@ -45,7 +51,7 @@ class Magpie(MethodSpec):
     def candidate(self, work: Work, index: int) -> Candidate:
         """A conversation in which the teacher is both."""
         author, seed = work.author, work.author.seed
-        system = one(self.systems, seed, work.stream, "system", index) if self.systems else None
+        system = dealt(self.systems, index, seed, work.stream, "system") if self.systems else None
         before = [Message(role="system", content=system)] if system else []
         kept, talk = before if self.keep_system else [], list[Message]()
         for _ in range(self.exchanges.draw(seed, work.stream, "exchanges", index)):
@@ -65,13 +71,26 @@ class Magpie(MethodSpec):
         """The user's turn, if it is one.
 
         Raises:
-            Unusable: `engine_error`, `empty_question`, `unfinished_question`, `long_question`, `no_question` or
-                `repeats_question`.
+            Unusable: `engine_error`, `empty_question`, `unfinished_question`, `long_question`, `template_in_question`,
+                `speaks_as_assistant`, `asks_nothing` or `repeats_question`.
         """
-        text = written(completion, self.longest, str.strip, "question")
-        if DECLARES.match(text) and "?" not in text:
-            raise Unusable("no_question", text)
+        text = written(completion, self.longest, cleaned, "question")
+        if MARKS.search(text):
+            raise Unusable("template_in_question", text)
+        if HELPS.search(text):
+            raise Unusable("speaks_as_assistant", text)
+        if not asks(text):
+            raise Unusable("asks_nothing", text)
         for other in talk:
             if other.role == "user" and overlap(text, other.content) >= COPY:
                 raise Unusable("repeats_question", text)
         return text
+
+
+def cleaned(text: str) -> str:
+    """The user's turn without what others say after it, where the model went on with the conversation by itself.
+
+    >>> cleaned("Why is the sky blue?\\n\\nassistant: It scatters light.")
+    'Why is the sky blue?'
+    """
+    return OTHERS.sub("", text).strip().removeprefix("user\n").strip()

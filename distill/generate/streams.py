@@ -11,6 +11,8 @@ from distill.generate.spent import Spent
 
 MARGIN = 1.1
 """Asked beyond what the yield so far calls for: a small last round costs as long as a large one."""
+MANY = 10
+"""Rows from which the margin is asked: a grid of hundreds of cells with two rows each would ask half of them for nothing."""
 SMALL = 32
 """Candidates that say something about the yield."""
 
@@ -33,6 +35,11 @@ class Stream:
     exhausted: bool = False
 
     @property
+    def family(self) -> str:
+        """The method that it is a stream of: `grid` of `grid[language=Spanish]`."""
+        return self.name.partition("[")[0]
+
+    @property
     def need(self) -> int:
         return max(0, self.quota - self.kept)
 
@@ -45,7 +52,8 @@ class Stream:
         """Candidates to ask next: what is needed by the yield so far, and no more than was asked or is needed twice."""
         if self.exhausted or not self.need:
             return 0
-        wanted = math.ceil(MARGIN * self.need / self.likely)
+        margin = MARGIN if self.need >= MANY else 1
+        wanted = math.ceil(margin * self.need / self.likely)
         return min(wanted, max(SMALL, self.asked, 2 * self.need)) if self.asked else wanted
 
     def take(self, count: int) -> list[Candidate]:

@@ -24,7 +24,7 @@ class Limits(Frozen):
     """What code may use. They decide verdicts, and so belong to what is hashed."""
 
     seconds: float = Field(10.0, gt=0)
-    """Of processor time, which a busy machine does not change; on the clock, five times as much."""
+    """Of processor time, and three times as many of waiting; that a machine is busy changes neither."""
     memory_mb: int = Field(512, ge=64)
     """MiB of address space."""
     written_mb: int = Field(64, gt=0)

@@ -6,20 +6,17 @@ import contextlib
 import os
 import select
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from distill.sandbox.clock import Waiting, processor_time
 from distill.sandbox.folder import overfull
 from distill.sandbox.kernel import syscall
 
 TICK = 50
 """Milliseconds between two looks at a process. One that ends sooner is looked at when it has ended."""
-SCHEDULER_CLOCK = 2
-"""Of the clocks of a process (CPUCLOCK_SCHED), the exact one. RLIMIT_CPU counts by the timer's ticks: on a busy machine with 2
-processors it ended code of 1 s after 0.76 s."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class End:
     seconds: float
     """Processor time that it used."""
     late: bool
-    """It was ended because it went on for too long by the clock on the wall."""
+    """It was ended because it waited for too long."""
     excessive: bool
     """It wrote more than it may, or made too many files."""
 
@@ -42,19 +39,19 @@ def watch(process: int, line: int, folder: Path, seconds: float, patience: float
     Args:
         line: where the process waits for a byte before it does anything: only what still runs can be opened to be read to its end.
         seconds: processor time that it may use.
-        patience: seconds until it is late.
+        patience: seconds that it may wait.
         written: bytes that it may write in all, to files and to its output.
     """
     slow = late = excessive = False
     try:
         with contextlib.suppress(PermissionError), _account(process) as account, _descriptor(process) as descriptor:
             os.write(line, b".")
-            last = time.monotonic() + patience
+            waiting = Waiting(process)
             end = select.poll()
             end.register(descriptor, select.POLLIN)
             while not (end.poll(TICK) or slow or late or excessive):
                 slow = processor_time(process) >= seconds
-                late = time.monotonic() > last
+                late = waiting.seconds() >= patience
                 excessive = bytes_written(account) >= written or overfull(folder)
             os.kill(process, signal.SIGKILL)  # its number is its own until it is collected
             end.poll()
@@ -63,11 +60,6 @@ def watch(process: int, line: int, folder: Path, seconds: float, patience: float
         os.kill(process, signal.SIGKILL)
         _, status, usage = os.wait4(process, 0)
     return End(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, late, excessive)
-
-
-def processor_time(process: int) -> float:
-    """Seconds that all threads of a process have used so far."""
-    return time.clock_gettime(~process << 3 | SCHEDULER_CLOCK)
 
 
 def bytes_written(account: IO[bytes]) -> int:

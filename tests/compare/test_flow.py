@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from distill.compare import flow
+from distill.compare.report import MethodBooks, folded
 from distill.errors import CompareError
 
 Make = Callable[..., dict[str, Path]]
@@ -57,3 +58,13 @@ def test_lines_without_a_loss_and_runs_without_training_are_fine(make_run: Make)
 def test_a_long_text_is_cut_and_says_so() -> None:
     assert flow.cut("short") == "short"
     assert flow.cut("x" * 5000).endswith("(3800 more characters)")
+
+
+def test_a_method_of_many_cells_is_shown_as_its_sum_and_the_cells_of_least_yield() -> None:
+    one = MethodBooks(requested=10, kept=10, dropped=0, failed=0, missing=0, tokens=100, money=0.5)
+    books = {f"grid[land={number}]": one.model_copy(update={"kept": number}) for number in range(10)}
+    shown = folded({"answer": one, **books})
+    assert list(shown)[:3] == ["answer", "grid, all 10 cells", "grid[land=0]"] and len(shown) == 1 + 1 + 8
+    total = shown["grid, all 10 cells"]
+    assert (total.requested, total.kept, total.tokens, total.money) == (100, 45, 1000, 5.0)
+    assert folded(dict(list(books.items())[:3])) == dict(list(books.items())[:3]), "few are shown as they are"

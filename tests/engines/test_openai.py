@@ -116,16 +116,16 @@ def test_a_refusal_that_names_nothing_is_the_requests_own(spoken: Spoken) -> Non
     ("finish", "meant"),
     [("stop", "stop"), ("eos_token", "stop"), ("STOP", "stop"), ("end_turn", "stop"), ("stop_sequence", "stop"),
      ("length", "length"), ("MAX_TOKENS", "length"), ("model_length", "length"),
-     ("content_filter", "error"), ("tool_calls", "error"), ("repetition", "error"), (None, "error")],
+     ("content_filter", "error"), ("tool_calls", "error"), ("repetition", "error")],
 )  # fmt: skip
-def test_words_for_how_it_ended(spoken: Spoken, finish: str | None, meant: str) -> None:
+def test_words_for_how_it_ended(spoken: Spoken, finish: str, meant: str) -> None:
     completion = spoken.read(said("A", finish)[2])
     assert completion.finish == meant
     assert (completion.text, completion.error is None) == (("A", True) if meant != "error" else ("", False))
 
 
-@pytest.mark.parametrize("finish", ["abort", "error", "insufficient_system_resource"])
-def test_what_the_server_broke_off_is_no_answer(spoken: Spoken, finish: str) -> None:
+@pytest.mark.parametrize("finish", ["abort", "error", "insufficient_system_resource", None])
+def test_what_the_server_broke_off_is_no_answer(spoken: Spoken, finish: str | None) -> None:
     with pytest.raises(Unreadable, match=f"broke the answer off .*{finish}"):
         spoken.read(said("half an ans", finish)[2])
 
@@ -160,6 +160,8 @@ def test_a_server_that_streams_unasked(spoken: Spoken) -> None:
     completion = spoken.read(chunks(*pieces))
     assert (completion.text, completion.reasoning, completion.finish) == ("An answer", "hm", "stop")
     assert (completion.prompt_tokens, completion.new_tokens) == (5, 4)
+    halves = ({"choices": [{"delta": {"content": half}}]} for half in ("\ud83d", "\ude00"))
+    assert spoken.read(chunks(*halves, {"choices": [{"delta": {}, "finish_reason": "stop"}]})).text == "\U0001f600"
     with pytest.raises(Unreadable):
         spoken.read(chunks(*pieces[:4], end=b""))
 
@@ -171,8 +173,11 @@ def test_money_is_counted_where_the_server_says_it(spoken: Spoken) -> None:
     assert spoken.read(said("A")[2]).cost is None
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}])
-def test_what_nobody_counted_is_estimated_and_said_once(spoken: Spoken, usage: dict[str, int] | None) -> None:
+NOTHING = None, {}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": None, "completion_tokens": None}
+
+
+@pytest.mark.parametrize("usage", NOTHING)
+def test_what_nobody_counted_is_estimated_and_said_once(spoken: Spoken, usage: dict[str, int | None] | None) -> None:
     reply = {"choices": [{"message": {"content": "0123456789"}, "finish_reason": "stop"}], "usage": usage}
     for _ in range(2):
         completion = spoken.read(reply, ask("12345678"))
@@ -196,8 +201,12 @@ def test_counts_that_cannot_be(spoken: Spoken, usage: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"[]", b"{", b"data: {", b"data: 3\n", b"data: [DONE]", b'{"choices": [{}], "usage": 3}']
-)
+    "body",
+    [b"", b"null", b"[]", b"{", b"data: {", b"data: 3\n", b"data: [DONE]", b'{"choices": [{}], "usage": 3}',
+     b'{"choices": ' + b"[" * 100_000, b"data: " + b"[" * 100_000, b'data: {"error": ' + b"[" * 100_000,
+     b'data: {"choices": [{"delta": {"content": "\\ud83d"}, "finish_reason": "stop"}]}'],
+    ids=lambda body: str(body[:30]),
+)  # fmt: skip
 def test_what_is_no_reply(spoken: Spoken, body: bytes) -> None:
     with pytest.raises(Unreadable):
         spoken.read(body)

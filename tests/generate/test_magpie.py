@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
+from distill.context import Context
+from distill.generate import stage
 from distill.generate.author import Author, Unusable
-from distill.generate.magpie import Magpie
+from distill.generate.magpie import Magpie, cleaned
 from distill.generate.method import Candidate
+from distill.generate.settings import Generate, Spec
+from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
-from distill.rows import Row, root_of
-from tests.generate.conftest import work
+from distill.rows import Row, read_rows, root_of
+from tests.generate.conftest import MODEL, Canned, Say, work
 
 
 def send(candidate: Candidate, request: Request, text: str, finish: str = "stop") -> Request | Row:
@@ -76,7 +82,11 @@ def test_half_an_answer_ends_the_conversation_and_says_so(author: Author) -> Non
         ("...", "stop", "empty_question"),
         ("Why is the", "length", "unfinished_question"),
         ("why " * 121, "stop", "long_question"),
-        ("Sure, I can help you with that.", "stop", "no_question"),
+        ("Sure, I can help you with that.", "stop", "speaks_as_assistant"),
+        ("How can I assist you today?", "stop", "speaks_as_assistant"),
+        ("In 1998 the company became the first to sell it.", "stop", "asks_nothing"),
+        ("Why is it so?<|im_end|>", "stop", "template_in_question"),
+        ("Assistant: It scatters light.", "stop", "empty_question"),
         ("", "error", "engine_error"),
     ],
 )
@@ -85,6 +95,38 @@ def test_what_is_no_question_is_refused(author: Author, text: str, finish: str, 
     with pytest.raises(Unusable) as caught:
         send(candidate, request, text, finish)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("Why is the sky blue?\n\nassistant\nIt scatters light.", "Why is the sky blue?"),
+        ("Why is the sky blue?\n### Response: It scatters light.", "Why is the sky blue?"),
+        ("user\nWhy is the sky blue?", "Why is the sky blue?"),
+        ("Fill in the form:\nName: Ada\nAnswers wanted: two", "Fill in the form:\nName: Ada\nAnswers wanted: two"),
+    ],
+)
+def test_what_others_say_after_it_is_cut(text: str, question: str) -> None:
+    assert cleaned(text) == question
+
+
+def test_a_question_is_asked_once_in_a_conversation(author: Author) -> None:
+    candidate, request = first(author, exchanges=2)
+    question = send(candidate, request, "Why is the sky blue?")
+    assert isinstance(question, Request)
+    request_ = send(candidate, question, "Scattering.")
+    assert isinstance(request_, Request)
+    with pytest.raises(Unusable, match="repeats_question"):
+        send(candidate, request_, "why is the sky blue")
+
+
+def test_the_stage_makes_them(split: Path, tmp_path: Path, context: Context, use: Callable[[Say], Canned]) -> None:
+    use(lambda request: f"Why is it {request.key[:6]}?" if request.turn == "user" else "Scattering.")
+    generate = Generate(rows=8, methods=(Magpie(),))
+    spec = Spec(teachers={"teacher": Teacher(model=MODEL)}, generate=generate, filter=(), seed=7)
+    stage.run(spec, {"split": split}, tmp_path, context)
+    rows = list(read_rows(tmp_path / "rows.jsonl"))
+    assert len(rows) >= 8 and len({row.question for row in rows}) == len(rows)
 
 
 def test_candidates_differ_by_their_noise_and_the_first_stay_the_first(author: Author) -> None:

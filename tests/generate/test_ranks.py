@@ -47,7 +47,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path, split: Path) -> Non
     processes.spawn(write, (2, tmp_path / "world2", split), nprocs=2)
     one, two = (tmp_path / f"world{world}" / "0" / "rows.jsonl" for world in (1, 2))
     assert one.read_bytes() == two.read_bytes()
-    assert len(one.read_text().splitlines()) == 22 + 1
+    assert len(one.read_text().splitlines()) == 22
     assert list((tmp_path / "world2" / "1").iterdir()) == []
     stored = [path.read_text().splitlines() for path in (tmp_path / "world2" / "cache").rglob("*.jsonl")]
     assert len(stored) == 2

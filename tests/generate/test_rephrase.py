@@ -105,14 +105,14 @@ def test_the_first_exchange_of_a_conversation_with_its_system_message_and_eviden
     assert row.evidence == {}, "the reference answers another question"
 
 
-ASKED = "How many of the 12 months have 31 days? Use `calendar`."
+ASKED = "How many months of the 12 in a year have 31 days? Use `calendar`."
 
 
 @pytest.mark.parametrize(
     ("way", "anew", "reason"),
     [
-        ("paraphrase", "how many of the 12 months have 31 days? use `calendar`", "copies_parent"),
-        ("style", "How many of the 12 months do have 31 days? Use `calendar`.", "copies_parent"),
+        ("paraphrase", "how many months of the 12 in a year have 31 days? use `calendar`", "copies_parent"),
+        ("style", "How many months of the 12 in a year do have 31 days? Use `calendar`.", "copies_parent"),
         (
             "paraphrase",
             "In other words: 12 months, of which some last 31 days (`calendar`): how many?",
@@ -131,6 +131,12 @@ def test_what_is_refused_and_why(way: str, anew: str, reason: str) -> None:
     with pytest.raises(Unusable) as caught:
         compare(anew, ASKED, way, language="Spanish" if way == "translation" else None, label="In other words:")
     assert caught.value.reason == reason
+
+
+def test_of_many_telling_words_one_is_left() -> None:
+    with pytest.raises(Unusable, match="loses_subject"):
+        compare("Which tea is the best?", "Who won the first football championship in Uruguay?", "paraphrase")
+    compare("Which tea is the best?", "Who won the first football championship in Uruguay?", "harder")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from distill.generate.streams import Stream
         (240, 16, 8, 464),
         (2, 20, 0, 32),
         (2, 3, 1, 3),
+        (2, 0, 0, 2),  # a few rows: no margin, or a grid of many cells would waste half of what it asks
+        (9, 9, 8, 2),
     ],
 )
 def test_what_is_asked_next_follows_from_the_yield_so_far(quota: int, asked: int, kept: int, wanted: int) -> None:

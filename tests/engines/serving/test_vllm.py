@@ -72,7 +72,7 @@ def test_an_adapter_is_a_teacher(smol: Resolved, cache: Path, tmp_path: Path) ->
 
     from distill.engines import models
 
-    source = student(tmp_path / "student", models.weights_folder(smol, cache), [])
+    source = student(tmp_path / "student", models.weights_folder(smol, cache), [], strength=0.2)
     loaded = models.load(source, cache, "float32")
     message = [{"role": "user", "content": "Hello"}]
     ids = loaded.tokenizer.apply_chat_template(message, add_generation_prompt=True, return_tensors="pt")["input_ids"]

@@ -13,7 +13,7 @@ from distill.engines.serving.weights import Weights, weights
 from distill.errors import EngineError
 
 
-def student(folder: Path, base: Path, drop_layers: list[int], seed: int = 0) -> Resolved:
+def student(folder: Path, base: Path, drop_layers: list[int], seed: int = 0, strength: float = 0.05) -> Resolved:
     """A student with an adapter of rank 4 that does something."""
     import torch
 
@@ -23,7 +23,7 @@ def student(folder: Path, base: Path, drop_layers: list[int], seed: int = 0) -> 
     with torch.no_grad():
         for name, weight in worn.named_parameters():
             if "lora_B" in name:
-                weight.normal_(std=0.05, generator=torch.Generator().manual_seed(seed))
+                weight.normal_(std=strength, generator=torch.Generator().manual_seed(seed))
     folder.mkdir(exist_ok=True)
     adapters.save(worn, folder / "adapter")
     record = {"base": {"ref": "base", "path": str(base), "revision": "b"}, "drop_layers": drop_layers}
