@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -39,6 +39,9 @@ class Runtime(Frozen):
     """Stage (`generate`, `train`, `evaluate`) to the accelerate configuration that starts it, a bare name or a path."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
+    device_map: Literal["auto", "sequential"] | None = None
+    """For a teacher that is larger than one accelerator: in parts on all of this process, of even size or one full after
+    the other. One process a machine then."""
     per_device_batch: int = Field(8, gt=0)
     """Training rows per process and step; accumulation makes up the rest of `train.batch_size`."""
     gradient_checkpointing: bool | None = None

@@ -16,7 +16,6 @@ from typing import Any
 
 from distill.filter.ledger import Account
 from distill.rows import Row, read_rows
-from distill.workspace import RESOLVED
 
 SAMPLING = frozenset(
     "temperature top_p top_k max_new_tokens seed sample template engine dtype prompt_template finish date helped".split()
@@ -42,7 +41,7 @@ def page(run: Path, count: int) -> Iterator[str]:
     yield from models(manifest["identity"]["spec"]["teachers"], kept)
     yield from table(manifest["summary"]["by_method"], ledger)
     yield from reasons(ledger["teacher"], run / "1-generate" / "failures.jsonl")
-    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids, of `{run / RESOLVED}`:\n"
+    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids:\n"
     for row in kept[:count]:
         yield from shown(row)
 

@@ -32,7 +32,7 @@ folder.mkdir(exist_ok=True)
 (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {sys.argv[1]}\n")
 (folder / "INSTALLER").write_text("distill\n")
 PYTHON
-say "3/3 what it depends on, but for torch's picture, sound and video packages, which chat needs not"
+say "3/3 what it depends on, but for torchvision, torchaudio and torchcodec, which chat needs not (pip will say that they are missing)"
 "$venv/bin/python" - > "$venv/requirements.txt" <<'PYTHON'
 import importlib.metadata
 from pip._vendor.packaging.requirements import Requirement

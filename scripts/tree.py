@@ -53,11 +53,11 @@ def files() -> list[PurePosixPath]:
 
 
 def covered(path: PurePosixPath, tree: Tree) -> bool:
-    """Whether a file is listed, or stands in a listed folder of which no file is."""
+    """Whether a file is listed, or stands somewhere under a listed folder of which nothing is."""
     if path in tree:
         return True
-    folder = path.parent
-    return folder in tree and len(folder.parts) > 1 and not any(other.parent == folder for other in tree)
+    listed = next(folder for folder in path.parents if folder in tree)
+    return len(listed.parts) > 1 and not any(listed in other.parents for other in tree)
 
 
 def comment_of(path: PurePosixPath) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Container, Iterator, Sequence
 from typing import Literal
 
 from distill.context import Ranks
@@ -29,7 +29,7 @@ class EchoEngine:
         self.name = digest(["echo", VERSION, revision])[:24]
         self._ranks = ranks
 
-    def generate(self, requests: Sequence[Request], known: Set[str] = frozenset()) -> Iterator[Completion]:
+    def generate(self, requests: Sequence[Request], known: Container[str] = ()) -> Iterator[Completion]:
         """One completion per distinct request of this rank's share that is not known yet."""
         distinct = {request.key: request for request in requests}
         for request in share(list(distinct.values()), self._ranks.rank, self._ranks.world):

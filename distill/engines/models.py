@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
 from distill.engines import adapters
+from distill.engines.placement import Placement
 from distill.engines.quiet import quiet
-from distill.engines.template import stop_token, template_hash
-from distill.errors import ArtifactError, DistillError, SourceError
+from distill.engines.template import has_template, stop_token, template_hash
+from distill.errors import ArtifactError, DistillError, EngineError, SourceError
 from distill.rows import digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+PLAIN = Placement()
+"""Whole, and in the bits of its dtype."""
 CONVERSION = 1
 """Raised when a GGUF file would be converted to other numbers."""
 TRAINED_ON = "roots.txt"
@@ -56,7 +59,12 @@ class StudentFile:
 
 
 def load(
-    source: Resolved, cache: Path, dtype: str, drop_layers: Sequence[int] = (), adapter: Path | None = None
+    source: Resolved,
+    cache: Path,
+    dtype: str,
+    drop_layers: Sequence[int] = (),
+    adapter: Path | None = None,
+    placement: Placement = PLAIN,
 ) -> Loaded:
     """A model ready to answer, to be scored with or to be trained on.
 
@@ -71,15 +79,24 @@ def load(
     Raises:
         SourceError: there is no model that can be read.
         DistillError: layers that the model does not have.
+        EngineError: this machine cannot place it so.
     """
+    placement.check()
     student = student_file(source.path)
     model: Any
     if student:
-        model = load(student.base, cache, dtype, student.drop_layers, student.adapter).model
+        if placement.quantization and (drop_layers or adapter):
+            raise EngineError(
+                f"the adapter of a student cannot be merged into {placement.quantization} weights, to take out layers or "
+                "put on another one",
+                where=source.ref,
+                hint="leave engine.quantization out",
+            )
+        model = load(student.base, cache, dtype, student.drop_layers, student.adapter, placement).model
         if drop_layers or adapter:
             model = adapters.merge(model)
     else:
-        model = _read(weights_folder(source, cache), dtype, source.ref)
+        model = _read(weights_folder(source, cache), dtype, source.ref, placement)
     if drop_layers:
         drop(model, drop_layers)
     if adapter:
@@ -92,7 +109,8 @@ def load(
             where=source.ref,
             hint="use the tokenizer that the model was trained with",
         )
-    return Loaded(model.eval().to(device()), tokenizer, template_hash(tokenizer), vocabulary_hash(tokenizer))
+    placement.settle(model)
+    return Loaded(model.eval(), tokenizer, template_hash(tokenizer), vocabulary_hash(tokenizer))
 
 
 def load_tokenizer(source: Resolved, cache: Path) -> Tokenizer:
@@ -204,9 +222,10 @@ def context_length(source: Resolved, cache: Path) -> int | None:
 
 
 def stop_ids(model: PreTrainedModel, tokenizer: Tokenizer) -> set[int]:
-    """Tokens that end an answer: what the model's own settings and its tokenizer say, and what the template writes."""
+    """Tokens that end an answer: what the model's own settings and its tokenizer say, and what a template writes."""
     own = model.generation_config.eos_token_id if model.generation_config else None
-    return {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id, stop_token(tokenizer)} - {None}
+    written = stop_token(tokenizer) if has_template(tokenizer) else None
+    return {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id, written} - {None}
 
 
 def vocabulary_hash(tokenizer: Tokenizer) -> str:
@@ -214,16 +233,7 @@ def vocabulary_hash(tokenizer: Tokenizer) -> str:
     return digest(sorted(tokenizer.get_vocab().items()))[:16]
 
 
-def device() -> str:
-    """The accelerator of this process, or the processor where there is none or the launcher was told to use it."""
-    import torch
-
-    if os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes") or not torch.cuda.is_available():
-        return "cpu"
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-
-
-def _read(folder: Path, dtype: str, ref: str) -> PreTrainedModel:
+def _read(folder: Path, dtype: str, ref: str, placement: Placement) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -235,6 +245,7 @@ def _read(folder: Path, dtype: str, ref: str) -> PreTrainedModel:
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **placement.arguments(dtype),
         )
     missing = sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"]))
     if missing:

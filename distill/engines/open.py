@@ -86,4 +86,4 @@ def _transformers(
     if context.ranks.main:
         weights_folder(source, context.cache)
     context.ranks.barrier()
-    return TransformersEngine(source, context, spec.dtype, drop_layers, adapter)
+    return TransformersEngine(source, context, spec, drop_layers, adapter)

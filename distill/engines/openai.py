@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from distill.engines.transformers import THINK, split_reasoning
+from distill.engines.turns import THINK, split_reasoning
 from distill.protocols import Completion, Request
 from distill.rows import Message
 

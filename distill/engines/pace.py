@@ -36,8 +36,6 @@ class Place:
     started: float
     area: float
     """Requests at once, summed over time, until then."""
-    last: bool
-    """It took the last free place, so that it waits as long as all that follow it will."""
 
 
 @dataclass
@@ -85,7 +83,7 @@ class Pace:
 
     def start(self, now: float) -> Place:
         self._count(now, 1)
-        return Place(now, self._area, self.running == self.limit)
+        return Place(now, self._area)
 
     def left(self, _place: Place, now: float) -> None:
         """A request has ended in a way that tells nothing of the load."""
@@ -97,8 +95,7 @@ class Pace:
         self._rested += 1
         life = now - place.started
         self._slowest = max(life, 0.9 * self._slowest)
-        # The first ones after a raise meet a short queue: good enough for the first climb, where every answer saves time.
-        if place.started >= self._changed and life > 0 and (place.last or not self._patience):
+        if place.started >= self._changed and life > 0:
             together = (self._area - place.area) / life
             # With the last requests of a wave the house empties, and they are fast.
             if together > 0.9 * self.limit:

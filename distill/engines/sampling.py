@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.errors import EngineError
 from distill.protocols import Sampling
@@ -12,8 +12,12 @@ from distill.protocols import Sampling
 if TYPE_CHECKING:
     from torch import Tensor
 
-WINDOW = 512
-"""Most likely tokens that are sorted at first; a row whose top_p reaches further has its whole vocabulary sorted."""
+WINDOWS = (64, 1024)
+"""Most likely tokens that are sorted at first, and for the rows whose top_p reaches further; then the whole vocabulary."""
+COARSE = 256
+"""Tokens whose probability is summed up together, before one of them is looked for."""
+COLDEST = 1e-6
+"""A temperature below it divides beyond what float32 holds; the likeliest token is certain long before."""
 
 
 def noise(key: str, position: int) -> float:
@@ -22,38 +26,65 @@ def noise(key: str, position: int) -> float:
     return float(int.from_bytes(value, "big") >> 11) / float(1 << 53)
 
 
-def pick(logits: Tensor, samplings: Sequence[Sampling], uniforms: Sequence[float]) -> Tensor:
-    """The next token of each row: (B, V) float32 -> (B,) ids.
+class Picker:
+    """Draws the next tokens of a batch, each row by a sampling of its own.
 
-    Temperature, then top_k, then top_p, as everywhere; then where the cumulated probability passes the uniform.
-
-    Raises:
-        EngineError: the model's output is not a number.
+    Temperature, then top_k, then top_p, as everywhere; then where the cumulated probability passes the row's noise.
     """
-    import torch
 
-    highest, best = logits.max(dim=-1)
-    if not bool(highest.isfinite().all()):
-        raise EngineError(
-            "the model's output is not a number",
-            hint="use dtype float32 or bfloat16; if that is so already, the weights are damaged",
-        )
-    plain = [row for row, s in enumerate(samplings) if s.temperature > 0 and s.top_p == 1 and not s.top_k]
-    cut = [row for row, s in enumerate(samplings) if s.temperature > 0 and (s.top_p < 1 or s.top_k)]
-    if not plain and not cut:
-        return best
-    temperature = logits.new_tensor([s.temperature or 1.0 for s in samplings])[:, None]
-    probabilities = torch.softmax((logits - highest[:, None]) / temperature, dim=-1)
-    at = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
-    if plain:
-        best[plain] = _invert(probabilities[plain].double().cumsum(-1), at[plain])
-    width = max([WINDOW, *(s.top_k for s in samplings)])
-    for columns in (min(width, logits.shape[1]), logits.shape[1]):
-        if cut:
-            tokens, settled = _cut(probabilities[cut], [samplings[row] for row in cut], at[cut], columns)
-            best[[row for row, done in zip(cut, settled, strict=True) if done]] = tokens[settled]
-            cut = [row for row, done in zip(cut, settled, strict=True) if not done]
-    return best
+    def __init__(self, samplings: Sequence[Sampling], device: Any) -> None:
+        import torch
+
+        self._samplings = samplings
+        self._greedy = [row for row, s in enumerate(samplings) if s.temperature == 0]
+        self._plain = [row for row, s in enumerate(samplings) if s.temperature > 0 and s.top_p == 1 and not s.top_k]
+        self._cut = [row for row, s in enumerate(samplings) if s.temperature > 0 and (s.top_p < 1 or s.top_k)]
+        divisors = [max(s.temperature, COLDEST) if s.temperature else 1.0 for s in samplings]
+        self._temperature = torch.tensor(divisors, device=device)[:, None]
+
+    def __call__(self, logits: Tensor, uniforms: Sequence[float]) -> Tensor:
+        """The next token of each row: (B, V) of any dtype -> (B,) ids.
+
+        Raises:
+            EngineError: the model's output is not a number.
+        """
+        import torch
+
+        tokens = torch.empty(len(logits), dtype=torch.long, device=logits.device)
+        highest = logits.amax(dim=-1)
+        if not bool(highest.isfinite().all()):
+            raise EngineError(
+                "the model's output is not a number",
+                hint="use dtype float32 or bfloat16; if that is so already, the weights are damaged",
+            )
+        if self._greedy:
+            tokens[self._greedy] = _rows(logits, self._greedy).argmax(dim=-1)
+        if len(self._greedy) == len(logits):
+            return tokens
+        probabilities = torch.softmax(logits / self._temperature, dim=-1)
+        at = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
+        if self._plain:
+            tokens[self._plain] = _draw(_rows(probabilities, self._plain), at[self._plain])
+        self._draw_cut(probabilities, at, tokens)
+        return tokens
+
+    def _draw_cut(self, probabilities: Tensor, at: Tensor, tokens: Tensor) -> None:
+        """Write the tokens of the rows that top_k and top_p cut, sorting no more of the vocabulary than it takes."""
+        rows, vocabulary = self._cut, probabilities.shape[1]
+        for window in (*WINDOWS, vocabulary):
+            if not rows:
+                return
+            samplings = [self._samplings[row] for row in rows]
+            columns = min(max(window, *(s.top_k for s in samplings)), vocabulary)
+            drawn, settled = _cut(_rows(probabilities, rows), samplings, at[rows], columns)
+            done = settled.tolist()
+            tokens[[row for row, sure in zip(rows, done, strict=True) if sure]] = drawn[settled]
+            rows = [row for row, sure in zip(rows, done, strict=True) if not sure]
+
+
+def _rows(whole: Tensor, rows: list[int]) -> Tensor:
+    """Some rows, without a copy where they are all."""
+    return whole if len(rows) == len(whole) else whole[rows]
 
 
 def _cut(probabilities: Tensor, samplings: Sequence[Sampling], at: Tensor, columns: int) -> tuple[Tensor, Tensor]:
@@ -75,6 +106,22 @@ def _cut(probabilities: Tensor, samplings: Sequence[Sampling], at: Tensor, colum
         settled = torch.ones_like(settled)
     places = _invert(torch.where(kept, values.double(), 0.0).cumsum(-1), at)
     return ids.gather(1, places[:, None])[:, 0], settled[:, 0]
+
+
+def _draw(probabilities: Tensor, at: Tensor) -> Tensor:
+    """Tokens drawn from the whole vocabulary: the stretch of it first, then the token: (B, V), (B,) -> (B,)."""
+    import torch
+
+    missing = -probabilities.shape[1] % COARSE
+    stretches = torch.nn.functional.pad(probabilities, (0, missing)).view(len(probabilities), -1, COARSE)
+    mass = stretches.sum(dim=-1, dtype=torch.float64)
+    cumulated = mass.cumsum(-1)
+    stretch = _invert(cumulated, at)[:, None]
+    chosen = mass.gather(1, stretch)
+    rest = at[:, None] * cumulated[:, -1:] - (cumulated.gather(1, stretch) - chosen)
+    inside = stretches[torch.arange(len(at), device=at.device), stretch[:, 0]].double().cumsum(-1)
+    place = _invert(inside, (rest / chosen)[:, 0].clamp(0, 1 - 2**-53))
+    return stretch[:, 0] * COARSE + place
 
 
 def _invert(cumulated: Tensor, at: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -80,7 +80,7 @@ class ServerEngine:
         stated = stated if any(stated) else []
         self.name = digest(["server", VERSION, self._model, source.origin, *template, *stated])[:24]
 
-    def generate(self, requests: Sequence[Request], known: Set[str] = frozenset()) -> Iterator[Completion]:
+    def generate(self, requests: Sequence[Request], known: Container[str] = ()) -> Iterator[Completion]:
         """One completion per distinct request of this rank's share that is not known yet, as each arrives.
 
         Closed early, it drops what is in flight.

@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,13 +25,14 @@ from distill.protocols import Completion, Request
 
 
 class AnswerStore:
-    """The answers of one engine. In memory are keys and places in files, not texts."""
+    """The answers of one engine. In memory are keys, places in files and lengths, not texts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.damaged = 0
         """Whole lines that could not be read, and were left out."""
         self._places: dict[str, tuple[Path, int, int]] = {}
+        self._lengths: dict[str, int] = {}
         self._read: Counter[Path] = Counter()
         self._file: int | None = None
         self._safe = 0
@@ -47,9 +48,9 @@ class AnswerStore:
                     self._take(path, self._read[path], line)
                     self._read[path] += len(line)
 
-    def known(self) -> Set[str]:
-        """Keys of the answers there are."""
-        return self._places.keys()
+    def known(self) -> Mapping[str, int]:
+        """Keys of the answers there are, with their numbers of new tokens."""
+        return self._lengths
 
     def get(self, key: str) -> Completion | None:
         """The answer to a request's key, or None where it was never answered."""
@@ -98,10 +99,14 @@ class AnswerStore:
             completion = Completion(**json.loads(line))
             if completion.finish not in ("stop", "length") or not isinstance(completion.text, str):
                 raise ValueError(completion.finish)
+            if not isinstance(completion.new_tokens, int):
+                raise ValueError(completion.new_tokens)
         except (ValueError, TypeError):
             self.damaged += 1
             return
-        self._places.setdefault(completion.request, (path, start, len(line)))
+        if completion.request not in self._places:
+            self._places[completion.request] = path, start, len(line)
+            self._lengths[completion.request] = completion.new_tokens
 
 
 def _append(file: int, line: bytes) -> None:
@@ -117,24 +122,24 @@ def _append(file: int, line: bytes) -> None:
 
 
 class Resumable(Protocol):
-    """An engine that plans its batches from all requests and then leaves out those that hold nothing new."""
+    """An engine that plans its work from all requests and then leaves out what is known."""
 
     name: str
     template: str
 
-    def generate(self, requests: Sequence[Request], known: Set[str]) -> Iterator[Completion]:
-        """One completion per distinct request of this rank's share; of the known ones it may leave out any."""
+    def generate(self, requests: Sequence[Request], known: Mapping[str, int]) -> Iterator[Completion]:
+        """One completion per distinct request of this rank's share; of the known ones it may leave out any.
+
+        Args:
+            known: keys with the new tokens of their answers: the plan may follow from how long each took.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 class StoredEngine:
-    """An engine behind the store: what was answered before is not asked again.
-
-    A batch that a killed run left half answered is computed again as a whole, so that its answers come out as they
-    would have, and only the new ones are kept.
-    """
+    """An engine behind the store: what was answered before is not asked again."""
 
     def __init__(self, inner: Resumable, store: AnswerStore, ranks: Ranks) -> None:
         self.name, self.template = inner.name, inner.template
@@ -162,9 +167,9 @@ class StoredEngine:
         self._inner.close()
         self._store.close()
 
-    def _known_to_all(self, keys: Sequence[str]) -> Set[str]:
+    def _known_to_all(self, keys: Sequence[str]) -> dict[str, int]:
         """What every rank found in the store: on a slow shared disk one may see less, and all must share out alike."""
         self._store.refresh()
         mine = self._store.known()
         found = Counter(self._ranks.gather([key for key in keys if key in mine]))
-        return {key for key, count in found.items() if count == self._ranks.world}
+        return {key: mine[key] for key, count in found.items() if count == self._ranks.world}

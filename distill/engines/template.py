@@ -53,8 +53,14 @@ class Opening:
 
 
 def template_hash(tokenizer: Tokenizer) -> str:
-    """Hash of all that decides the rendering: the template and the tokens it may name; 16 hex digits."""
-    return digest([_template(tokenizer), tokenizer.bos_token, tokenizer.eos_token])[:16]
+    """Hash of all that decides the rendering: the template, if there is one, and the tokens it may name; 16 hex digits."""
+    template = _template(tokenizer) if has_template(tokenizer) else None
+    return digest([template, tokenizer.bos_token, tokenizer.eos_token])[:16]
+
+
+def has_template(tokenizer: Tokenizer) -> bool:
+    """Whether the model was made for conversations. A base model is good for plain text only."""
+    return bool(_written(tokenizer))
 
 
 def stop_token(tokenizer: Tokenizer) -> int:
@@ -77,6 +83,12 @@ def stop_token(tokenizer: Tokenizer) -> int:
 def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """The conversation so far and the words that open the assistant's turn."""
     return _ids(tokenizer, _render(tokenizer, messages, generate=True))
+
+
+def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """A text without any template, behind the tokens that this model's texts begin with, for it to go on."""
+    ids = list(tokenizer(text, verbose=False)["input_ids"])
+    return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] and text else ids
 
 
 def opening(tokenizer: Tokenizer, messages: Sequence[Message]) -> Opening:
@@ -238,15 +250,19 @@ def _raise_ids(tokenizer: Tokenizer, prefix: list[int], ids: list[int], where: s
     )
 
 
-def _template(tokenizer: Tokenizer) -> str:
+def _written(tokenizer: Tokenizer) -> str:
     template = tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
+    return str(template or "")
+
+
+def _template(tokenizer: Tokenizer) -> str:
+    template = _written(tokenizer)
     if not template:
         raise TemplateError(
             "the model has no chat template", hint="use an instruct model, or put chat_template.jinja into its folder"
         )
-    template = str(template)
     if "strftime_now" not in template:
         return template
     # transformers hands a template no functions but its own, so that the fixed date is written in Jinja.

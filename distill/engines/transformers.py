@@ -9,15 +9,20 @@ batches follow from the list alone, and noise from the request alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from distill.context import Context, Resolved
-from distill.engines import adapters, models, scoring
-from distill.engines.batches import plan, share
+from distill.engines import adapters, models, scoring, turns
+from distill.engines.batches import lanes, plan, share
+from distill.engines.cache import joinable
 from distill.engines.decode import decode
-from distill.engines.template import Encoded, encode, prompt_ids, template_hash
+from distill.engines.lane import Lane, Row
+from distill.engines.placement import Placement, Quantization, device
+from distill.engines.template import Encoded, encode, template_hash
 from distill.errors import DistillError, EngineError
 from distill.protocols import Completion, Request, ScoreRequest, TokenScores
 from distill.rows import Frozen, digest
@@ -28,17 +33,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-VERSION = 1
+VERSION = 2
 """Raised when the same model would answer the same request otherwise."""
 
-THINK = "<think>"
-
 Dtype = Literal["bfloat16", "float16", "float32"]
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Transformers(Frozen):
     kind: Literal["transformers"] = "transformers"
     dtype: Dtype = "bfloat16"
+    quantization: Quantization | None = None
+    """Weights of linear layers in 4 bits (`nf4`) or 8 (`int8`) by bitsandbytes; the rest, and the arithmetic, in `dtype`."""
 
 
 class TransformersEngine:
@@ -48,11 +54,11 @@ class TransformersEngine:
         self,
         source: Resolved,
         context: Context,
-        dtype: Dtype,
+        spec: Transformers,
         drop_layers: tuple[int, ...] = (),
         adapter: Path | None = None,
     ) -> None:
-        self._source, self._context, self._dtype = source, context, dtype
+        self._source, self._context, self._spec = source, context, spec
         self._drop_layers, self._adapter = drop_layers, adapter
         self._tokens = models.load_tokenizer(source, context.cache)
         self._room = models.context_length(source, context.cache)
@@ -60,30 +66,32 @@ class TransformersEngine:
         self.template = template_hash(self._tokens)
         self.tokenizer = models.vocabulary_hash(self._tokens)
         worn = adapters.fingerprint(adapter) if adapter else None
-        self.name = digest(
-            ["transformers", VERSION, source.revision, sorted(drop_layers), worn, dtype, self.template, self.tokenizer]
-        )[:24]
+        what = [source.revision, sorted(drop_layers), worn, spec.model_dump(), self.template, self.tokenizer]
+        self.name = digest(["transformers", VERSION, *what])[:24]
 
-    def generate(self, requests: Sequence[Request], known: Set[str] = frozenset()) -> Iterator[Completion]:
-        """One completion per distinct request of this rank's share, batch by batch.
+    def generate(self, requests: Sequence[Request], known: Mapping[str, int] = NONE) -> Iterator[Completion]:
+        """One completion per distinct request of this rank's share that is not known, as each is done.
 
         Args:
-            requests: all of them, on every rank; the batches follow from this list.
-            known: keys that need no answer. A batch of nothing else is left out; in others they are answered too.
+            requests: all of them, on every rank; the lanes follow from this list.
+            known: keys of those that need no answer, with the number of new tokens of the answer that is there.
         """
-        asked: list[tuple[Request, list[int]]] = []
+        rows: list[Row] = []
         failed: list[Completion] = []
         for request in {request.key: request for request in requests}.values():
             try:
-                prompt = prompt_ids(self._tokens, request.messages)
-                self._check_room(len(prompt), request.sampling.max_new_tokens)
-                asked.append((request, prompt))
+                row = turns.row_of(self._tokens, request)
+                self._check_room(len(row.prompt), request.sampling.max_new_tokens)
+                row.known = known.get(request.key)
+                rows.append(row)
             except DistillError as error:
                 failed.append(Completion(request.key, "", "error", 0, 0, error=str(error)))
-        yield from share(failed, self._context.ranks.rank, self._context.ranks.world)
-        for batch in self._share([len(prompt) + request.sampling.max_new_tokens for request, prompt in asked]):
-            if any(asked[place][0].key not in known for place in batch):
-                yield from self._halving(self._answer, [asked[place] for place in batch])
+        ranks = self._context.ranks
+        yield from share(failed, ranks.rank, ranks.world)
+        dealt = lanes([row.reserved for row in rows], self._context.runtime.batch_tokens)
+        for lane in share(dealt, ranks.rank, ranks.world):
+            if any(rows[place].known is None for place in lane):
+                yield from self._lane([rows[place] for place in lane], self._context.runtime.batch_tokens)
 
     def score(self, requests: Sequence[ScoreRequest], top_k: int) -> Iterator[TokenScores]:
         """Scores of the last turn of each request of this rank's share, batch by batch.
@@ -100,8 +108,10 @@ class TransformersEngine:
                 asked.append((request, encoded))
             except DistillError as error:
                 failed.append(scoring.failure(request.key, str(error)))
-        yield from share(failed, self._context.ranks.rank, self._context.ranks.world)
-        for batch in self._share([len(encoded.ids) for _, encoded in asked]):
+        ranks = self._context.ranks
+        yield from share(failed, ranks.rank, ranks.world)
+        batches = plan([len(encoded.ids) for _, encoded in asked], self._context.runtime.batch_tokens)
+        for batch in share(batches, ranks.rank, ranks.world):
             yield from self._halving(
                 lambda rows: scoring.score(self._loaded(), rows, top_k, len(self._tokens)),
                 [asked[place] for place in batch],
@@ -111,23 +121,22 @@ class TransformersEngine:
         """Free the model's memory; the next question loads it again."""
         import gc
 
-        import torch
-
         self._model = None
         gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _share(self, lengths: Sequence[int]) -> list[list[int]]:
-        ranks = self._context.ranks
-        return share(plan(lengths, self._context.runtime.batch_tokens), ranks.rank, ranks.world)
+        _free_cache()
 
     def _loaded(self) -> PreTrainedModel:
         if self._model is None:
-            if self._dtype == "bfloat16" and models.device() == "cpu" and not _has_bfloat16():
+            spec = self._spec
+            if spec.dtype == "bfloat16" and device() == "cpu" and not _has_bfloat16():
                 self._context.say("this processor has no bfloat16 arithmetic: dtype float32 may be faster")
             self._model = models.load(
-                self._source, self._context.cache, self._dtype, self._drop_layers, self._adapter
+                self._source,
+                self._context.cache,
+                spec.dtype,
+                self._drop_layers,
+                self._adapter,
+                Placement(spec.quantization, self._context.runtime.device_map),
             ).model
         return self._model
 
@@ -135,30 +144,27 @@ class TransformersEngine:
         if self._room is not None and prompt + new > self._room:
             raise EngineError(f"{prompt} tokens and {new} new ones are more than the model's {self._room} positions")
 
-    def _answer(self, batch: Sequence[tuple[Request, list[int]]]) -> list[Completion]:
+    def _lane(self, rows: Sequence[Row], batch_tokens: int) -> Iterator[Completion]:
+        """The completions of a lane; where memory does not hold a batch, those that are missing in smaller ones."""
         model = self._loaded()
         stops = models.stop_ids(model, self._tokens)
-        answers = decode(
-            model, [prompt for _, prompt in batch], [request for request, _ in batch], stops, len(self._tokens)
-        )
-        return [
-            self._completion(request, prompt, answer, answer[-1] in stops)
-            for (request, prompt), answer in zip(batch, answers, strict=True)
-        ]
-
-    def _completion(self, request: Request, prompt: list[int], answer: list[int], stopped: bool) -> Completion:
-        text = self._tokens.decode(answer, skip_special_tokens=True)
-        # Some templates open the reasoning in the prompt already.
-        opened = self._tokens.decode(prompt[-4:]).rstrip().endswith(THINK)
-        text, reasoning, closed = split_reasoning(THINK + text if opened else text)
-        return Completion(
-            request=request.key,
-            text=text,
-            finish="stop" if stopped and closed else "length",
-            prompt_tokens=len(prompt),
-            new_tokens=len(answer),
-            reasoning=reasoning,
-        )
+        for row in rows:
+            row.stops |= stops
+        lane = Lane(rows, batch_tokens, rigid=not joinable(model.config))
+        try:
+            for row in decode(model, lane, partial(turns.ends, self._tokens), len(self._tokens)):
+                yield turns.completion(self._tokens, row)
+            return
+        except DistillError:
+            raise
+        except Exception as error:
+            self._check_memory(error, len(lane.batch))
+        # Outside of the handler, for the exception holds on to the batch's tensors.
+        _free_cache()
+        left = [row for row in rows if row.known is None and not row.done]
+        for row in left:
+            row.answer.clear()
+        yield from self._lane(left, len(lane.batch) * max(row.reserved for row in lane.batch) // 2)
 
     def _halving(self, work: Callable[[Sequence[T]], list[R]], batch: Sequence[T]) -> list[R]:
         """Work on a batch, in two halves where memory does not hold the whole."""
@@ -170,32 +176,37 @@ class TransformersEngine:
         except DistillError:
             raise
         except Exception as error:
-            if not _out_of_memory(error) or len(batch) == 1:
-                raise EngineError(
-                    f"the model failed on a batch of {len(batch)}: {type(error).__name__}: {str(error)[:400]}",
-                    where=self._source.ref,
-                    hint="lower runtime.batch_tokens or the length of answers" if _out_of_memory(error) else None,
-                ) from error
-        # Outside of the handler, for the exception holds on to the batch's tensors.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            self._check_memory(error, len(batch))
+        _free_cache()
         middle = len(batch) // 2
         return self._halving(work, batch[:middle]) + self._halving(work, batch[middle:])
 
+    def _check_memory(self, error: Exception, rows: int) -> None:
+        """Let a lack of memory pass that fewer rows may mend.
 
-def split_reasoning(text: str) -> tuple[str, str | None, bool]:
-    """The answer, the thinking before it, and whether the thinking came to an end; both without white space around."""
-    head, opened, rest = text.partition(THINK)
-    if not opened or head.strip():
-        return text.strip(), None, True
-    reasoning, closed, answer = rest.partition("</think>")
-    return answer.strip(), reasoning.strip() or None, bool(closed)
+        Raises:
+            EngineError: anything else.
+        """
+        lacking = _out_of_memory(error)
+        if not lacking or rows == 1:
+            raise EngineError(
+                f"the model failed on a batch of {rows}: {type(error).__name__}: {str(error)[:400]}",
+                where=self._source.ref,
+                hint="lower runtime.batch_tokens or the length of answers" if lacking else None,
+            ) from error
 
 
 def _out_of_memory(error: Exception) -> bool:
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _free_cache() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _has_bfloat16() -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from distill.generate.answer import Answer
 from distill.generate.code import Code
+from distill.generate.continuation import Continue
 from distill.generate.conversation import Conversation
 from distill.generate.document_qa import DocumentQA
 from distill.generate.evolve import Evolve
@@ -19,6 +20,17 @@ from distill.generate.rephrase import Rephrase
 from distill.generate.self_instruct import SelfInstruct
 
 AnyMethod = Annotated[
-    Answer | Code | Conversation | DocumentQA | Evolve | Grid | Magpie | Math | Rank | Rephrase | SelfInstruct,
+    Answer
+    | Code
+    | Continue
+    | Conversation
+    | DocumentQA
+    | Evolve
+    | Grid
+    | Magpie
+    | Math
+    | Rank
+    | Rephrase
+    | SelfInstruct,
     Field(discriminator="kind"),
 ]

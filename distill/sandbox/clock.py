@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+PROCESSES = Path("/proc")
 SCHEDULER_CLOCK = 2
 """Of the clocks of a process (CPUCLOCK_SCHED), the exact one. RLIMIT_CPU counts by the timer's ticks: on a busy machine with 2
 processors it ended code of 1 s after 0.76 s."""
@@ -19,7 +20,7 @@ class Waiting:
     """The time in which a process neither computed nor queued for a processor, added up from look to look."""
 
     def __init__(self, process: int) -> None:
-        self._tasks = Path(f"/proc/{process}/task")
+        self._tasks = PROCESSES / str(process) / "task"
         self._seconds = 0.0
         self._clock, (self._wanted, _) = time.monotonic(), self._look()
 

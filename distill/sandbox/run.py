@@ -8,6 +8,7 @@ worth, is not known here.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import platform
@@ -35,6 +36,10 @@ LINUX = "run this on Linux 5.13 or newer, on x86_64 or aarch64; a virtual machin
 LANDLOCK = (
     "Linux 5.13 or newer has it if `landlock` is among the modules of the boot parameter lsm=; "
     "a container must allow the calls landlock_* (Docker's and Podman's profiles do, gVisor does not)"
+)
+OTHERWISE = (
+    "the kernel, the container or a limit of the shell (ulimit) does not allow it; docs/decisions/sandbox.md has what "
+    "is needed"
 )
 ACCOUNTING = "use a kernel with CONFIG_TASK_IO_ACCOUNTING, as those of all distributions are, and have /proc mounted"
 
@@ -93,7 +98,8 @@ def _judge(
         text = tail(errors, str(folder))
     if not said.startswith(CONFINED):
         reason = said.decode("utf-8", "replace") or text or f"it ended with status {end.status}"
-        raise SandboxError(f"the process that runs generated code could not be confined: {reason}", "sandbox", LANDLOCK)
+        hint = LANDLOCK if "landlock" in reason else OTHERWISE
+        raise SandboxError(f"the process that runs generated code could not be confined: {reason}", "sandbox", hint)
     return judge(end, said.removeprefix(CONFINED), token, text, limits)
 
 
@@ -116,7 +122,9 @@ def _run(order: bytes, folder: Path, errors: IO[bytes], limits: Limits) -> tuple
         end = watch(process.pid, ours.fileno(), folder, limits.seconds, patience, limits.written_mb << 20)
         process.returncode = end.status  # collected already
         theirs.close()
-        return end, ours.recv(4096, socket.MSG_WAITALL)
+        with contextlib.suppress(ConnectionResetError):  # it ended before its first step
+            return end, ours.recv(4096, socket.MSG_WAITALL)
+        return end, b""
 
 
 def _bytes(text: str) -> bytes:

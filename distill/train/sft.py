@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
 from distill.engines import adapters, models
+from distill.engines.placement import device
 from distill.engines.quiet import quiet
 from distill.errors import LaunchError, TrainError
 from distill.train import checkpoints
@@ -76,7 +77,7 @@ def configure(spec: Spec, watched: Watched) -> SFTConfig:
         from trl import SFTConfig
 
     train, runtime, ranks = spec.train, watched.context.runtime, watched.context.ranks
-    on_processor = models.device() == "cpu"
+    on_processor = device() == "cpu"
     if on_processor and train.dtype == "float16":
         raise TrainError(
             "float16 cannot be trained on a processor", where="train.dtype", hint="use bfloat16 or float32"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ import torch
 from distill.context import Context, Ranks, Resolved, Runtime
 from distill.engines import decode as decode_module
 from distill.engines import models, transformers
+from distill.engines.lane import Lane, Row
 from distill.engines.template import answer_span, encode, prompt_ids
-from distill.engines.transformers import TransformersEngine, split_reasoning
+from distill.engines.transformers import Transformers, TransformersEngine
 from distill.errors import EngineError
-from distill.protocols import Completion, Request, Sampling, ScoreRequest
+from distill.protocols import Request, Sampling, ScoreRequest
 from distill.rows import Message
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "runs", "away"]
@@ -30,7 +30,8 @@ def context(tmp_path: Path) -> Context:
 
 
 def engine(tiny_model: Path, context: Context, **changes: Any) -> TransformersEngine:
-    return TransformersEngine(Resolved("tiny", tiny_model, "sha256:0"), context, "float32", **changes)
+    spec = changes.pop("spec", Transformers(dtype="float32"))
+    return TransformersEngine(Resolved("tiny", tiny_model, "sha256:0"), context, spec, **changes)
 
 
 def ask(count: int = 12, **sampling: Any) -> list[Request]:
@@ -60,12 +61,13 @@ def test_the_same_plan_gives_the_same_bits_and_other_batches_nearly_the_same(
 
 
 def test_ranks_answer_all_and_as_one_would(tiny_model: Path, context: Context) -> None:
-    requests = [*ask(), ask(1)[0]]
+    requests = [*ask(30), ask(1)[0]]
+    context = replace(context, runtime=Runtime(batch_tokens=120))
     whole = {c.request: c for c in engine(tiny_model, context).generate(requests)}
     shares = [list(engine(tiny_model, replace(context, ranks=Ranks(rank, 2))).generate(requests)) for rank in (0, 1)]
     assert all(shares)
     assert {c.request: c for share in shares for c in share} == whole
-    assert sum(map(len, shares)) == len(whole) == 12
+    assert sum(map(len, shares)) == len(whole) == 30
 
 
 def test_greedy_is_what_generate_of_transformers_says(tiny_model: Path, context: Context) -> None:
@@ -97,13 +99,18 @@ def test_each_request_ends_by_its_own_limit_or_at_a_stop_token(
 
 
 def test_a_row_that_stops_early_leaves_the_others_as_they_were(tiny_model: Path, context: Context) -> None:
-    requests = ask(8, temperature=0.7, max_new_tokens=24)
+    requests = ask(8, temperature=0.7, top_p=1, top_k=0, max_new_tokens=24)
     loaded = models.load(Resolved("tiny", tiny_model, "sha256:0"), context.cache, "float32")
-    prompts = [prompt_ids(loaded.tokenizer, request.messages) for request in requests]
-    with torch.inference_mode():
-        whole = decode_module.decode(loaded.model, prompts, requests, set())
-        stops = {whole[2][5], whole[5][11]}
-        stopped = decode_module.decode(loaded.model, prompts, requests, stops)
+
+    def written(stops: set[int]) -> list[Row]:
+        rows = [Row(request, prompt_ids(loaded.tokenizer, request.messages)) for request in requests]
+        done = decode_module.decode(loaded.model, Lane(rows, 5000), lambda row: row.answer[-1] in stops, 49152)
+        assert {id(row) for row in done} == set(map(id, rows))
+        return rows
+
+    whole = [row.answer for row in written(set())]
+    stops = {whole[2][5], whole[5][11]}
+    stopped = [row.answer for row in written(stops)]
     for full, cut in zip(whole, stopped, strict=True):
         end = next((place + 1 for place, token in enumerate(full) if token in stops), len(full))
         assert cut == full[:end]
@@ -121,16 +128,24 @@ def test_settings_of_the_model_do_not_leak(tiny_model: Path, context: Context, t
     assert list(engine(folder, context).generate(requests)) == plain
 
 
-def test_what_is_known_is_left_out_batch_by_batch(tiny_model: Path, context: Context) -> None:
-    requests = ask()
-    whole = {c.request: c for c in engine(tiny_model, context).generate(requests)}
-    keys = set(whole)
-    missing = requests[3].key
-    again = list(engine(tiny_model, context).generate(requests, keys - {missing}))
-    assert missing in {c.request for c in again} and len(again) < len(whole)
-    assert all(whole[c.request] == c for c in again)
+def test_what_is_known_is_not_written_again_and_changes_nothing(tiny_model: Path, context: Context) -> None:
+    requests = ask(24)
+    opened = engine(tiny_model, context)
+    whole = {c.request: c for c in opened.generate(requests)}
+    for missing in ({3}, {0, 23}, set(range(24)) - {5, 6}, set(range(1, 24, 2))):
+        wanted = {requests[place].key for place in missing}
+        known = {key: done.new_tokens for key, done in whole.items() if key not in wanted}
+        assert {c.request: c for c in opened.generate(requests, known)} == {key: whole[key] for key in wanted}
     idle = engine(tiny_model, context)
-    assert list(idle.generate(requests, keys)) == [] and idle._model is None
+    assert list(idle.generate(requests, {key: c.new_tokens for key, c in whole.items()})) == []
+    assert idle._model is None
+
+
+def test_answers_come_as_each_is_done(tiny_model: Path, context: Context) -> None:
+    context = replace(context, runtime=Runtime(batch_tokens=5000))
+    answers = engine(tiny_model, context).generate(ask(12))
+    lengths = [completion.new_tokens for completion in answers]
+    assert lengths == sorted(lengths) and len(set(lengths)) == 12
 
 
 def test_what_does_not_fit_or_cannot_be_rendered_fails_alone(tiny_model: Path, context: Context) -> None:
@@ -152,18 +167,19 @@ def test_a_batch_that_memory_does_not_hold_is_halved(
     sizes: list[int] = []
     context = replace(context, runtime=Runtime(batch_tokens=5000))
 
-    def small(
-        model: Any, prompts: Sequence[Any], requests: Sequence[Request], stops: set[int], vocabulary: int
-    ) -> list[list[int]]:
-        sizes.append(len(prompts))
-        if len(prompts) > 2:
-            raise error
-        return decode_module.decode(model, prompts, requests, stops, vocabulary)
+    class Small(decode_module.Batch):
+        def step(self) -> list[int]:
+            sizes.append(len(self._rows))
+            if len(self._rows) > 2:
+                raise error
+            return super().step()
 
-    monkeypatch.setattr(transformers, "decode", small)
-    requests = ask(7, max_new_tokens=4)
+    monkeypatch.setattr(decode_module, "Batch", Small)
+    requests = [replace(request, seed=seed) for seed, request in enumerate(ask(9, max_new_tokens=4))]
+    requests[0] = replace(requests[0], sampling=Sampling(temperature=0, max_new_tokens=1))  # done before memory is out
     done = list(engine(tiny_model, context).generate(requests))
     assert sorted(c.request for c in done) == sorted(r.key for r in requests)
+    assert {c.new_tokens for c in done} == {1, 4}
     assert max(sizes) > 2 and sizes[-1] <= 2
 
 
@@ -171,10 +187,11 @@ def test_a_batch_that_memory_does_not_hold_is_halved(
 def test_other_failures_are_errors_of_the_engine(
     tiny_model: Path, context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, hint: str | None
 ) -> None:
-    def broken(*_: Any) -> list[list[int]]:
+    def broken(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(transformers, "decode", broken)
+    monkeypatch.setattr(decode_module, "_read", broken)
+    context = replace(context, runtime=Runtime(batch_tokens=20))
     with pytest.raises(EngineError, match="failed on a batch") as caught:
         list(engine(tiny_model, context).generate(ask(3)))
     assert (hint or "") in (caught.value.hint or "") and bool(hint) == bool(caught.value.hint)
@@ -244,15 +261,20 @@ def test_closing_frees_the_model_and_it_loads_again(tiny_model: Path, context: C
 
 def test_everything_that_changes_an_answer_is_in_the_name(tiny_model: Path, context: Context, tmp_path: Path) -> None:
     names = {engine(tiny_model, context).name, engine(tiny_model, context, drop_layers=(1,)).name}
-    names.add(TransformersEngine(Resolved("tiny", tiny_model, "sha256:1"), context, "float32").name)
-    names.add(TransformersEngine(Resolved("tiny", tiny_model, "sha256:0"), context, "bfloat16").name)
+    names.add(TransformersEngine(Resolved("tiny", tiny_model, "sha256:1"), context, Transformers(dtype="float32")).name)
+    names.add(engine(tiny_model, context, spec=Transformers(dtype="bfloat16")).name)
+    names |= {
+        engine(tiny_model, context, spec=Transformers(dtype="float32", quantization=q)).name for q in ("nf4", "int8")
+    }
     folder = tmp_path / "m"
     shutil.copytree(tiny_model, folder)
     (folder / "chat_template.jinja").write_text((folder / "chat_template.jinja").read_text() + " ")
     names.add(engine(folder, context).name)
-    assert len(names) == 5
-    moved = replace(context, cache=tmp_path / "elsewhere", runtime=Runtime(batch_tokens=5), ranks=Ranks(1, 2))
-    other = TransformersEngine(Resolved("other/name", tiny_model, "sha256:0"), moved, "float32")
+    assert len(names) == 7
+    moved = replace(
+        context, cache=tmp_path / "elsewhere", runtime=Runtime(batch_tokens=5, device_map="auto"), ranks=Ranks(1, 2)
+    )
+    other = TransformersEngine(Resolved("other/name", tiny_model, "sha256:0"), moved, Transformers(dtype="float32"))
     assert other.name == engine(tiny_model, context).name
 
 
@@ -261,33 +283,7 @@ def test_slow_bfloat16_is_said_once(
 ) -> None:
     for has in (True, False):
         monkeypatch.setattr(transformers, "_has_bfloat16", lambda has=has: has)
-        opened = TransformersEngine(Resolved("tiny", tiny_model, "sha256:0"), context, "bfloat16")
+        opened = engine(tiny_model, context, spec=Transformers())
         list(opened.generate(ask(2)))
         list(opened.generate(ask(3)))
         assert capsys.readouterr().err.count("float32 may be faster") == (0 if has else 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain ", ("plain", None, True)),
-        ("<think>\nwhy\n</think>\n\nbecause", ("because", "why", True)),
-        ("<think>\n\n</think>\n\nyes", ("yes", None, True)),
-        ("<think>never ends", ("", "never ends", False)),
-        ("an answer about <think> tags", ("an answer about <think> tags", None, True)),
-    ],
-)
-def test_reasoning_is_split_from_the_answer(text: str, expected: tuple[str, str | None, bool]) -> None:
-    assert split_reasoning(text) == expected
-
-
-def test_an_unclosed_reasoning_is_cut_off_even_where_it_stopped(
-    tiny_model: Path, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "m"
-    shutil.copytree(tiny_model, folder)
-    opens = "{% if add_generation_prompt %}<think>\n{% endif %}"
-    (folder / "chat_template.jinja").write_text((folder / "chat_template.jinja").read_text() + opens)
-    monkeypatch.setattr(models, "stop_ids", lambda *_: set(range(49152)))
-    (done,) = list(engine(folder, context).generate(ask(1)))
-    assert isinstance(done, Completion) and (done.text, done.finish) == ("", "length")

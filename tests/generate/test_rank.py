@@ -125,6 +125,20 @@ def test_a_judge_that_looks_at_the_place_finds_no_pair(cast: dict[str, Author]) 
     assert caught.value.reason == "tie" and caught.value.detail == "0.5, 0.5, 0.5"
 
 
+def test_a_win_in_one_order_alone_counts_half(cast: dict[str, Author]) -> None:
+    method = Rank.model_validate({**JUDGED, "answers": 2, "by": {"judge": "judge", "compare": "pairs"}})
+
+    def undecided(one: Request) -> Any:
+        if one.to == "teacher":
+            return (GOOD, BAD)[one.sample]
+        text = one.messages[0].content
+        return json.dumps({"better": "A" if text.index(GOOD) < text.index(BAD) else "tie"})
+
+    with pytest.raises(Unusable) as caught:
+        asked(method, cast, [SKY], undecided)
+    assert caught.value.detail == "0.5, 0.5"
+
+
 @pytest.mark.parametrize("compare", ["alone", "pairs"])
 def test_a_judgement_that_cannot_be_read_is_missing_and_not_a_score(cast: dict[str, Author], compare: str) -> None:
     method = Rank.model_validate({**JUDGED, "by": {"judge": "judge", "compare": compare}})

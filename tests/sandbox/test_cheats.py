@@ -41,8 +41,8 @@ CHEATS = {
     ),
     "jumps over the tests": (
         WRONG + "import sys\ndef jump(frame, event, arg):\n"
-        " if frame.f_code.co_filename == 'tests.py' and event == 'line':\n  frame.f_trace = None\n"
-        "  try: frame.f_lineno = max(n for *_, n in frame.f_code.co_lines() if n)\n  except ValueError: pass\n"
+        " if frame.f_code.co_filename == 'tests.py' and event == 'line':\n"
+        "  frame.f_lineno = max(n for *_, n in frame.f_code.co_lines() if n); frame.f_trace = None\n"
         " return jump\nsys.settrace(jump)"
     ),
     "reads the proof with our own reader": (

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from distill.sandbox import clock
 from distill.sandbox.clock import Waiting, processor_time
 
 Start = Callable[[str], int]
@@ -32,6 +34,32 @@ def start() -> Iterator[Start]:
     for process in processes:
         process.kill()
         process.communicate()
+
+
+def test_only_time_neither_run_nor_queued_is_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of two threads, one of them ended, as the kernel would describe it."""
+    task = tmp_path / "7" / "task" / "7"
+    task.mkdir(parents=True)
+    (tmp_path / "7" / "task" / "8").mkdir()
+    now = 100.0
+    monkeypatch.setattr(clock, "PROCESSES", tmp_path)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def describe(ran: float, queued: float, state: str) -> None:
+        (task / "schedstat").write_text(f"{int(ran * 1e9)} {int(queued * 1e9)} 5\n")
+        (task / "stat").write_text(f"7 (a (b) R) {state} 1 7 7\n")
+
+    describe(2, 1, "S")
+    waiting = Waiting(7)
+    now += 10
+    describe(5, 5, "S")
+    assert waiting.seconds() == pytest.approx(3)
+    now += 10
+    describe(5, 5, "R")
+    assert waiting.seconds() == pytest.approx(3)
+    now += 10
+    describe(6, 20, "S")
+    assert waiting.seconds() == pytest.approx(7)
 
 
 def share_of_waiting(process: int) -> float:

@@ -91,7 +91,7 @@ def test_a_solution_is_no_main_program() -> None:
 
 
 def test_threads_that_a_solution_leaves_do_not_matter() -> None:
-    start = "import threading\nthreading.Thread(target=threading.Event().wait).start()"
+    start = "import threading\ndef run():\n    while True: pass\nthreading.Thread(target=run).start()"
     assert check(ADD + start, "assert add(1, 2) == 3", LIMITS).status == "passed"
 
 

@@ -58,8 +58,12 @@ def test_the_order_of_the_files_does_not_matter(
 
 
 def test_everything_held_out_is_evaluated_on(tmp_path: Path) -> None:
-    found = [r.id for r in evaluated(*write(tmp_path))]
+    split, heldout = write(tmp_path)
+    found = [r.id for r in evaluated({"split": split, "heldout": heldout, "generate": tmp_path})]
     assert sorted(found) == sorted(r.id for r in (*REAL["a"], *REAL["b"], *TEACHER))
+    assert sorted(r.id for r in evaluated({"split": split})) == sorted(r.id for r in (*REAL["a"], *REAL["b"]))
+    twice = [r.id for r in evaluated({"split": split, "heldout": heldout, "benchmark": heldout})]
+    assert len(twice) == len(found) + len(TEACHER)
 
 
 def test_missing_folders_are_not_empty_suites(tmp_path: Path) -> None:
@@ -67,4 +71,4 @@ def test_missing_folders_are_not_empty_suites(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="the split is not there"):
         items("heldout_real", tmp_path / "nowhere", heldout)
     with pytest.raises(SourceError, match="no held-out answers"):
-        list(evaluated(split, tmp_path / "nowhere"))
+        list(evaluated({"split": split, "heldout": tmp_path / "nowhere"}))

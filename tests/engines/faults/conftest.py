@@ -17,13 +17,12 @@ from distill.engines import client
 from distill.engines.serving import llama_cpp
 from tests.engines.faults.asking import ask
 
-pytest.importorskip("xllamacpp")
-
 
 class Llama:
     """SmolLM2-135M-Instruct as `smol`. One thread: on a busy machine two wait for each other at every token."""
 
     def __init__(self, log: Path) -> None:
+        pytest.importorskip("xllamacpp")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
