@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 from distill.generate.author import Unusable
-from distill.generate.instructions import DECLARES, HELPS, asks, overlap
+from distill.generate.instructions import HELPS, asks, overlap
 from distill.generate.languages import code_of, spoken, telling_words
 from distill.refusals import phrase
 from distill.rows import normalise
@@ -61,7 +61,7 @@ def compare(
         raise Unusable("refused", detail)
     if TALKS.match(anew) and not TALKS.match(before):
         raise Unusable("talks_about_it", detail)
-    if asking and way != "translation" and (asks(before) or DECLARES.match(anew)) and not asks(anew):
+    if asking and way != "translation" and asks(before) and not asks(anew):
         raise Unusable("answers_it", detail)
     if asking and HELPS.search(anew) and not HELPS.search(before):
         raise Unusable("speaks_as_assistant", detail)
