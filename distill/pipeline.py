@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from distill.compare import stage as compare
 from distill.context import Context, Resolved
 from distill.evaluate import stage as evaluate
 from distill.filter import stage as filtering
-from distill.generate import heldout
+from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
 from distill.generate.settings import Spec as GenerateSpec
 from distill.mix import stage as mix
@@ -67,7 +67,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     """From real data to the mix."""
-    seed, teacher, data = recipe.seed, recipe.teacher, tuple(real.data for real in recipe.real.values())
+    seed, data = recipe.seed, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
     counts = {"tokenizer": chain.student} if chain.student else {}
     filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
@@ -75,32 +75,48 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     version = generate.VERSION * 1000 + filtering.VERSION  # what the filters accept decides what is asked
     asked = {name: recipe.cast[name] for name in recipe.asked}
     models = tuple(ref for one in asked.values() for ref in one.references)
-    # What the student is measured on comes first: training rows are judged against it.
-    measured = () if recipe.student is None else ("heldout",)
+    # What is measured with comes first: training rows are judged against it.
+    measured = tuple(measured_nodes(recipe))
+    names = tuple(node.name for node in measured)
     nodes = [
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
             split.run, split.VERSION, data, data,
         ),
+        *measured,
         Node(
-            "heldout", 1, ("split",),
-            heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed),
-            heldout.run, heldout.VERSION, teacher.references, teacher.references, "generate",
-        ),
-        Node(
-            "generate", 1, ("split", *measured),
+            "generate", 1, ("split", *names),
             GenerateSpec(
                 teachers=asked, generate=recipe.generate, filter=filters, seed=seed,
                 templates=generate.templates_digest(recipe.generate.methods),
             ),
             generate.run, version, (*models, *tokenizer), models, "generate",
         ),
-        Node("filter", 2, ("split", *measured, "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
+        Node("filter", 2, ("split", *names, "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
         Node(
-            "mix", 3, ("split", *measured, "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+            "mix", 3, ("split", *names, "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
         ),
     ]  # fmt: skip
-    return tuple(node for node in nodes if node.name != "heldout" or measured)
+    return tuple(nodes)
+
+
+def measured_nodes(recipe: Recipe) -> Iterator[Node]:
+    """What is measured with: the teacher's answers to held-out prompts, where there is a student, and the benchmark."""
+    seed, teacher = recipe.seed, recipe.teacher
+    if recipe.student is not None:
+        spec = heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed)
+        yield Node(
+            "heldout", 1, ("split",), spec, heldout.run, heldout.VERSION, teacher.references, teacher.references,
+            "generate",
+        )  # fmt: skip
+    if recipe.benchmark is not None:
+        asked = {name: recipe.cast[name] for name in recipe.examined}
+        models = tuple(ref for one in asked.values() for ref in one.references)
+        section = recipe.benchmark
+        items = benchmark.Spec(teachers=asked, benchmark=section, seed=seed, templates=section.digest)
+        yield Node(
+            "benchmark", 1, ("split",), items, benchmark.run, benchmark.VERSION, models, models, "generate",
+        )  # fmt: skip
 
 
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:

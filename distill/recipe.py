@@ -17,6 +17,8 @@ from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
 from distill.filter.text import Finished
+from distill.generate.benchmark import Benchmark
+from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate
 from distill.generate.teacher import MAIN, Teacher
 from distill.mix.stage import Mix
@@ -52,6 +54,8 @@ class Recipe(Frozen):
     """Data made by people, by name."""
     split: Split = Split()
     generate: Generate
+    benchmark: Benchmark | None = None
+    """A synthetic test set, made from the held-out side; none when not given."""
     filter: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
     mix: Mix = Mix()
     train: Train = Train()
@@ -66,8 +70,19 @@ class Recipe(Frozen):
     @property
     def asked(self) -> tuple[str, ...]:
         """Names of the teachers that generation asks."""
-        named = (name for method in self.generate.methods for name in (method.teacher or MAIN, *method.asks))
-        return tuple(dict.fromkeys(name for name in named if name in self.cast))
+        return tuple(name for name in self.generate.asks if name in self.cast)
+
+    @property
+    def examined(self) -> tuple[str, ...]:
+        """Names of the teachers that the benchmark asks."""
+        return tuple(name for name in self.benchmark.asks if name in self.cast) if self.benchmark else ()
+
+    @property
+    def methods(self) -> Iterator[tuple[KeyPath, MethodSpec]]:
+        """Every method with its place in the recipe."""
+        for section, part in (("generate", self.generate), ("benchmark", self.benchmark)):
+            for index, method in enumerate(part.methods if part else ()):
+                yield (section, "methods", index), method
 
     @property
     def references(self) -> dict[str, Literal["model", "data"]]:
@@ -125,6 +140,8 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     yield from _unknown_names(recipe)
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
+    if recipe.benchmark and recipe.split.held_out_prompts == 0:
+        yield ("split", "held_out_prompts"), "0 leaves nothing that a benchmark could start from"
     if recipe.student is not None:
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
@@ -141,10 +158,10 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """Names of data sets that are none, or whose rows a method cannot start from."""
     known = sorted(recipe.real)
-    for index, method in enumerate(recipe.generate.methods):
+    for place, method in recipe.methods:
         for name in method.reads:
             field = next((key for key, value in method if value == name), "kind")
-            where: KeyPath = ("generate", "methods", index, field)
+            where = (*place, field)
             if name not in recipe.real:
                 yield where, f"no data set {name!r} under real; {nearest(name, known)}"
             elif not recipe.real[name].kinds & method.takes(name):
@@ -157,8 +174,7 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     known = sorted(recipe.cast)
     if MAIN in recipe.teachers:
         yield ("teachers", MAIN), f"`{MAIN}` is the name of the recipe's own teacher; choose another"
-    for index, method in enumerate(recipe.generate.methods):
-        where: KeyPath = ("generate", "methods", index)
+    for where, method in recipe.methods:
         for name in (method.teacher or MAIN, *method.asks):
             if name not in recipe.cast:
                 yield where, f"no model {name!r} under teachers; {nearest(name, known)}"
@@ -166,8 +182,11 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in recipe.asked:
+        if name not in (*recipe.asked, *recipe.examined):
             yield ("teachers", name), "no method asks this model"
+    confirm = recipe.benchmark.confirm if recipe.benchmark else None
+    if confirm is not None and confirm not in recipe.cast:
+        yield ("benchmark", "confirm"), f"no model {confirm!r} under teachers; {nearest(confirm, known)}"
     for name in recipe.runtime.servers:
         if name not in recipe.cast:
             yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"

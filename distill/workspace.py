@@ -156,7 +156,7 @@ class Workspace:
         planned = self.planned[name]
         inputs = {need: self._input(name, need) for need in planned.node.needs}
         context = self.context
-        if name in ("heldout", "generate"):
+        if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])
         if name == "generate":
             accept = pipeline.acceptance(self.recipe, inputs, context)

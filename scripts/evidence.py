@@ -16,7 +16,6 @@ from typing import Any
 
 from distill.filter.ledger import Account
 from distill.rows import Row, read_rows
-from distill.workspace import RESOLVED
 
 LONGEST = 600
 """Most characters of one message that are shown."""
@@ -38,7 +37,7 @@ def page(run: Path, count: int) -> Iterator[str]:
     yield from models(manifest["identity"]["spec"]["teachers"], kept)
     yield from table(manifest["summary"]["by_method"], ledger)
     yield from reasons(ledger["teacher"], run / "1-generate" / "failures.jsonl")
-    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids, of `{run / RESOLVED}`:\n"
+    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids:\n"
     for row in kept[:count]:
         yield from shown(row)
 

@@ -18,6 +18,7 @@ BASE: dict[str, Any] = {
     "name": "x",
     "seed": 1,
     "teacher": {"model": "T", "engine": {"kind": "transformers", "dtype": "float32"}, "terms": ["mit"]},
+    "teachers": {"judge": {"model": "J", "engine": {"kind": "transformers", "dtype": "float32"}, "terms": ["mit"]}},
     "student": {
         "model": "S",
         "drop_layers": [1],
@@ -38,22 +39,32 @@ BASE: dict[str, Any] = {
         "sampling": {"temperature": 0.5, "max_new_tokens": 8},
         "budget": {"candidates": 50},
     },
+    "benchmark": {
+        "rows": 4,
+        "methods": [{"kind": "document_qa", "documents": "docs"}],
+        "sampling": {"temperature": 0.5, "max_new_tokens": 8},
+        "budget": {"candidates": 50},
+        "confirm": "judge",
+        "template": "{{ passage }} {{ question }} In short?",
+    },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
     "evaluate": {"checkpoints": [2]},
     "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
-TEACHER = {"heldout", "generate", "evaluate/teacher"}
+TEACHER = {"heldout", "benchmark", "generate", "evaluate/teacher"}
 BASE_ARM = {"evaluate/base"}
 ARMS = {"evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"}
 DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
-    "seed": {"split", "heldout", "generate", "mix", "train", "compare"},
+    "seed": {"split", "heldout", "benchmark", "generate", "mix", "train", "compare"},
     "use": {"compare"},
     "teacher.model": TEACHER,
     "teacher.adapter": TEACHER,
-    "teacher.terms": {"heldout", "generate"},
-    "teacher.engine": {"heldout", "generate"},
+    "teacher.terms": {"heldout", "benchmark", "generate"},
+    "teacher.engine": {"heldout", "benchmark", "generate"},
+    "teachers.judge": {"benchmark"},
+    "benchmark": {"benchmark"},
     "student.model": {"generate", "filter", "train", *BASE_ARM},
     "student.terms": {"train"},
     "student.drop_layers": {"train", *BASE_ARM},
@@ -99,7 +110,7 @@ FOREIGN = [
 
 
 def resolve(recipe: Recipe) -> dict[str, Resolved]:
-    terms = {recipe.teacher.model: recipe.teacher.terms, recipe.student.model: recipe.student.terms}
+    terms = {one.model: one.terms for one in (*recipe.cast.values(), recipe.student)}
     terms |= {real.data: real.terms for real in recipe.real.values()}
     return {ref: Resolved(ref, Path(ref), f"sha256:{ref}", terms.get(ref, ())) for ref in recipe.references}
 
@@ -201,7 +212,19 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
 def test_the_nodes_of_a_recipe_in_order() -> None:
     names = [node.name for node in plan(Recipe.model_validate(BASE))]
     arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"]
-    assert names == ["split", "heldout", "generate", "filter", "mix", "train", *arms, "compare"]
+    assert names == ["split", "heldout", "benchmark", "generate", "filter", "mix", "train", *arms, "compare"]
+
+
+def test_what_is_measured_with_is_made_before_what_is_judged_against_it() -> None:
+    needs = {node.name: node.needs for node in plan(Recipe.model_validate(BASE))}
+    assert needs["benchmark"] == ("split",)
+    for name in ("generate", "filter", "mix"):
+        assert {"heldout", "benchmark"} <= set(needs[name])
+    data = {name: part for name, part in BASE.items() if name not in ("student", "evaluate")}
+    alone = {node.name: node.needs for node in plan(Recipe.model_validate(data))}
+    assert list(alone) == ["split", "benchmark", "generate", "filter", "mix"] and "heldout" not in alone["mix"]
+    bare = plan(Recipe.model_validate({**data, "benchmark": None}))
+    assert [node.name for node in bare] == ["split", "generate", "filter", "mix"]
 
 
 def test_another_teacher_of_the_same_name_is_another_teacher() -> None:

@@ -93,19 +93,19 @@ def shortfall(rounds: Rounds, budget: Budget) -> YieldError:
         elif cells and short:
             hints.append("leave out cells that the teacher cannot fill (weight 0)")
     if rounds.hopeless:
-        lines.append(f"  stopped: that is under generate.min_yield {rounds.min_yield:g}")
+        lines.append(f"  stopped: that is under {rounds.what}.min_yield {rounds.min_yield:g}")
     elif rounds.driver.exhausted:
         spent = rounds.driver.spent
         lines.append(f"  stopped: the budget is spent, {spent.tokens:,.0f} tokens{money(spent.cost)}")
         known = {"tokens": budget.tokens, "cost": budget.cost}
-        named = " or ".join(f"generate.budget.{name} (now {most:g})" for name, most in known.items() if most)
+        named = " or ".join(f"{rounds.what}.budget.{name} (now {most:g})" for name, most in known.items() if most)
         hints.append(f"raise {named}: what was asked already costs nothing again")
     elif asked >= rounds.budget:
-        hints.append(f"raise generate.budget.candidates (now {rounds.budget})")
+        hints.append(f"raise {rounds.what}.budget.candidates (now {rounds.budget})")
     for reason, count, example in lost(rounds.asked)[:5]:
         lines.append(f"  {count} {reason}, such as {example}")
     hints.append("loosen the filter that drops most, or ask for fewer rows; answers are kept and not asked for again")
-    return YieldError("\n".join(lines), where="generate", hint="; ".join(hints))
+    return YieldError("\n".join(lines), where=rounds.what, hint="; ".join(hints))
 
 
 def filling(stream: Stream) -> str:

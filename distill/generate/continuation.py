@@ -53,7 +53,7 @@ HEADED = re.compile(r"\A\W{0,3}(?:title|subject|topic|readers|length)\W{0,3}:.*\
 TASK = re.compile(
     r"\b(?:original|rewritten|rephrased|revised|given|above) (?:text|passage|article|version)\b"
     r"|\bI(?:['’]m| am|['’]d be) (?:here|happy|glad|ready) to\b|\b(?:language model|AI assistant|chatbot)\b"
-    r"|\b(?:your|this) (?:request|prompt|instructions?)\b|\b(?:hope|let me know if) (?:this|that|you)\b",
+    r"|\b(?:your|this) (?:request|prompt|instructions?)\b|\blet me know if\b|\bhope (?:this|that) helps\b",
     re.I,
 )
 """Talk of the task, which has no place in a text."""

@@ -65,7 +65,7 @@ def exchange(asked: Request | Score | Check, got: Any) -> Iterator[tuple[str, st
 def preview(spec: Spec, split: Path, context: Context, count: int) -> str:
     """So many candidates of every stream, with all that was asked and answered, and an estimate of the whole."""
     with staff(spec.teachers, spec.generate.sampling, spec.seed, context) as models:
-        rounds = rounds_of(spec, split, models, context)
+        rounds = rounds_of(spec, {"split": split}, models, context)
         watched: list[Watched] = []
         new = []
         for stream in rounds.streams:

@@ -55,7 +55,11 @@ class Rounds:
     """Most candidates."""
     min_yield: float
     held_out: frozenset[str]
-    """Roots of the held-out side: what a method writes must not be one of them."""
+    """Roots of the other side of the split: what a method writes must not be one of them."""
+    what: str = "generate"
+    """The node that it is for."""
+    leaked: str = "held_out"
+    """Reason of a candidate that is on the other side."""
     asked: list[Asked] = field(default_factory=list)
     rounds: int = 0
     top_ups: int = 0
@@ -97,7 +101,7 @@ class Rounds:
                 return
             self.ask(new)
             if self.rounds == 1 and not self.filled:
-                self.context.say(f"  generate: {estimate(self.streams, self.driver.speed.rate)}")
+                self.context.say(f"  {self.what}: {estimate(self.streams, self.driver.speed.rate)}")
 
     def ask(self, new: Sequence[tuple[int, Candidate]]) -> None:
         """Move candidates to their ends, given with their places in `asked`."""
@@ -134,7 +138,7 @@ class Rounds:
         for place, outcome in ended.items():
             row = outcome.row
             leaked = row is not None and root_of(row.messages) in self.held_out
-            self.asked[place].outcome = Outcome(None, "held_out", row.question) if row and leaked else outcome
+            self.asked[place].outcome = Outcome(None, self.leaked, row.question) if row and leaked else outcome
         fresh = [asked for place in ended if (asked := self.asked[place]).outcome.row is not None]
         self.judge(fresh, whole=False)
 
@@ -156,7 +160,7 @@ class Rounds:
             stream.kept = kept[id(stream)]
 
     def label(self) -> str:
-        return f"generate {self.kept} of {sum(stream.quota for stream in self.streams)} rows accepted"
+        return f"{self.what} {self.kept} of {sum(stream.quota for stream in self.streams)} rows accepted"
 
     def note(self) -> str:
         """Time left and yield by method, for the progress bar."""

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from distill.generate.methods import AnyMethod
-from distill.generate.teacher import Teacher
+from distill.generate.teacher import MAIN, Teacher
 from distill.protocols import Sampling
 from distill.quotas import quotas
 from distill.rows import Frozen
@@ -49,6 +49,11 @@ class Generate(Frozen):
                     "raise sampling.temperature"
                 )
         return self
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Names of the teachers that are asked."""
+        return tuple(dict.fromkeys(name for method in self.methods for name in (method.teacher or MAIN, *method.asks)))
 
     @property
     def candidates(self) -> int:

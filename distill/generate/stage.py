@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from distill.context import Context
 from distill.errors import SourceError
 from distill.generate.books import counts, notes, shortfall, write_failures
 from distill.generate.drive import Driver
-from distill.generate.method import MethodSpec, Work
+from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.rounds import Rounds
-from distill.generate.settings import Generate, Spec
+from distill.generate.settings import Budget, Generate, Spec
 from distill.generate.spent import Limit
 from distill.generate.streams import Stream
 from distill.generate.teacher import Staff, staff
 from distill.protocols import Summary
 from distill.rows import Row, digest, read_rows, root_of, write_rows
+from distill.suites.heldout import evaluated
 
 VERSION = 2
+Over = Callable[[Work, Candidate], Candidate]
 
 
 def templates_digest(methods: Sequence[MethodSpec]) -> str:
@@ -28,45 +32,56 @@ def templates_digest(methods: Sequence[MethodSpec]) -> str:
     return digest(texts)[:16] if texts else ""
 
 
-def training_rows(split: Path, methods: Sequence[MethodSpec]) -> dict[str, list[Row]]:
-    """The training side of the data sets that methods start from, by name."""
-    folder = split / "train"
+def side_rows(split: Path, side: Literal["train", "heldout"], methods: Sequence[MethodSpec]) -> dict[str, list[Row]]:
+    """One side of the data sets that methods start from, by name."""
+    folder = split / side
     rows = {}
     for name in dict.fromkeys(name for method in methods for name in method.reads):
         path = folder / f"{name}.jsonl"
         if not path.is_file():
             there = ", ".join(sorted(other.stem for other in folder.glob("*.jsonl"))) or "none"
-            raise SourceError(f"no training rows of {name!r}; there are: {there}", where=str(folder))
+            raise SourceError(f"no rows of {name!r}; there are: {there}", where=str(folder))
         rows[name] = list(read_rows(path))
     return rows
 
 
-def held_out_roots(split: Path) -> frozenset[str]:
-    """Every root on the held-out side."""
-    rows = (row for path in sorted((split / "heldout").glob("*.jsonl")) for row in read_rows(path))
+def roots_of(rows: Iterable[Row]) -> frozenset[str]:
+    """The roots that rows descend from, and those of what they ask."""
     return frozenset(root for row in rows for root in (row.provenance.root, root_of(row.messages)))
 
 
-def streams_of(generate: Generate, rows: Mapping[str, Sequence[Row]], models: Staff) -> list[Stream]:
-    """Every stream of every method with its quota and the candidates it offers."""
+def streams_of(
+    generate: Generate, rows: Mapping[str, Sequence[Row]], models: Staff, over: Over = lambda _, candidate: candidate
+) -> list[Stream]:
+    """Every stream of every method with its quota and the candidates it offers.
+
+    Args:
+        over: puts a candidate of its own over each of a method's.
+    """
     streams = []
     for method, quotas in zip(generate.methods, generate.quotas, strict=True):
         author = models.author(method.teacher, method.sampling.over(generate.sampling), method.notes)
         own = {name: rows[name] for name in method.reads}
         for name, quota in quotas.items():
             work = Work(name, author, models.cast, own)
-            streams.append(Stream(name, quota, method.candidates(work), ", ".join(method.reads)))
+            candidates = map(partial(over, work), method.candidates(work))
+            streams.append(Stream(name, quota, candidates, ", ".join(method.reads)))
     return streams
 
 
-def rounds_of(spec: Spec, split: Path, models: Staff, context: Context) -> Rounds:
+def driver_of(budget: Budget, teachers: Iterable[str], models: Staff, context: Context) -> Driver:
+    """What asks the teachers, and stops where the budget is spent."""
+    prices = {name: end.price for name in teachers if (end := context.runtime.endpoint(name)) and end.price}
+    return Driver(models, context, Limit(budget.tokens or math.inf, budget.cost or math.inf), prices)
+
+
+def rounds_of(spec: Spec, inputs: Mapping[str, Path], models: Staff, context: Context) -> Rounds:
     """A generation that has not begun."""
     generate = spec.generate
-    budget = generate.budget
-    prices = {name: end.price for name in spec.teachers if (end := context.runtime.endpoint(name)) and end.price}
-    driver = Driver(models, context, Limit(budget.tokens or math.inf, budget.cost or math.inf), prices)
-    streams = streams_of(generate, training_rows(split, generate.methods), models)
-    return Rounds(streams, driver, context, generate.candidates, generate.min_yield, held_out_roots(split))
+    driver = driver_of(generate.budget, spec.teachers, models, context)
+    streams = streams_of(generate, side_rows(inputs["split"], "train", generate.methods), models)
+    held_out = roots_of(evaluated(inputs))
+    return Rounds(streams, driver, context, generate.candidates, generate.min_yield, held_out)
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -77,7 +92,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
             in the store.
     """
     with staff(spec.teachers, spec.generate.sampling, spec.seed, context) as models:
-        rounds = rounds_of(spec, inputs["split"], models, context)
+        rounds = rounds_of(spec, inputs, models, context)
         templates = {name: author.template for name, author in models.cast.items()}
         rounds.run()
     if not rounds.filled:
