@@ -221,7 +221,7 @@ def test_a_data_set_that_is_not_there_names_those_that_are(
     split: Path, context: Context, use: Use, tmp_path: Path
 ) -> None:
     use(echo)
-    with pytest.raises(SourceError, match=r"no training rows of 'chta'; there are: chat"):
+    with pytest.raises(SourceError, match=r"no rows of 'chta'; there are: chat"):
         run(spec([{**ANSWER, "prompts": "chta"}], rows=1), {"split": split}, tmp_path, context)
 
 
