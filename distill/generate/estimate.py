@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from distill.generate.coverage import families
 from distill.generate.spent import Spent
 from distill.generate.streams import Stream
 
@@ -53,8 +54,11 @@ def left(cost: Spent, rate: float) -> list[str]:
 
 
 def yields(streams: Sequence[Stream], most: int = 4) -> str:
-    """`answer 83%, self_instruct 41%`: the share of candidates that was kept, worst first where there are many."""
-    asked = [stream for stream in streams if stream.asked]
-    shown = asked if len(asked) <= most else sorted(asked, key=lambda stream: stream.kept / stream.asked)[:most]
-    named = ", ".join(f"{stream.name} {stream.kept / stream.asked:.0%}" for stream in shown)
-    return f"kept: {named}{', …' if len(asked) > most else ''}" if named else "nothing asked yet"
+    """`answer 83%, self_instruct 41%`: the share of candidates that was kept, worst first where there are many methods."""
+    shares = {}
+    for name, family in families(streams).items():
+        if asked := sum(stream.asked for stream in family):
+            shares[name] = sum(stream.kept for stream in family) / asked
+    order = list(shares) if len(shares) <= most else sorted(shares, key=lambda name: shares[name])[:most]
+    named = ", ".join(f"{name} {shares[name]:.0%}" for name in order)
+    return f"kept: {named}{', …' if len(shares) > most else ''}" if named else "nothing asked yet"

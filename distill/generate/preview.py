@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.context import Context
+from distill.generate.coverage import families
 from distill.generate.estimate import estimate
 from distill.generate.method import Candidate, Check, Score
 from distill.generate.rounds import Asked, Rounds
@@ -21,6 +22,8 @@ from distill.generate.teacher import staff
 from distill.protocols import Completion, Request
 from distill.rows import Row
 
+CELLS = 4
+"""Cells of one method that are shown."""
 LONGEST = 1500
 """Most characters of one text that are shown."""
 
@@ -63,12 +66,16 @@ def exchange(asked: Request | Score | Check, got: Any) -> Iterator[tuple[str, st
 
 
 def preview(spec: Spec, split: Path, context: Context, count: int) -> str:
-    """So many candidates of every stream, with all that was asked and answered, and an estimate of the whole."""
+    """So many candidates of every method, with all that was asked and answered, and an estimate of the whole.
+
+    Of a method of many cells the first few cells are asked.
+    """
     with staff(spec.teachers, spec.generate.sampling, spec.seed, context) as models:
         rounds = rounds_of(spec, {"split": split}, models, context)
         watched: list[Watched] = []
         new = []
-        for stream in rounds.streams:
+        shown = [stream for streams in families(rounds.streams).values() for stream in streams[:CELLS]]
+        for stream in shown:
             for candidate in stream.take(count):
                 watched.append(Watched())
                 new.append((len(rounds.asked), watched[-1].over(candidate)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from distill.context import Context
 from distill.generate.preview import preview
@@ -26,8 +27,8 @@ class Odd:
         return [Judged(row, KEEP if row.question[-2] in "02468" else drop, "number") for row in rows]
 
 
-def spec(rows: int = 100) -> Spec:
-    generate = {"rows": rows, "methods": METHODS}
+def spec(rows: int = 100, methods: list[dict[str, Any]] = METHODS) -> Spec:
+    generate = {"rows": rows, "methods": methods}
     return Spec.model_validate(
         {"teachers": {"teacher": {"model": MODEL}}, "generate": generate, "filter": (), "seed": 7}
     )
@@ -49,3 +50,11 @@ def test_it_shows_what_is_said_and_what_became_of_it(
     assert "no row: engine_error (too hot)" in text
     assert "estimate by the first 6: about " in text and "tokens" in text.splitlines()[-1]
     assert len(engine.asked) == 6 and engine.closed
+
+
+def test_of_many_cells_a_few_are_shown(split: Path, context: Context, use: Callable[[Say], Canned]) -> None:
+    engine = use(lambda request: f"What is {request.key}?")
+    grid = {"kind": "grid", "axes": {"domain": [f"number {number}" for number in range(50)]}}
+    text = preview(spec(methods=[grid]), split, context, 2)
+    assert text.count("--- grid[domain=") == 8 and len(engine.asked) == 16
+    assert "(kept: grid 100%)" in text.splitlines()[-1]
