@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from distill.generate.author import Unusable, user, whole
 from distill.generate.draws import Span, dealt, in_order
-from distill.generate.instructions import COPY, HELPS, asks, bare, lead, opening, overlap, unwrapped, written
+from distill.generate.instructions import COPY, HELPS, asks, bare, lead, opening, overlap, recited, unwrapped, written
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row
@@ -132,9 +132,11 @@ class Conversation(MethodSpec):
             Unusable: it is no turn of a user (see `check`).
         """
         plays = work.cast[self.user] if self.user else work.author
-        request = plays.ask(talk.swapped, index, self.user_tokens, temperature=self.user_temperature)
+        request = plays.ask([*talk.begin, *talk.played], index, self.user_tokens, temperature=self.user_temperature)
         completion: Completion = yield request
         said = written(completion, LONGEST, turn_of, "turn")
+        if recited(said, talk.begin):
+            raise Unusable("copies_prompt_file", said)
         check(said, talk)
         return said
 
@@ -145,8 +147,10 @@ class Talk:
 
     before: Sequence[Message]
     """The assistant's system message."""
-    swapped: list[Message]
-    """As the one sees it who plays the user: what the user says is its own."""
+    begin: Sequence[Message]
+    """What the one who plays the user is told first."""
+    played: list[Message] = field(default_factory=list)
+    """What follows for that one, the roles swapped: what the user says is its own."""
     said: list[Message] = field(default_factory=list)
     last: list[tuple[Request, Completion]] = field(default_factory=list)
     """Of the last answer."""
@@ -171,7 +175,7 @@ class Talk:
             raise Unusable("repeats_answer", completion.text)
         answer = Message(role="assistant", content=completion.text, reasoning=completion.reasoning)
         self.said += [user(said), answer]
-        self.swapped += [Message(role="assistant", content=said), user(following)]
+        self.played += [Message(role="assistant", content=said), user(following)]
         self.last = [(request, completion)]
 
 

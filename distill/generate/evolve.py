@@ -9,7 +9,7 @@ question rather than rewrite it (docs/methods/evolve.md has the counts).
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -22,9 +22,11 @@ from distill.generate.instructions import (
     DECLARES,
     HELPS,
     asks,
+    label_of,
     lead,
     opening,
     overlap,
+    recited,
     unwrapped,
     without,
     written,
@@ -34,7 +36,7 @@ from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
 from distill.protocols import Completion
 from distill.refusals import phrase
-from distill.rows import Row
+from distill.rows import Message, Row
 from distill.words import words
 
 DEPTH = ("constraints", "deepen", "concretise", "reasoning", "input")
@@ -143,12 +145,11 @@ class Evolve(MethodSpec):
         for number in range(self.tries):
             operation = self.operations[(first + number) % len(self.operations)]
             turns = self.turns(operation, prompt=prompt)
-            label = turns[-1].content.partition(prompt)[0].strip()
             sample = index * self.tries + number
             completion: Completion = yield work.author.ask(turns, sample, self.instruction_tokens)
             try:
-                evolved = without(label, written(completion, self.longest, unwrapped))
-                check(evolved, prompt, operation, label)
+                evolved = without(label_of(turns, prompt), written(completion, self.longest, unwrapped))
+                check(evolved, prompt, operation, turns)
                 yield from self.unequal(evolved, prompt, work)
                 return operation, evolved, failed
             except Unusable as unusable:
@@ -169,23 +170,20 @@ class Evolve(MethodSpec):
             raise Unusable("judged_equal", evolved)
 
 
-def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
+def check(evolved: str, prompt: str, operation: str, turns: Sequence[Message] = ()) -> None:
     """Eliminate what did not evolve.
 
     Args:
-        label: what the prompt file puts right before the prompt.
+        turns: what the teacher was told.
 
     Raises:
         Unusable: `adds_nothing`, `copies_prompt_file`, `refuses_to_evolve`, `asks_nothing`, `speaks_as_assistant`,
             `answers_itself` or `loses_subject`.
     """
-    plain, before = (" ".join(text.casefold().split()) for text in (evolved, prompt))
     if adds_nothing(evolved, prompt, operation):
         raise Unusable("adds_nothing", evolved)
-    if leak := next(
-        (leak for leak in (*LEAKS, label.casefold()) if leak and leak in plain and leak not in before), None
-    ):
-        raise Unusable("copies_prompt_file", f"{evolved} ({leak})")
+    if recited(evolved, turns) or leaked(evolved, prompt, turns):
+        raise Unusable("copies_prompt_file", evolved)
     if phrase(evolved, prompt):
         raise Unusable("refuses_to_evolve", evolved)
     if (DECLARES.match(evolved) or asks(prompt)) and not asks(evolved):
@@ -196,6 +194,13 @@ def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
         raise Unusable("answers_itself", evolved)
     if operation in DEPTH and not keeps_subject(evolved, prompt):
         raise Unusable("loses_subject", evolved)
+
+
+def leaked(evolved: str, prompt: str, turns: Sequence[Message]) -> bool:
+    """Words of a prompt file are in it, which were not in the prompt."""
+    label = label_of(turns, prompt).casefold() if turns else ""
+    plain, before = (" ".join(text.casefold().split()) for text in (evolved, prompt))
+    return any(leak in plain and leak not in before for leak in (*LEAKS, label) if leak)
 
 
 def adds_nothing(evolved: str, prompt: str, operation: str) -> bool:

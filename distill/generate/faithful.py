@@ -36,27 +36,22 @@ _NUMBER = re.compile(r"\d(?:[\d.,'\u00a0\u202f]*\d)?")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.S)
 
 
-def compare(
-    anew: str, before: str, way: str, asking: bool = True, language: str | None = None, label: str = ""
-) -> None:
+def compare(anew: str, before: str, way: str, asking: bool = True, language: str | None = None) -> None:
     """Refuse what is no such text.
 
     Args:
         way: kind of what was done to it.
         asking: it is what a user says, and must ask if it did before.
         language: that it must be in now.
-        label: what the prompt file puts right before a text.
 
     Raises:
-        Unusable: `copies_parent`, `copies_prompt_file`, `refused`, `talks_about_it`, `answers_it`, `speaks_as_assistant`,
+        Unusable: `copies_parent`, `refused`, `talks_about_it`, `answers_it`, `speaks_as_assistant`,
             `wrong_language`, `asks_back`,
             `changes_numbers`, `changes_code`, `loses_subject` or `adds_text`.
     """
     detail = f"{before} -> {anew}"
     if normalise(anew) == normalise(before) or overlap(anew, before) >= COPIES[way]:
         raise Unusable("copies_parent", detail)
-    if label and label.casefold() in anew.casefold():
-        raise Unusable("copies_prompt_file", detail)
     if phrase(anew, before):
         raise Unusable("refused", detail)
     if TALKS.match(anew) and not TALKS.match(before):

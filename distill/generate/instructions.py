@@ -8,7 +8,7 @@ It knows English talk around an instruction, and leaves other languages as they 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from distill.generate.author import Unusable, said
 from distill.generate.languages import spoken
@@ -163,6 +163,17 @@ def written(completion: Completion, longest: int, read: Callable[[str], str] = p
     if len(words(text)) > longest:
         raise Unusable(f"long_{what}", text)
     return text
+
+
+def label_of(turns: Sequence[Message], text: str) -> str:
+    """What the last turn puts right before a text ("Harder:"), if it is short enough to be a label."""
+    label = turns[-1].content.partition(text)[0].strip()
+    return label if len(label) <= 60 else ""
+
+
+def recited(text: str, turns: Sequence[Message]) -> bool:
+    """The text is one of the worked examples that it was to go on from."""
+    return any(overlap(text, turn.content) >= COPY for turn in turns[:-1])
 
 
 def without(label: str, text: str) -> str:

@@ -20,11 +20,11 @@ from pydantic import Field
 from distill.generate.author import Unusable, opened, user
 from distill.generate.draws import dealt
 from distill.generate.faithful import compare
-from distill.generate.instructions import lead, opening, unwrapped, without, written
+from distill.generate.instructions import label_of, lead, opening, recited, unwrapped, without, written
 from distill.generate.languages import named
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
-from distill.protocols import Completion, Request
+from distill.protocols import Completion
 from distill.rows import Frozen, Message, Row, digest
 from distill.words import words
 
@@ -164,10 +164,12 @@ class Rephrase(MethodSpec):
         asked = {part: self.turns(way.kind, text=texts[part], **way.values) for part in parts}
         requests = tuple(work.author.ask(turns, again, self.text_tokens) for turns in asked.values())
         completions: list[Completion] = yield requests
-        for part, request, completion in zip(parts, requests, completions, strict=True):
-            label = label_of(request, texts[part])
+        for part, completion in zip(parts, completions, strict=True):
+            label = label_of(asked[part], texts[part])
             anew = without(label, written(completion, self.longest, unwrapped, part))
-            compare(anew, texts[part], way.kind, part == "question", way.language, label)
+            if recited(anew, asked[part]) or (label and label.casefold() in anew.casefold()):
+                raise Unusable("copies_prompt_file", anew)
+            compare(anew, texts[part], way.kind, part == "question", way.language)
             yield from self.same_meaning(anew, texts[part], way, work)
             texts[part] = anew
         request, completion, messages = requests[-1], completions[-1], [*lead(parent), user(texts["question"])]
@@ -207,9 +209,3 @@ def exchange(row: Row) -> dict[str, str]:
     if len(spoken) > 1 and spoken[1].role == "assistant":
         texts["answer"] = spoken[1].content
     return texts
-
-
-def label_of(request: Request, text: str) -> str:
-    """What stands right before the text in the last turn, if it is short enough to be a label."""
-    label = request.messages[-1].content.partition(text)[0].strip()
-    return label if len(label) <= 60 else ""

@@ -99,6 +99,7 @@ def test_topics_and_personas_open_a_conversation_without_data(author: Author) ->
         ("How do I bake a bread?", "repeats_itself"),
         ("Mix flour and water, wait, and bake it.", "echoes_answer"),
         ("mix flour and water", "echoes_answer"),
+        ("Can I leave it overnight, and bake in the morning? My kitchen is cold.", "copies_prompt_file"),
         ("", "empty_turn"),
         ("word " * 121, "long_turn"),
     ],

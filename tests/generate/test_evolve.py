@@ -93,6 +93,7 @@ def test_the_last_reason_stands_for_a_prompt_that_does_not_evolve(author: Author
         ("How do the rivers come about?", "stop", "adds_nothing"),
         ("Here is the rewritten prompt about rivers: how?", "stop", "copies_prompt_file"),
         ("Write nothing but the new text about rivers.", "stop", "copies_prompt_file"),
+        ("How do plants grow, and why do some need much less light than others?", "stop", "copies_prompt_file"),
         ("I'm sorry, but I cannot provide more on rivers.", "stop", "refuses_to_evolve"),
         ("Rivers come about by rain that runs down from the hills.", "stop", "asks_nothing"),
         ("How do rivers come about in a desert? Because it rains.", "stop", "answers_itself"),

@@ -113,11 +113,6 @@ ASKED = "How many months of the 12 in a year have 31 days? Use `calendar`."
     [
         ("paraphrase", "how many months of the 12 in a year have 31 days? use `calendar`", "copies_parent"),
         ("style", "How many months of the 12 in a year do have 31 days? Use `calendar`.", "copies_parent"),
-        (
-            "paraphrase",
-            "In other words: 12 months, of which some last 31 days (`calendar`): how many?",
-            "copies_prompt_file",
-        ),
         ("paraphrase", "I'm sorry, but I can't help with 12 or 31.", "refused"),
         ("paraphrase", "The question asks how many months have 31 days.", "talks_about_it"),
         ("paraphrase", "There are 7 months with 31 days.", "answers_it"),
@@ -131,7 +126,7 @@ ASKED = "How many months of the 12 in a year have 31 days? Use `calendar`."
 )
 def test_what_is_refused_and_why(way: str, anew: str, reason: str) -> None:
     with pytest.raises(Unusable) as caught:
-        compare(anew, ASKED, way, language="Spanish" if way == "translation" else None, label="In other words:")
+        compare(anew, ASKED, way, language="Spanish" if way == "translation" else None)
     assert caught.value.reason == reason
 
 
@@ -174,6 +169,14 @@ def test_a_broken_text_is_refused_with_its_part(author: Author) -> None:
         play(made(), author, ("",))
     with pytest.raises(Unusable, match="empty_answer"):
         play(made({"kind": "paraphrase", "of": ["question", "answer"]}), author, (OTHERS, "..."))
+
+
+@pytest.mark.parametrize(
+    "text", ["Which mountain of Africa is taller than all the others?", "Is it, in other words: Kilimanjaro?"]
+)
+def test_words_of_the_prompt_file_are_refused(author: Author, text: str) -> None:
+    with pytest.raises(Unusable, match="copies_prompt_file"):
+        play(made(), author, (text,))
 
 
 @pytest.mark.parametrize(("verdict", "reason"), [("No.", "changes_meaning"), ("Perhaps.", "unclear_judgement")])
