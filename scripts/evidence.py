@@ -16,8 +16,11 @@ from typing import Any
 
 from distill.filter.ledger import Account
 from distill.rows import Row, read_rows
-from distill.workspace import RESOLVED
 
+SAMPLING = frozenset(
+    "temperature top_p top_k max_new_tokens seed sample template engine dtype prompt_template finish date helped".split()
+)
+"""What of the notes of a row is the same for all, or said elsewhere."""
 LONGEST = 600
 """Most characters of one message that are shown."""
 
@@ -38,7 +41,7 @@ def page(run: Path, count: int) -> Iterator[str]:
     yield from models(manifest["identity"]["spec"]["teachers"], kept)
     yield from table(manifest["summary"]["by_method"], ledger)
     yield from reasons(ledger["teacher"], run / "1-generate" / "failures.jsonl")
-    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids, of `{run / RESOLVED}`:\n"
+    yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids:\n"
     for row in kept[:count]:
         yield from shown(row)
 
@@ -70,7 +73,7 @@ def reasons(account: dict[str, Any], failures: Path) -> Iterator[str]:
     lost: dict[str, int] = dict(account["dropped"])
     for line in failures.read_text(encoding="utf-8").splitlines():
         failure = json.loads(line)
-        reason = f"{failure['method']}.{failure['reason']}"
+        reason = f"{failure['method'].partition('[')[0]}.{failure['reason']}"
         lost[reason] = lost.get(reason, 0) + 1
     if lost:
         named = ", ".join(f"{count} `{reason}`" for reason, count in sorted(lost.items(), key=lambda one: -one[1]))
@@ -88,6 +91,10 @@ def shown(row: Row) -> Iterator[str]:
         yield f"> **{role}:**"
         yield "\n".join(f"> {line}".rstrip() for line in cut.replace("<", "\\<").splitlines())
         yield ">"
+    drawn = row.provenance.sampling
+    notes = {name: value for name, value in drawn.items() if name not in SAMPLING and value not in ("", [], {}, None)}
+    if notes:
+        yield f"> {', '.join(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in notes.items())}"
     if row.scores:
         yield f"> scores: {', '.join(f'{name} {value:g}' for name, value in row.scores.items())}"
     yield ""

@@ -17,7 +17,18 @@ from pydantic import Field, model_validator
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import Span, dealt, in_order
 from distill.generate.faithful import keeps_subject
-from distill.generate.instructions import COPY, DECLARES, asks, lead, opening, overlap, unwrapped, without, written
+from distill.generate.instructions import (
+    COPY,
+    DECLARES,
+    HELPS,
+    asks,
+    lead,
+    opening,
+    overlap,
+    unwrapped,
+    without,
+    written,
+)
 from distill.generate.languages import empty_words, telling_words
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
@@ -165,8 +176,8 @@ def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
         label: what the prompt file puts right before the prompt.
 
     Raises:
-        Unusable: `adds_nothing`, `copies_prompt_file`, `refuses_to_evolve`, `asks_nothing`, `answers_itself` or
-            `loses_subject`.
+        Unusable: `adds_nothing`, `copies_prompt_file`, `refuses_to_evolve`, `asks_nothing`, `speaks_as_assistant`,
+            `answers_itself` or `loses_subject`.
     """
     plain, before = (" ".join(text.casefold().split()) for text in (evolved, prompt))
     if adds_nothing(evolved, prompt, operation):
@@ -179,6 +190,8 @@ def check(evolved: str, prompt: str, operation: str, label: str = "") -> None:
         raise Unusable("refuses_to_evolve", evolved)
     if (DECLARES.match(evolved) or asks(prompt)) and not asks(evolved):
         raise Unusable("asks_nothing", evolved)
+    if HELPS.search(evolved) and not HELPS.search(prompt):
+        raise Unusable("speaks_as_assistant", evolved)
     if ANSWERED.search(evolved) and not ANSWERED.search(prompt):
         raise Unusable("answers_itself", evolved)
     if operation in DEPTH and not keeps_subject(evolved, prompt):

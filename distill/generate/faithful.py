@@ -10,8 +10,8 @@ import re
 import unicodedata
 
 from distill.generate.author import Unusable
-from distill.generate.instructions import DECLARES, asks, overlap
-from distill.generate.languages import spoken, telling_words
+from distill.generate.instructions import HELPS, asks, overlap
+from distill.generate.languages import code_of, spoken, telling_words
 from distill.refusals import phrase
 from distill.rows import normalise
 from distill.words import words
@@ -30,6 +30,8 @@ TALKS = re.compile(
     re.I,
 )
 """The beginning of talk about a text."""
+UNMARKED = ("ja", "th")
+"""Languages whose questions have no mark."""
 _NUMBER = re.compile(r"\d(?:[\d.,'\u00a0\u202f]*\d)?")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.S)
 
@@ -46,7 +48,8 @@ def compare(
         label: what the prompt file puts right before a text.
 
     Raises:
-        Unusable: `copies_parent`, `copies_prompt_file`, `refused`, `talks_about_it`, `answers_it`, `wrong_language`,
+        Unusable: `copies_parent`, `copies_prompt_file`, `refused`, `talks_about_it`, `answers_it`, `speaks_as_assistant`,
+            `wrong_language`, `asks_back`,
             `changes_numbers`, `changes_code`, `loses_subject` or `adds_text`.
     """
     detail = f"{before} -> {anew}"
@@ -58,16 +61,22 @@ def compare(
         raise Unusable("refused", detail)
     if TALKS.match(anew) and not TALKS.match(before):
         raise Unusable("talks_about_it", detail)
-    if asking and way != "translation" and (asks(before) or DECLARES.match(anew)) and not asks(anew):
+    if asking and way != "translation" and asks(before) and not asks(anew):
+        raise Unusable("answers_it", detail)
+    if asking and HELPS.search(anew) and not HELPS.search(before):
+        raise Unusable("speaks_as_assistant", detail)
+    if language and asking and _asked(before) and not _asked(anew) and code_of(language) not in UNMARKED:
         raise Unusable("answers_it", detail)
     if language and spoken(anew, language) is False:
         raise Unusable("wrong_language", f"{detail} (asked for {language})")
     if way in KEEPS_MEANING:
-        _keep(anew, before, way, detail)
+        _keep(anew, before, way, asking, detail)
 
 
-def _keep(anew: str, before: str, way: str, detail: str) -> None:
+def _keep(anew: str, before: str, way: str, asking: bool, detail: str) -> None:
     """What must stay where the meaning does; a style may be wordy."""
+    if not asking and _asked(anew) and not _asked(before):
+        raise Unusable("asks_back", detail)
     if numbers(anew) != numbers(before):
         raise Unusable("changes_numbers", detail)
     if code(anew) != code(before):
@@ -82,6 +91,10 @@ def keeps_subject(anew: str, before: str, least: int = 1) -> bool:
     """A word that says something of a text, or its stem, is in the new one; a text with fewer than `least` has none to lose."""
     telling = {word[:5] for word in telling_words(before)}
     return len(telling) < least or bool(telling & {word[:5] for word in words(anew)})
+
+
+def _asked(text: str) -> bool:
+    return any(mark in text for mark in "?？؟;")
 
 
 def numbers(text: str) -> set[str]:

@@ -34,7 +34,7 @@ EXPRESSION = re.compile(
     """,
     re.X | re.I,
 )
-WORD = re.compile(r"(?<![\\a-z])(?:[a-z]{3,}|(?:i[fnst]|o[fnr]|to|at|so|[hmw]e|by|an|as|no|up)(?![a-z]))", re.I)
+WORD = re.compile(r"(?<![\\a-z])(?:[a-z]{3,}|(?:i[fnst]|o[fnr]|to|at|so|[hmw]e|by|an|as|no|up|[ap]m)(?![a-z]))", re.I)
 """A word of prose, not a LaTeX command."""
 FUNCTIONS = re.compile(r"(?<![\\a-z])(?:sqrt|sin|cos|tan|log|exp|pi)(?![a-z])", re.I)
 INLINE = re.compile(

@@ -37,6 +37,7 @@ LANDLOCK = (
     "Linux 5.13 or newer has it if `landlock` is among the modules of the boot parameter lsm=; "
     "a container must allow the calls landlock_* (Docker's and Podman's profiles do, gVisor does not)"
 )
+OTHERWISE = "the kernel, the container or a limit of the shell (ulimit) forbids it; see docs/decisions/sandbox.md"
 ACCOUNTING = "use a kernel with CONFIG_TASK_IO_ACCOUNTING, as those of all distributions are, and have /proc mounted"
 
 
@@ -94,7 +95,8 @@ def _judge(
         text = tail(errors, str(folder))
     if not said.startswith(CONFINED):
         reason = said.decode("utf-8", "replace") or text or f"it ended with status {end.status}"
-        raise SandboxError(f"the process that runs generated code could not be confined: {reason}", "sandbox", LANDLOCK)
+        hint = LANDLOCK if "landlock" in reason else OTHERWISE
+        raise SandboxError(f"the process that runs generated code could not be confined: {reason}", "sandbox", hint)
     return judge(end, said.removeprefix(CONFINED), token, text, limits)
 
 

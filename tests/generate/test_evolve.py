@@ -98,6 +98,7 @@ def test_the_last_reason_stands_for_a_prompt_that_does_not_evolve(author: Author
         ("How do rivers come about in a desert? Because it rains.", "stop", "answers_itself"),
         ("Which animal is in most rivers? A trout.", "stop", "answers_itself"),
         ("What is the best way to cook an egg?", "stop", "loses_subject"),
+        ("How can I help you with rivers today?", "stop", "speaks_as_assistant"),
         ("word " * 251, "stop", "long_instruction"),
         ("", "error", "engine_error"),
     ],

@@ -121,7 +121,9 @@ ASKED = "How many months of the 12 in a year have 31 days? Use `calendar`."
         ("paraphrase", "I'm sorry, but I can't help with 12 or 31.", "refused"),
         ("paraphrase", "The question asks how many months have 31 days.", "talks_about_it"),
         ("paraphrase", "There are 7 months with 31 days.", "answers_it"),
-        ("translation", "Seven have that many, of the twelve that there are in all.", "wrong_language"),
+        ("paraphrase", "How can I help you with the 12 months of 31 days, and `calendar`?", "speaks_as_assistant"),
+        ("translation", "Siete de los meses del año los tienen.", "answers_it"),
+        ("translation", "Which of the twelve that there are in all have that many?", "wrong_language"),
         ("paraphrase", "Use `calendar`: of twelve months, which last 31 days?", "changes_numbers"),
         ("paraphrase", "Of 12 months, how many last 31 days? Use a calendar.", "changes_code"),
         ("paraphrase", "With `calendar`, of 12 months, how many last 31 days? " + "And tell more. " * 20, "adds_text"),
@@ -131,6 +133,11 @@ def test_what_is_refused_and_why(way: str, anew: str, reason: str) -> None:
     with pytest.raises(Unusable) as caught:
         compare(anew, ASKED, way, language="Spanish" if way == "translation" else None, label="In other words:")
     assert caught.value.reason == reason
+
+
+def test_an_answer_that_becomes_a_question_is_none() -> None:
+    with pytest.raises(Unusable, match="asks_back"):
+        compare("Which country is Uruguay?", "Uruguay.", "paraphrase", asking=False)
 
 
 def test_of_many_telling_words_one_is_left() -> None:
@@ -155,7 +162,7 @@ def test_of_many_telling_words_one_is_left() -> None:
     ],
 )
 def test_what_is_not(way: str, before: str, anew: str) -> None:
-    compare(anew, before, way, asking="?" in before, language="es" if way == "translation" else None)
+    compare(anew, before, way, language="es" if way == "translation" else None)
 
 
 def test_numbers_are_the_same_in_other_digits_and_signs() -> None:

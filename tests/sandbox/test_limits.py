@@ -71,7 +71,11 @@ FILLING = {
 def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
-    assert list(tmp_path.iterdir()) == []
+    left = list(tmp_path.iterdir())
+    subprocess.run(
+        ["rm", "-rf", "--", *left], check=True
+    )  # pytest could not, and would stumble over it in its next runs
+    assert left == []
     assert psutil.Process().children() == []
 
 

@@ -198,6 +198,13 @@ def test_scores_of_people_and_records_in_a_list(tmp_path: Path) -> None:
     )
 
 
+def test_lists_side_by_side(tmp_path: Path) -> None:
+    records = [{"q": "Which colour?", "answers": ["Blue.", "Green."], "votes": [7, 2]}]
+    shape = {"prompt": "q", "each": "answers", "answer": "{{ item }}", "score": "{{ votes[index] }}"}
+    rows = list(reading(tmp_path, records, **shape))
+    assert [(row.answer, row.scores["people"]) for row in rows] == [("Blue.", 7), ("Green.", 2)]
+
+
 def test_records_in_what_is_no_list(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="column 'answers' holds str, not a list"):
         list(reading(tmp_path, [{"q": "Why?", "answers": "so"}], prompt="q", each="answers"))

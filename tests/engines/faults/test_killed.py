@@ -31,7 +31,10 @@ AWAY = 2.0
 """Seconds until somebody starts the server that was killed."""
 PATIENCE = 8
 """Attempts: two minutes of pauses, in which a server starts on any machine."""
-SIZES = [pytest.param(40, id="few"), pytest.param(2000, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+SIZES = [
+    pytest.param(40, id="few", marks=pytest.mark.slow),
+    pytest.param(2000, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+]
 
 
 @pytest.mark.parametrize("count", SIZES)
