@@ -126,7 +126,8 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
         spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
-        sources = (*((model,) if model else ()), *((spec.adapter,) if spec.adapter else ()))
+        tokenizer = getattr(spec.engine, "tokenizer", None)
+        sources = tuple(ref for ref in (model, spec.adapter, tokenizer) if ref)
         needs = ("split", "heldout", *needs)
         return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 

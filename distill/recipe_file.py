@@ -105,7 +105,8 @@ def _construct(node: yaml.Node, path: KeyPath, places: dict[KeyPath, str], file:
         yaml.SafeLoader("").flatten_mapping(node)  # merge keys, `<<: *anchor`: what is written here comes last and wins
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(_scalar(key_node))
+            # As it is written: YAML 1.1 takes a plain `on` for true.
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(_scalar(key_node))
             where = f"{file}:{key_node.start_mark.line + 1}"
             places[(*path, key)] = where
             mapping[key] = _construct(value_node, (*path, key), places, file)

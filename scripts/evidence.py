@@ -1,6 +1,7 @@
 """A run folder -> Markdown: what its generation made of which model, with rows that nobody picked.
 
     python scripts/evidence.py runs/evolve [--rows 20] > evidence.md
+    python scripts/evidence.py runs/exam --benchmark > evidence.md
 
 For the pages of docs/methods/. The rows are the first kept ones in the order of their ids, which are hashes of their
 content: neither the first made nor the best.
@@ -29,8 +30,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The evidence of a run, as Markdown.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--rows", type=int, default=20)
+    parser.add_argument("--benchmark", action="store_true", help="of the items of a benchmark instead of training rows")
     options = parser.parse_args()
-    print("\n".join(page(options.run, options.rows)))
+    print("\n".join((items if options.benchmark else page)(options.run, options.rows)))
 
 
 def page(run: Path, count: int) -> Iterator[str]:
@@ -42,6 +44,21 @@ def page(run: Path, count: int) -> Iterator[str]:
     yield from table(manifest["summary"]["by_method"], ledger)
     yield from reasons(ledger["teacher"], run / "1-generate" / "failures.jsonl")
     yield f"\n{min(count, len(kept))} of the {len(kept)} kept rows, in the order of their ids:\n"
+    for row in kept[:count]:
+        yield from shown(row)
+
+
+def items(run: Path, count: int) -> Iterator[str]:
+    """The same of a benchmark, whose node keeps what is confirmed and nothing else."""
+    folder = run / "1-benchmark"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    kept = sorted(read_rows(folder / "rows.jsonl"), key=lambda row: row.id)
+    by_method = manifest["summary"]["by_method"]
+    accounts = {name: vars(Account(asked["requested"], kept=asked["parsed"])) for name, asked in by_method.items()}
+    yield from models(manifest["identity"]["spec"]["teachers"], kept)
+    yield from table(by_method, {"by_method": accounts})
+    yield from reasons({"dropped": {}}, folder / "failures.jsonl")
+    yield f"\n{min(count, len(kept))} of the {len(kept)} items, in the order of their ids:\n"
     for row in kept[:count]:
         yield from shown(row)
 

@@ -165,3 +165,12 @@ def test_every_recipe_that_ships_is_right(path: Path) -> None:
     from distill.pipeline import plan
 
     assert plan(load_recipe(path))
+
+
+def test_the_tokenizer_of_a_served_teacher_must_be_on_this_machine(tmp_path: Path) -> None:
+    served = {"model": "org/served@1", "engine": {"kind": "server", "tokenizer": "org/tokenizer"}}
+    chrf = {"primary": "heldout_teacher.chrf"}
+    runtime = {"server": {"address": "http://a/v1"}}
+    recipe = load_recipe(put(tmp_path, teacher=served, runtime=runtime, evaluate=chrf))
+    assert recipe.served == ("org/served@1",)
+    assert recipe.references["org/tokenizer"] == "model" and "org/served@1" not in recipe.references

@@ -95,3 +95,10 @@ def test_a_missing_or_binary_recipe_is_a_recipe_error(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="cannot be read"):
         read(tmp_path / "binary.yaml")
+
+
+def test_a_key_is_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("filter: [{kind: near_duplicate, on: question, yes: 1}]\n")
+    document = read(path, [])
+    assert document.value == {"filter": [{"kind": "near_duplicate", "on": "question", "yes": 1}]}

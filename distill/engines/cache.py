@@ -70,7 +70,7 @@ def _columns_of(name: str, before: Any, staying: Tensor, parts: Sequence[Any], w
     """Keys or values of all rows, each with its last token in the column before `width`."""
     held = [] if before is None else [getattr(before, name)[:, :, max(0, before.edge - width) : before.edge]]
     held = [part.index_select(0, staying.to(part.device)) for part in held]
-    held += [getattr(part, name)[:, :, -width:] for part in parts]
+    held += [getattr(part, name) for part in parts]
     blank = len(staying) if before is None else 0
     rows = blank + sum(len(part) for part in held)
     whole: Tensor = held[0].new_zeros(rows, held[0].shape[1], capacity, held[0].shape[3])

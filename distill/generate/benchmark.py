@@ -48,7 +48,7 @@ class Benchmark(Generate):
     """Name of the model that is asked for the answer a second time; the method's own teacher when not given. Where the two
     answers do not agree there is no item."""
     reference_words: int = Field(8, ge=1)
-    """Most words of a reference answer: what is longer two models hardly ever say alike."""
+    """Most words that a reference answer adds to its question: what is longer two models hardly ever say alike."""
     template: str | None = None
     """Jinja text in place of the prompt file `benchmark/short`, which asks for the answer in few words."""
 
@@ -88,7 +88,8 @@ class Benchmark(Generate):
         by = work.cast[self.confirm] if self.confirm else work.author
         completion: Completion = yield by.ask(self.again(row), 1, TOKENS)
         reference = bare(whole(completion, "reference").strip()).rstrip(".").strip()
-        if not reference or len(words(reference)) > self.reference_words:
+        asked = set(words(row.question))
+        if not reference or sum(word not in asked for word in words(reference)) > self.reference_words:
             raise Unusable("long_reference", f"{row.question} -> {reference}")
         if not agree(reference, row.answer, row.question):
             raise Unusable("not_confirmed", f"{row.question} -> {row.answer} | {reference}")

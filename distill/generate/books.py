@@ -89,7 +89,8 @@ def shortfall(rounds: Rounds, budget: Budget) -> YieldError:
         lines += [f"  {filling(stream)}" for stream in (short[:SHORT] if cells else streams)]
         lines += [f"  {line}" for line in cells]
         if any(stream.exhausted for stream in short):
-            hints.append(f"give {name} more prompts or samples, or a smaller share")
+            more = "hold out more (split.held_out_prompts), or " if rounds.what == "benchmark" else ""
+            hints.append(f"{more}give {name} more prompts or samples, or a smaller share")
         elif cells and short:
             hints.append("leave out cells that the teacher cannot fill (weight 0)")
     if rounds.hopeless:

@@ -16,7 +16,7 @@ _COMMON = frozenset(
     "other question same say says something such tell tells text thing things through too used very while without".split()
 )
 """Words of English that say nothing of a subject, besides the very commonest."""
-_SUFFIX = re.compile(r"(?:ing|edly|ed|ers|er|es|s|ly|e)$")
+_SUFFIXES = ("ing", "edly", "ed", "ers", "er", "es", "ly", "s", "e")
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen".split()
@@ -73,8 +73,9 @@ def stem(word: str) -> str:
     >>> stem("printing"), stem("printers"), stem("printed")
     ('print', 'print', 'print')
     """
-    short = _SUFFIX.sub("", word)
-    return short if len(short) >= 3 else word
+    return next(
+        (short for ending in _SUFFIXES if (short := word.removesuffix(ending)) != word and len(short) >= 3), word
+    )
 
 
 def numbers(text: str) -> set[str]:

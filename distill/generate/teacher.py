@@ -31,9 +31,15 @@ class Teacher(Frozen):
     """Licence ids, where the model does not carry its own or it must be corrected."""
 
     @property
+    def weights(self) -> tuple[str, ...]:
+        """References to what writes: the model, and the adapter that it wears."""
+        return (self.model, self.adapter) if self.adapter else (self.model,)
+
+    @property
     def references(self) -> tuple[str, ...]:
         """Every reference in it."""
-        return (self.model, self.adapter) if self.adapter else (self.model,)
+        tokenizer = getattr(self.engine, "tokenizer", None)
+        return (*self.weights, tokenizer) if tokenizer else self.weights
 
     @property
     def served(self) -> bool:
@@ -84,7 +90,7 @@ class Staff:
     def _author(self, name: str) -> Author:
         """One that was itself distilled brings depth and terms along."""
         teacher = self.teachers[name]
-        parts = [self.context.resolved[ref] for ref in teacher.references]
+        parts = [self.context.resolved[ref] for ref in teacher.weights]
         resolved = parts[0]
         # An adapter's licence comes on top of the model's; what it does not say is not known.
         found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from distill.context import Resolved
+from distill.context import Context, Resolved
 from distill.engines import adapters, models
+from distill.engines.open import open_engine
+from distill.engines.transformers import Transformers
 from distill.errors import SourceError, TrainError
+from distill.protocols import Request, Sampling
+from distill.rows import Message
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -107,3 +111,31 @@ def test_merging_keeps_the_function(tiny_model: Path, tmp_path: Path) -> None:
         assert torch.allclose(merged(ids).logits, before, atol=1e-5)
     assert not any("lora" in name for name, _ in merged.named_parameters())
     assert adapters.merge(merged) is merged
+
+
+def test_a_folder_as_peft_writes_it_is_a_teacher_worn_or_merged(tiny_model: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    source = Resolved("tiny", tiny_model, "sha256:0")
+    torch.manual_seed(1)
+    trained = get_peft_model(
+        models.load(source, tmp_path, "float32").model,
+        LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"),
+    ).eval()
+    for name, weight in trained.named_parameters():
+        if "lora_B" in name:
+            weight.data.normal_()
+    trained.save_pretrained(str(tmp_path / "adapter"), save_embedding_layers=False)
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    with torch.inference_mode():
+        expected = trained(ids).logits
+        worn = models.load(source, tmp_path, "float32", adapter=tmp_path / "adapter").model
+        torch.testing.assert_close(worn(ids).logits, expected)
+        torch.testing.assert_close(adapters.merge(worn)(ids).logits, expected, atol=1e-4, rtol=1e-4)
+
+    spec, context = Transformers(dtype="float32"), Context(tmp_path, {})
+    asked = [Request((Message(role="user", content="word"),), Sampling(temperature=1, max_new_tokens=8), seed=3)]
+    plain, taught = (open_engine(spec, source, context, adapter=each) for each in (None, tmp_path / "adapter"))
+    assert [done.text for done in plain.generate(asked)] != [done.text for done in taught.generate(asked)]
+    (tmp_path / "adapter").rename(tmp_path / "moved")
+    assert open_engine(spec, source, context, adapter=tmp_path / "moved").name == taught.name != plain.name

@@ -81,6 +81,18 @@ def test_a_row_among_others_says_what_it_says_alone(kind: str) -> None:
     assert len({token for row in alone for token in row.answer}) > 40
 
 
+def test_a_row_that_is_done_runs_beyond_no_position_of_the_model() -> None:
+    config = transformers.GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=20)
+    model = transformers.GPT2LMHeadModel(config).eval()
+    sizes = [(10, 10)] + [(1, 19)] * 15  # the first is done nine steps before the others
+    rows = [
+        Row(Request((Message(role="user", content="x"),), Sampling(max_new_tokens=new), seed=seed), [5] * prompt)
+        for seed, (prompt, new) in enumerate(sizes)
+    ]
+    assert len(list(decode(model, Lane(rows, 1000), lambda _: False, 97))) == 16
+    assert [len(row.answer) for row in rows] == [new for _, new in sizes]
+
+
 def test_equal_prompts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from distill.engines import decode as module
 

@@ -205,6 +205,7 @@ def test_too_few_confirmed_say_why(split: Path, context: Context, use: Use, tmp_
     with pytest.raises(YieldError, match="benchmark: 0 of 3 rows were accepted") as caught:
         benchmark.run(spec(), {"split": split}, tmp_path, context)
     assert "answer.not_confirmed, such as" in str(caught.value) and "all that 'chat' offers" in str(caught.value)
+    assert "hold out more (split.held_out_prompts)" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,11 @@ def test_a_word_that_leads_to_the_passage_is_cut_off_and_may_stay_with_it(author
     assert answered(author, QUESTION, told, METHOD.model_copy(update={"with_passage": True})).answer == told
 
 
+def test_what_an_answer_repeats_of_its_question_proves_nothing(author: Author) -> None:
+    question = "What is a worker that hatches in summer and lives six weeks?"
+    assert refused(author, question, "A worker that hatches in summer and lives six weeks is a drone.") == "unsupported"
+
+
 def test_the_threshold_is_the_recipes(author: Author) -> None:
     half = "About six weeks, says the beekeeper."
     assert refused(author, QUESTION, half, METHOD.model_copy(update={"support": 0.9})) == "unsupported"

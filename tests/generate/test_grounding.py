@@ -15,6 +15,7 @@ PASSAGE = "The Great Barrier Reef is more than 2,300 kilometres long. Corals gro
         ("Corals grow ten centimetres a year.", 1.0),
         ("The reef is 2300 kilometres long.", 1.0),
         ("The reefs are growing.", 1.0),
+        ("A reef's coral.", 1.0),
         ("The coral is made of plastic.", 0.5),
         ("Plastic bottles.", 0.0),
         ("So it is.", 0.0),
