@@ -108,7 +108,7 @@ class Code(MethodSpec):
         given = parents[0].evidence if self.problems is not None else {}
         name = given.get(ENTRY_POINT) or reading.entry_point(codes[0]) or ""
         sets = [given[TESTS]] if TESTS in given else (yield from self.tests(problem, codes, name, work))
-        trials: list[Trial] = yield Check(partial(tried, codes, sets, self.limits))
+        trials: list[Trial] = yield Check(partial(tried, codes, name, sets, self.limits))
         tests, result = self.verdict(sets, trials)
         best = codes[result.best or 0]
         place = next(place for place, code in found.items() if code == best)
@@ -183,6 +183,6 @@ def programs(completions: Sequence[Completion], problem: str) -> dict[int, str]:
     return found
 
 
-def tried(codes: Sequence[str], sets: Sequence[str], limits: Limits) -> list[Trial]:
+def tried(codes: Sequence[str], name: str, sets: Sequence[str], limits: Limits) -> list[Trial]:
     """Each set of tests, on all solutions."""
-    return [trial(codes, tests, limits) for tests in sets]
+    return [trial(codes, name, tests, limits) for tests in sets]

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from distill.programs.reading import parsed
+from distill.programs.reading import Definition, parsed
 
 CONSTANTS: tuple[object, ...] = (None, True, False, 0, 1, "", [])
 """What trivial programs return, whatever they are given; one more returns its first argument."""
@@ -39,13 +39,19 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 Functions = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def trivial(code: str) -> list[str]:
-    """The program with every function reduced to one return."""
+def trivial(code: str, name: str) -> list[str]:
+    """The program with what it is called by reduced to one return: a function, or all methods of a class.
+
+    Its helpers are left as they are, for tests may use them: to decode what was encoded proves nothing of a program
+    whose two parts both do nothing.
+    """
     made = []
     for value in (*CONSTANTS, ...):
         tree = parsed(code)
         assert tree is not None
-        for node in ast.walk(tree):
+        named = [node for node in tree.body if isinstance(node, Definition) and node.name == name]
+        entries = named or tree.body  # without the name nothing tells helpers from it
+        for node in (part for entry in entries for part in ast.walk(entry)):
             if isinstance(node, Functions):
                 node.body = [_return(node, value)]
         made.append(ast.unparse(ast.fix_missing_locations(tree)))

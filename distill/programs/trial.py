@@ -38,15 +38,19 @@ class Trial:
         return self.passed.index(True) if any(self.passed) else None
 
 
-def trial(solutions: Sequence[str], tests: str, limits: Limits) -> Trial:
-    """Try the solutions, and then the tests themselves on programs made of the first solution that passed."""
+def trial(solutions: Sequence[str], name: str, tests: str, limits: Limits) -> Trial:
+    """Try the solutions, and then the tests themselves on programs made of the first solution that passed.
+
+    Args:
+        name: what the tests call.
+    """
     outcomes = [check(solution, tests, limits) for solution in solutions]
     passed = tuple(outcome.status == "passed" for outcome in outcomes)
     why = tuple(f"{one.status}: {one.detail}" if one.status != "passed" else "" for one in outcomes)
     if not any(passed):
         return Trial(passed, why)
     solution = solutions[passed.index(True)]
-    for program in trivial(solution):
+    for program in trivial(solution, name):
         if check(program, tests, limits).status == "passed":
             return Trial(passed, why, vacuous=program)
     wrong = mutants(solution, MUTANTS)

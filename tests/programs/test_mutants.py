@@ -20,14 +20,19 @@ def largest(numbers, default=0):
 
 
 def test_trivial_programs_return_one_thing() -> None:
-    made = trivial(LARGEST)
+    made = trivial(LARGEST, "largest")
     returned = {
         ast.unparse(node.value) for code in made for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Return)
     }  # type: ignore[arg-type]
     assert returned == {"None", "True", "False", "0", "1", "''", "[]", "numbers"}
-    assert trivial("def f(): return 3").count("def f():\n    return None") == 1
-    methods = trivial("class A:\n    def __init__(self): self.x = 1\n    def get(self, key): return self.x")
+    assert trivial("def f(): return 3", "f").count("def f():\n    return None") == 1
+    methods = trivial("class A:\n    def __init__(self): self.x = 1\n    def get(self, key): return self.x", "A")
     assert any("return key" in code for code in methods)
+
+
+def test_helpers_are_left_to_the_tests() -> None:
+    made = trivial("def encode(x): return x + 1\n\ndef decode(x): return x - 1", "decode")
+    assert all("return x + 1" in code and "return x - 1" not in code for code in made)
 
 
 @pytest.mark.parametrize(
