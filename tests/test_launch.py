@@ -61,7 +61,8 @@ def accelerate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     script = folder / "stage.py"
     script.write_text(
         "from distill.launch import guarded, ranks\n"
-        "raise SystemExit(guarded(lambda: print('started', ranks().world, ranks().rank)))\n"
+        "import os\n"  # one write a line: the ranks share a pipe
+        "raise SystemExit(guarded(lambda: os.write(1, f'started {ranks().world} {ranks().rank}\\n'.encode()) and None))\n"
     )
     command = [sys.executable, "-m", "accelerate.commands.launch", *arguments, str(script)]
     return subprocess.run(

@@ -18,7 +18,8 @@ def workspace(folder: Path, **changes: Any) -> Workspace:
     data.write_text("".join(json.dumps({"q": f"question {i}", "a": f"answer {i}"}) + "\n" for i in range(40)))
     real = {"chat": {"data": str(data), "prompt": "q", "answer": "a"}}
     models = {"teacher": {"model": "org/teacher"}, "student": {"model": "org/student@v1"}}
-    recipe = Recipe.model_validate({**BASE, "real": real, **models, **changes})
+    alone = {key: value for key, value in BASE.items() if key not in ("teachers", "benchmark")}
+    recipe = Recipe.model_validate({**alone, "real": real, **models, **changes})
     return Workspace(recipe, folder, folder / "runs", folder / "cache")
 
 
