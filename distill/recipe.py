@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from distill.context import Runtime
 from distill.engines.open import scores
+from distill.engines.teacher import MAIN, Teacher
 from distill.errors import RecipeError
 from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
@@ -20,7 +21,6 @@ from distill.filter.text import Finished
 from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate
-from distill.generate.teacher import MAIN, Teacher
 from distill.mix.stage import Mix
 from distill.problems import describe, nearest
 from distill.recipe_file import Document, KeyPath, dotted, read

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from distill.cards import UNKNOWN
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.generate import templates
 from distill.generate.author import Author, Unusable, whole
 from distill.generate.books import counts, notes, shortfall, write_failures
@@ -28,7 +29,7 @@ from distill.generate.method import Candidate, Work
 from distill.generate.rounds import Rounds
 from distill.generate.settings import Generate
 from distill.generate.stage import driver_of, roots_of, side_rows, streams_of, templates_digest
-from distill.generate.teacher import Staff, Teacher, staff
+from distill.generate.teacher import Staff, staff
 from distill.protocols import KEEP, Completion, Judged, Summary, Verdict
 from distill.rows import Frozen, Message, Row, digest, normalise, read_rows, write_rows
 from distill.words import words

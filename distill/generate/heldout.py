@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from distill.context import Context
+from distill.engines.teacher import MAIN, Teacher
 from distill.errors import YieldError
 from distill.generate.answer import answer
 from distill.generate.drive import MISSING, Driver, Outcome
-from distill.generate.teacher import MAIN, Teacher, staff
+from distill.generate.teacher import staff
 from distill.protocols import Sampling, Summary
 from distill.rows import Frozen, Row, read_rows, write_rows
 

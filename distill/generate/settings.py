@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from distill.engines.teacher import MAIN, Teacher
 from distill.generate.methods import AnyMethod
-from distill.generate.teacher import MAIN, Teacher
 from distill.protocols import Sampling
 from distill.quotas import quotas
 from distill.rows import Frozen

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.errors import SandboxError
 from distill.generate import code as module
 from distill.generate.author import Author, Unusable
@@ -17,7 +18,6 @@ from distill.generate.code import Code
 from distill.generate.method import Candidate, Check
 from distill.generate.settings import Generate, Spec
 from distill.generate.stage import run
-from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
 from distill.rows import Row, read_rows, to_line
 from tests.generate.conftest import MODEL, Canned, real, work

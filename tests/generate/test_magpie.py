@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.generate import stage
 from distill.generate.author import Author, Unusable
 from distill.generate.magpie import Magpie, cleaned
 from distill.generate.method import Candidate
 from distill.generate.settings import Generate, Spec
-from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
 from distill.rows import Row, read_rows, root_of
 from tests.generate.conftest import MODEL, Canned, Say, work

@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.errors import SourceError
 from distill.generate.author import Author, Unusable
 from distill.generate.math import Math
 from distill.generate.method import Candidate, Check
 from distill.generate.settings import Generate, Spec
 from distill.generate.stage import run
-from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
 from distill.rows import Row, read_rows
 from tests.generate.conftest import MODEL, Canned, real, work

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import Chain
@@ -23,7 +24,6 @@ from distill.generate.method import Candidate, Score, Scored, Work
 from distill.generate.rank import Rank
 from distill.generate.settings import Generate, Spec
 from distill.generate.stage import run
-from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
 from distill.rows import Row, read_rows
 from tests.generate.conftest import MODEL, Canned, real

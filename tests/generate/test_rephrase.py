@@ -11,12 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.generate import stage
 from distill.generate.author import Author, Unusable
 from distill.generate.faithful import compare, numbers
 from distill.generate.rephrase import Rephrase
 from distill.generate.settings import Generate, Spec
-from distill.generate.teacher import Teacher
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row, read_rows
 from tests.generate.conftest import MODEL, Canned, Say, real, work
