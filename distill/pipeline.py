@@ -70,7 +70,8 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     seed, data = recipe.seed, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
     counts = {"tokenizer": chain.student} if chain.student else {}
-    filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
+    said = {"prompts": chain.prompts} if chain.prompts else {}
+    filters = tuple({**part.model_dump(mode="json"), **counts, **said} for part in recipe.filter)
     # Whatever the filters read or ask decides what they accept, and so what is asked for.
     judges = {name: recipe.cast[name] for name in recipe.judging}
     read = tuple(dict.fromkeys((*counts.values(), *recipe.filtered_by)))
@@ -161,6 +162,7 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
         student=recipe.student.model if recipe.student and counting else None,
         teachers={name: recipe.cast[name] for name in recipe.judging},
         oversample=max((part.oversample for part in recipe.filter if part.CHOOSES), default=1.0),
+        prompts=filtering.prompts_digest(recipe.filter),
     )
 
 

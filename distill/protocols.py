@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -103,6 +103,9 @@ class ScoreRequest:
     messages: tuple[Message, ...]
     at: npt.NDArray[np.int32] | None = None
     """(T, k) token ids to report at each position instead of the scorer's own top k."""
+    turn: Literal["assistant", "text"] = "assistant"
+    """What is scored: the last answer, given what was said before; or the text of the last message alone, without any
+    template, from the first token that another one precedes."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,15 @@ class Pool(Protocol):
 
     def survey(self, rows: Sequence[Row]) -> None:
         """A batch of all the rows; `judge` is then given the same batches in the same order."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A filter that has something to say of all that it judged, such as how much of a tail is left."""
+
+    def notes(self) -> list[str]:
+        """What was not said yet; asked when a pass over the rows is over."""
         ...
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.context import Context, Resolved
 from distill.engines.batches import share
 from distill.engines.journal import Journal
+from distill.engines.once import Record, once
 from distill.engines.quiet import quiet
 from distill.errors import EngineError, SourceError
 from distill.rows import digest
@@ -50,18 +51,9 @@ class SentenceEmbedder:
         keys = [_key(text) for text in texts]
         if not keys:
             return np.zeros((0, 0), np.float32)
-        self._journal.refresh()
-        ranks = self._context.ranks
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._journal.known()}
-        # What one rank finds on a slow shared disk another may not: all must share out the same.
-        missing = dict(ranks.gather(list(missing.items())))
-        mine = share(sorted(missing), ranks.rank, ranks.world)
-        made = self._made([missing[key] for key in mine])
-        for key, vector in zip(mine, made, strict=True):
-            if key not in self._journal.known():
-                self._journal.write({"key": key, "vector": base64.b64encode(vector.tobytes()).decode()})
-        found = dict(ranks.gather(list(zip(mine, made, strict=True))))
-        vectors = np.stack([found[key] if key in found else self._kept(key) for key in keys]).astype(np.float32)
+        found = once(self._journal, self._context.ranks, dict(zip(keys, texts, strict=True)), self._records)
+        kept = {key: np.frombuffer(base64.b64decode(record["vector"]), np.float16) for key, record in found.items()}
+        vectors = np.stack([kept[key] for key in keys]).astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: npt.NDArray[np.float32] = vectors / np.maximum(lengths, 1e-12)
         return unit
@@ -70,12 +62,11 @@ class SentenceEmbedder:
         self._model = None
         self._journal.close()
 
-    def _kept(self, key: str) -> npt.NDArray[np.float16]:
-        import numpy as np
-
-        record = self._journal.read(key)
-        assert record is not None, key
-        return np.frombuffer(base64.b64decode(record["vector"]), np.float16)
+    def _records(self, missing: Mapping[str, str]) -> Iterator[Record]:
+        """Of this rank's share."""
+        mine = share(list(missing), self._context.ranks.rank, self._context.ranks.world)
+        for key, vector in zip(mine, self._made([missing[key] for key in mine]), strict=True):
+            yield {"key": key, "vector": base64.b64encode(vector.tobytes()).decode()}
 
     def _made(self, texts: Sequence[str]) -> list[npt.NDArray[np.float16]]:
         """Vectors of texts that have none yet."""

@@ -22,7 +22,7 @@ from distill.engines.cache import joinable
 from distill.engines.decode import decode
 from distill.engines.lane import Lane, Row
 from distill.engines.placement import Placement, Quantization, device
-from distill.engines.template import Encoded, encode, template_hash
+from distill.engines.template import Encoded, encode, encode_text, template_hash
 from distill.errors import DistillError, EngineError
 from distill.protocols import Completion, Request, ScoreRequest, TokenScores
 from distill.rows import Frozen, digest
@@ -103,7 +103,7 @@ class TransformersEngine:
         failed: list[TokenScores] = []
         for request in requests:
             try:
-                encoded = encode(self._tokens, request.messages, last_only=True)
+                encoded = self._encoded(request)
                 self._check_room(len(encoded.ids), 0)
                 asked.append((request, encoded))
             except DistillError as error:
@@ -116,6 +116,14 @@ class TransformersEngine:
                 lambda rows: scoring.score(self._loaded(), rows, top_k, len(self._tokens)),
                 [asked[place] for place in batch],
             )
+
+    def _encoded(self, request: ScoreRequest) -> Encoded:
+        if request.turn == "assistant":
+            return encode(self._tokens, request.messages, last_only=True)
+        encoded = encode_text(self._tokens, request.messages[-1].content)
+        if len(encoded.ids) < 2:
+            raise EngineError("the text has no token that another one precedes")
+        return encoded
 
     def close(self) -> None:
         """Free the model's memory; the next question loads it again."""

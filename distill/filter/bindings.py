@@ -71,6 +71,11 @@ class FilterSpec(Frozen):
         """Names of the recipe's teachers that it asks."""
         return ()
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """Text of its prompt files by name: part of the key of what it keeps."""
+        return {}
+
     @abstractmethod
     def bind(self, bindings: Bindings) -> Filter:
         """The filter itself. One that is not of scope `row` starts with an empty memory: it is bound anew for every

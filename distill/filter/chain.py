@@ -17,7 +17,7 @@ from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
-from distill.protocols import KEEP, Filter, Judged, Pool, Verdict
+from distill.protocols import KEEP, Filter, Judged, Noting, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
@@ -44,6 +44,8 @@ class Chain:
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
         self._specs, self._bindings = tuple(specs), bindings
         self._alone = {index: spec.bind(bindings) for index, spec in enumerate(specs) if spec.scope == "row"}
+        self.notes: list[str] = []
+        """What the filters had to say of the rows that `judge` has gone through."""
 
     def alone(self, rows: Sequence[Row]) -> list[Judged]:
         """One result per row, in the same order, by the filters that judge a row alone."""
@@ -66,6 +68,9 @@ class Chain:
         asked = [(spec, one) for spec, one in self._bound() if spec.judges_real or not real]
         for batch in _through(asked, rows, self._bindings.open.context.ranks, Spool, audit=True):
             yield from batch
+        self.notes += [
+            f"{spec.label}: {note}" for spec, one in asked if isinstance(one, Noting) for note in one.notes()
+        ]
 
     def _bound(self) -> Iterator[tuple[AnyFilter, Filter]]:
         for index, spec in enumerate(self._specs):

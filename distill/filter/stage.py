@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +30,7 @@ from distill.filter.shortfall import too_few
 from distill.filter.text import Length
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas
-from distill.rows import Frozen, Row, read_rows, to_line
+from distill.rows import Frozen, Row, digest, read_rows, to_line
 from distill.suites import heldout
 
 VERSION = 2
@@ -50,6 +50,14 @@ class Spec(Frozen):
     """Models that filters ask, by name."""
     oversample: float = 1.0
     """Accepted rows for each that is kept: what a choice among them needs."""
+    prompts: str = ""
+    """Hash of the prompt files that filters ask with: `prompts_digest(filter)`."""
+
+
+def prompts_digest(filters: Sequence[AnyFilter]) -> str:
+    """Hash of what filters say to models: an edited prompt makes new verdicts. Empty where they say nothing."""
+    texts = [part.texts for part in filters if part.texts]
+    return digest(texts)[:16] if texts else ""
 
 
 def heavy(spec: Spec) -> bool:
@@ -75,7 +83,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         closing(bindings.open),
         nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder,
     ):
-        _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
+        notes = _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
         ledger.check(inputs["generate"])
         record = json.dumps(ledger.record(), indent=1, ensure_ascii=False)
         (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
@@ -87,7 +95,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "real": ledger.real.counts(),
         "dropped": ledger.teacher.record()["dropped"],
         "accepted_share": accepted,
-        "notes": ledger.notes(),
+        "notes": [*ledger.notes(), *notes],
     }
 
 
@@ -105,8 +113,8 @@ def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindi
 
 def _judge_all(
     spec: Spec, inputs: Mapping[str, Path], out: Path, bindings: Bindings, ledger: Ledger, context: Context
-) -> None:
-    """Teacher rows, then real ones, each to its file and into the books."""
+) -> list[str]:
+    """Teacher rows, then real ones, each to its file and into the books; what the filters have to say of them."""
     with ExitStack() as stack:
         kept, real, dropped = (
             stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8"))
@@ -122,6 +130,7 @@ def _judge_all(
             _write(result, real, dropped)
             ledger.real.requested += 1
             ledger.enter(result, real=True)
+        return chain.notes
 
 
 def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterator[Judged]:
