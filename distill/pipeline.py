@@ -161,7 +161,7 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
         min_yield=recipe.generate.min_yield,
         student=recipe.student.model if recipe.student and counting else None,
         teachers={name: recipe.cast[name] for name in recipe.judging},
-        oversample=max((part.oversample for part in recipe.filter if part.CHOOSES), default=1.0),
+        oversample=max((part.candidates for part in recipe.filter), default=1.0),
         prompts=filtering.prompts_digest(recipe.filter),
     )
 

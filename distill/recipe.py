@@ -157,6 +157,7 @@ def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     yield from _unknown_names(recipe)
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
+    yield from _misplaced_filters(recipe)
     if recipe.benchmark and recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing that a benchmark could start from"
     if recipe.student is not None:
@@ -231,6 +232,18 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             ("mix", "real_fraction"),
             "real rows are asked for, but no data set under real has answers or texts; set it to 0",
         )
+
+
+def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A choice that is not the last, and two scores of one name."""
+    for index, part in enumerate(recipe.filter):
+        if part.CHOOSES and index < len(recipe.filter) - 1:
+            after = ", ".join(other.kind for other in recipe.filter[index + 1 :])
+            yield ("filter", index), f"{part.kind} must be the last filter: {after} would drop what was chosen"
+    labels = [part.label for part in recipe.filter if part.COSTLY]
+    for index, part in enumerate(recipe.filter):
+        if part.COSTLY and part.label in _repeated(labels):
+            yield ("filter", index), f"another filter's score is called {part.label!r} too; give each a `name`"
 
 
 def _repeated(values: Sequence[object]) -> list[object]:

@@ -111,6 +111,11 @@ def normalise(text: str) -> str:
     return " ".join(spaced.split()) or text.strip()
 
 
+def readable(text: str) -> str:
+    """The text without lone surrogates, which no tokenizer takes; a question mark stands for each."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def root_of(messages: Sequence[Message]) -> str:
     """The root of a conversation: a hash of what the user said first, so that all that begins alike stays together."""
     first = next((m.content for m in messages if m.role == "user"), messages[0].content)

@@ -18,7 +18,7 @@ from distill.engines.journal import Journal
 from distill.engines.once import Record, once
 from distill.engines.quiet import quiet
 from distill.errors import EngineError, SourceError
-from distill.rows import digest
+from distill.rows import digest, readable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,9 +76,8 @@ class SentenceEmbedder:
             return []
         if self._model is None:
             self._model = self._load()
-        # A tokenizer takes no lone surrogates.
-        readable = [text[:READ].encode("utf-8", "replace").decode() for text in texts]
-        vectors = self._model.encode(readable, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+        read = [readable(text[:READ]) for text in texts]
+        vectors = self._model.encode(read, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         return list(np.asarray(vectors, np.float32).astype(np.float16))
 
     def _load(self) -> Any:

@@ -48,8 +48,10 @@ class FilterSpec(Frozen):
     CHOOSES: ClassVar[bool] = False
     """It chooses among accepted rows as many as are asked for: what it leaves is not made up for."""
 
-    oversample: ClassVar[float] = 1.0
-    """Accepted rows for each that is kept, where it chooses."""
+    @property
+    def candidates(self) -> float:
+        """Accepted rows for each that is kept, where it chooses."""
+        return 1.0
 
     @property
     def label(self) -> str:

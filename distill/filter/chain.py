@@ -12,20 +12,36 @@ from distill.context import Ranks
 from distill.engines.batches import share
 from distill.filter.bindings import Bindings
 from distill.filter.contamination import Contamination
+from distill.filter.difficulty import Difficulty
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.judge import Judge
+from distill.filter.perplexity import Perplexity
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
+from distill.filter.reward import Reward
+from distill.filter.select import Select
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
 from distill.protocols import KEEP, Filter, Judged, Noting, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination,
+    Finished
+    | Length
+    | Repetition
+    | Refusal
+    | ExactDuplicate
+    | NearDuplicate
+    | Contamination
+    | Judge
+    | Reward
+    | Perplexity
+    | Difficulty
+    | Select,
     Field(discriminator="kind"),
 ]
 
-Judge = Callable[[Sequence[Row]], list[Verdict]]
+Judging = Callable[[Sequence[Row]], list[Verdict]]
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 8_000_000
 """A batch ends at the one or the other; a row longer than that is a batch of its own."""
@@ -104,7 +120,7 @@ def _surveyed(one: Pool, stream: Iterator[Batch], waiting: Waiting) -> Iterator[
         yield from waiting
 
 
-def _past(spec: AnyFilter, judge: Judge, stream: Iterator[Batch], audit: bool) -> Iterator[Batch]:
+def _past(spec: AnyFilter, judge: Judging, stream: Iterator[Batch], audit: bool) -> Iterator[Batch]:
     """Batches with the verdicts of one filter on what was left in them."""
     for batch in stream:
         places = [place for place, result in enumerate(batch) if result.verdict.keep or audit]
@@ -125,7 +141,7 @@ def _entered(result: Judged, spec: AnyFilter, verdict: Verdict) -> Judged:
     return replace(result, row=row, changed=changed)
 
 
-def _shared(one: Filter, ranks: Ranks) -> Judge:
+def _shared(one: Filter, ranks: Ranks) -> Judging:
     """Each rank judges its part, and all get all verdicts."""
 
     def judge(rows: Sequence[Row]) -> list[Verdict]:

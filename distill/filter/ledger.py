@@ -18,6 +18,8 @@ from distill.protocols import Judged
 
 QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
+ENOUGH = (f"{QUOTA}.surplus", "select.not_chosen")
+"""Reasons that say nothing against a row."""
 COMPARING = ("exact_duplicate", "near_duplicate", "contamination")
 """Filters whose evidence begins with the id of another row."""
 MAJORITY = 0.2
@@ -81,8 +83,8 @@ class Ledger:
 
     @property
     def accepted(self) -> int:
-        """Teacher rows that all filters passed, surplus too."""
-        return self.teacher.kept + self.teacher.dropped[f"{QUOTA}.surplus"]
+        """Teacher rows that all filters passed, those too that were then more than enough."""
+        return self.teacher.kept + sum(self.teacher.dropped[reason] for reason in ENOUGH)
 
     def check(self, generate: Path) -> None:
         """Every account adds up, and those of the methods to the teacher's.

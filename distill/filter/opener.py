@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.context import Context, Runtime
+from distill.engines.classifier import Classifier, open_classifier
 from distill.engines.embedding import open_embedder
 from distill.engines.journal import Journal
 from distill.engines.open import open_scorer
@@ -34,7 +35,7 @@ class Opener:
     context: Context = _NOWHERE
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
     """Those that filters ask, by name."""
-    _opened: dict[tuple[str, str], Embedder | Scorer] = field(default_factory=dict, repr=False)
+    _opened: dict[tuple[str, str], Classifier | Embedder | Scorer] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _models(self) -> Models:
@@ -56,6 +57,12 @@ class Opener:
         if ("embedder", ref) not in self._opened:
             self._opened["embedder", ref] = open_embedder(self.resolved(ref), self.context)
         return self._opened["embedder", ref]  # type: ignore[return-value]
+
+    def classifier(self, ref: str) -> Classifier:
+        """A sequence classifier or reward model; what it says is stored."""
+        if ("classifier", ref) not in self._opened:
+            self._opened["classifier", ref] = open_classifier(self.resolved(ref), self.context)
+        return self._opened["classifier", ref]  # type: ignore[return-value]
 
     def resolved(self, ref: str) -> Resolved:
         """Where a reference lies, and its revision."""

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from distill.errors import YieldError
-from distill.filter.ledger import QUOTA, Ledger
+from distill.filter.ledger import ENOUGH, Ledger
 
 HINTS = {
     "finished.truncated": "raise generate.sampling.max_new_tokens",
@@ -18,6 +18,11 @@ HINTS = {
     "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
     "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
     "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",
+    "judge.low_score": "lower min_score of the judge, or take a stronger teacher",
+    "judge.missing": "take a judge that can fill in a form, raise its max_new_tokens, or write missing: keep",
+    "reward.missing": "take a model that reads longer texts, ask for shorter answers, or write missing: keep",
+    "perplexity.too_surprising": "raise the upper bound of perplexity, which drops what students need most",
+    "difficulty.not_helped": "look at the answers: they do not go with their questions",
     "contamination.question_seen": "take prompts that are not evaluated on",
 }
 """What to do about the reason that costs most."""
@@ -26,7 +31,7 @@ HINTS = {
 def too_few(ledger: Ledger, rows: int, min_yield: float, out: Path) -> YieldError:
     """The error of a run that kept too little: what was kept, the commonest reasons and one example of each."""
     teacher = ledger.teacher
-    lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason != f"{QUOTA}.surplus"})
+    lost = Counter({reason: count for reason, count in teacher.dropped.items() if reason not in ENOUGH})
     lost += Counter({"failed to be generated": teacher.failed, "never answered": teacher.missing})
     lines = [
         f"{teacher.kept} of {rows} rows kept; the filters accepted {ledger.accepted} of {teacher.requested}, "
