@@ -105,13 +105,13 @@ class Classifier:
         said = [(one.role, readable(one.content)) for one in messages]
         answer = said[-1][1]
         if answer_only:
-            return list(self._tokenizer(answer)["input_ids"])
+            return list(self._tokenizer(answer, verbose=False)["input_ids"])
         if has_template(self._tokenizer):
             records = [{"role": role, "content": content} for role, content in said]
             text = str(self._tokenizer.apply_chat_template(records, tokenize=False))
-            return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+            return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
         before = "\n".join(content for _, content in said[:-1])
-        return list(self._tokenizer(before, answer)["input_ids"] if before else self._tokenizer(answer)["input_ids"])
+        return list(self._tokenizer(*([before] if before else []), answer, verbose=False)["input_ids"])
 
     def _forward(self, rows: Sequence[list[int]]) -> list[list[float]]:
         import torch

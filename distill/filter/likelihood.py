@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Literal
 
 from distill.context import Ranks
@@ -32,6 +31,7 @@ class Likelihood:
 
     def __init__(self, opener: Opener, model: str) -> None:
         self._open, self._model = opener, model
+        self._journals: dict[str, Journal] = {}
 
     def losses(self, rows: Sequence[Row], given: Literal["conversation", "nothing"]) -> list[float | str]:
         """Mean loss of a token of each row's answer, in nats, or why there is none.
@@ -43,13 +43,13 @@ class Likelihood:
         for row in rows:
             turn: Turn = "text" if row.kind == "text" or given == "nothing" else "assistant"
             requests.append(_request(row, turn))
-        found = once(self._losses, self._ranks, {one.key: one for one in requests}, self._score)
+        found = once(self._journal("loss"), self._ranks, {one.key: one for one in requests}, self._score)
         return [found[one.key].get(FAILED) or found[one.key]["loss"] for one in requests]
 
     def pairs(self, rows: Sequence[Row]) -> list[tuple[float, float] | str]:
         """Mean loss of the same tokens of each answer after its question and alone, or why there are none."""
         keys = {_request(row, "assistant").key: row for row in rows}
-        found = once(self._pairs, self._ranks, keys, self._both)
+        found = once(self._journal("pair"), self._ranks, keys, self._both)
         records = [found[_request(row, "assistant").key] for row in rows]
         return [record.get(FAILED) or (record["given"], record["alone"]) for record in records]
 
@@ -84,21 +84,15 @@ class Likelihood:
             logprobs = [round(float(value), 5) for value in scores.logprobs[:-1]]
             yield scores.request, scores.error or logprobs or "no token that another one precedes"
 
-    @cached_property
+    @property
     def _scorer(self) -> Scorer:
         return self._open.scorer(self._model)
 
-    @cached_property
-    def _losses(self) -> Journal:
-        return self._journal("loss")
-
-    @cached_property
-    def _pairs(self) -> Journal:
-        return self._journal("pair")
-
-    def _journal(self, what: str) -> Journal:
-        revision = self._open.resolved(self._model).revision
-        return self._open.journal(digest([what, VERSION, revision, self._scorer.template])[:24])
+    def _journal(self, what: Literal["loss", "pair"]) -> Journal:
+        if what not in self._journals:
+            revision = self._open.resolved(self._model).revision
+            self._journals[what] = self._open.journal(digest([what, VERSION, revision, self._scorer.template])[:24])
+        return self._journals[what]
 
     @property
     def _ranks(self) -> Ranks:
