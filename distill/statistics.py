@@ -106,7 +106,7 @@ def mean(scores: Scores, *, seed: int = 0, resamples: int = RESAMPLES) -> Interv
     """Weighted mean of an arm."""
     sums = _sums([scores])
     draws = _ratios(_resampled(sums, seed, resamples))
-    return _interval(float(_ratios(sums.sum(0))[0]), draws[:, 0], len(sums), len(scores.items))
+    return expanded(float(_ratios(sums.sum(0))[0]), draws[:, 0], len(sums), len(scores.items))
 
 
 def paired(a: Scores, b: Scores, direction: Direction, *, seed: int = 0, resamples: int = RESAMPLES) -> Paired:
@@ -122,7 +122,7 @@ def paired(a: Scores, b: Scores, direction: Direction, *, seed: int = 0, resampl
     n = _shared_count([a, b])
     value_a, value_b = (float(value) for value in _ratios(sums.sum(0)))
     draws = _ratios(_resampled(sums, seed, resamples))
-    difference = _interval(value_a - value_b, draws[:, 0] - draws[:, 1], len(sums), n)
+    difference = expanded(value_a - value_b, draws[:, 0] - draws[:, 1], len(sums), n)
     p = _swap_p(sums, seed, resamples)
     detectable = (NormalDist().inv_cdf((1 + LEVEL) / 2) + NormalDist().inv_cdf(POWER)) * _standard_error(sums)
     size = abs(difference.value)
@@ -156,13 +156,13 @@ def gap_recovered(
         return Gap(None, None, None, n, f"{len(sums)} prompts are too few for a ratio of differences")
     draws = _ratios(_resampled(sums, seed, resamples))
     width = draws[:, 0] - draws[:, 1]
-    gap = _interval(top - bottom, width, len(sums), n)
+    gap = expanded(top - bottom, width, len(sums), n)
     apart = _swap_p(sums[:, [0, 1, 3, 4]], seed, resamples) < 1 - LEVEL
     if gap.low <= 0 <= gap.high or not apart or not width.all():
         return Gap(None, None, None, n, f"teacher and base cannot be told apart on {n} items")
     if (gap.value > 0) != (direction == "higher"):
         return Gap(None, None, None, n, "the teacher is worse than the base here")
-    share = _interval((middle - bottom) / (top - bottom), (draws[:, 2] - draws[:, 1]) / width, len(sums), n)
+    share = expanded((middle - bottom) / (top - bottom), (draws[:, 2] - draws[:, 1]) / width, len(sums), n)
     return Gap(share.value, share.low, share.high, n)
 
 
@@ -231,7 +231,7 @@ def _counts(roots: int, rows: int, seed: int, chunk: int) -> npt.NDArray[np.uint
     return np.bincount(picked.ravel(), minlength=rows * roots).reshape(rows, roots).astype(np.uint8)
 
 
-def _interval(value: float, draws: Array, roots: int, n: int) -> Interval:
+def expanded(value: float, draws: Array, roots: int, n: int) -> Interval:
     """Expanded percentile interval: the plain one is too short by sqrt(1 - 1/n) and takes a t for a normal.
 
     Hesterberg 2015, "What Teachers Should Know About the Bootstrap" (The American Statistician 69). With 128 roots it
