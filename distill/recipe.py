@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -240,6 +241,12 @@ def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if part.CHOOSES and index < len(recipe.filter) - 1:
             after = ", ".join(other.kind for other in recipe.filter[index + 1 :])
             yield ("filter", index), f"{part.kind} must be the last filter: {after} would drop what was chosen"
+    wanted = math.ceil(recipe.generate.rows * max((part.candidates for part in recipe.filter), default=1.0))
+    if recipe.generate.candidates < wanted:
+        yield (
+            ("generate", "budget", "candidates"),
+            f"{recipe.generate.candidates} candidates are fewer than the {wanted} accepted rows that are chosen from",
+        )
     labels = [part.label for part in recipe.filter if part.COSTLY]
     for index, part in enumerate(recipe.filter):
         if part.COSTLY and part.label in _repeated(labels):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from distill import templates
 from distill.context import Resolved
 from distill.pipeline import keys, plan
 from distill.recipe import Recipe
@@ -252,3 +253,75 @@ def test_a_served_teacher_is_told_from_others_by_name_and_not_by_place() -> None
     for other in (served("U"), served("T@1"), served(engine="U")):
         assert {node for node in before if before[node] != other[node]} >= {"heldout", "generate", "evaluate/teacher"}
         assert before["split"] == other["split"]
+
+
+MODEL_FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "judge": (
+        {"by": "judge"},
+        {
+            "name": "n", "missing": "keep", "by": "teacher", "rubric": "R", "scale": [1, 9], "min_score": 2,
+            "samples": 2, "temperature": 0.5, "max_new_tokens": 9, "templates": {"verdict": "V"},
+        },
+    ),
+    "reward": (
+        {"model": "R"},
+        {
+            "name": "n", "missing": "keep", "model": "Q", "probability_of": "c", "reads": "answer",
+            "min_score": 1, "max_score": 1,
+        },
+    ),
+    "perplexity": (
+        {"model": "R"},
+        {
+            "name": "n", "missing": "keep", "model": "Q", "given": "nothing", "min": 2, "max": 2,
+            "drop_lowest": 0.1, "drop_highest": 0.1,
+        },
+    ),
+    "difficulty": ({"model": "R"}, {"name": "n", "missing": "keep", "model": "Q", "min": 0.1, "max": 2}),
+    "select": (
+        {},
+        {"by": ["judge"], "combine": "sum", "embedder": "Q", "max_similarity": 0.5, "oversample": 3},
+    ),
+}  # fmt: skip
+"""Filters that ask a model, each with another value of every option."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, (_, fields) in MODEL_FILTERS.items() for field in fields]
+)
+def test_every_option_of_a_filter_by_a_model_is_in_the_keys(kind: str, field: str) -> None:
+    base, fields = MODEL_FILTERS[kind]
+    more = {"temperature": 0.5} if field == "samples" else {}
+    one = {"kind": kind, **base, **more}
+    before, after = (keyed({**BASE, "filter": [part]}) for part in (one, {**one, field: fields[field]}))
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure({"generate", "filter"}, plan(Recipe.model_validate(BASE)))
+    (spec,) = Recipe.model_validate({**BASE, "filter": [one]}).filter
+    assert {*fields, "kind"} == set(type(spec).model_fields), "each option has another value here"
+
+
+def test_another_model_under_the_same_name_and_another_prompt_file_judge_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe.model_validate(
+        {**BASE, "filter": [{"kind": "judge", "by": "judge"}, {"kind": "reward", "model": "R"}]}
+    )
+    assert recipe.judging == ("judge",) and recipe.references["R"] == "model"
+    before = keys(plan(recipe), resolve(recipe))
+
+    def stale(after: Mapping[str, Any]) -> set[str]:
+        return {name for name in before if before[name].key != after[name].key}
+
+    for ref in ("J", "R"):
+        other = {**resolve(recipe), ref: Resolved(ref, Path(ref), "sha256:other", ("mit",))}
+        assert {"generate", "filter"} <= stale(keys(plan(recipe), other)), ref
+    monkeypatch.setattr(templates, "shipped", lambda *_: "Another prompt.")
+    assert {"generate", "filter"} <= stale(keys(plan(recipe), resolve(recipe)))
+
+
+def test_a_choice_has_more_made_than_are_kept() -> None:
+    nodes = {
+        node.name: node
+        for node in plan(Recipe.model_validate({**BASE, "filter": [{"kind": "select", "oversample": 2.5}]}))
+    }
+    made, chosen = nodes["generate"].spec, nodes["filter"].spec
+    assert made.wanted.rows == 25 and chosen.rows == 10  # type: ignore[attr-defined]
+    assert nodes["filter"].launch == "filter", "a model is loaded in a process of its own"

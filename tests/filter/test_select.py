@@ -21,17 +21,7 @@ from distill.filter.opener import Opener
 from distill.filter.select import Select
 from distill.protocols import Verdict
 from distill.rows import Row
-from tests.filter.make import chat
-
-
-class Places:
-    """Embeds a row by the angle that its answer names, in degrees: nearness that a test can tell by heart."""
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        angles = np.radians([float(text.split("\n")[1].split()[0]) for text in texts])
-        return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-
-    def close(self) -> None: ...
+from tests.filter.make import Places, chat
 
 
 def at(degrees: float, score: float | None = None, method: str = "answer", **scores: float) -> Row:

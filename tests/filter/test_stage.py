@@ -16,12 +16,13 @@ from distill.errors import ArtifactError, SourceError, YieldError
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
+from distill.filter.select import Select
 from distill.filter.stage import Spec, acceptance, run
 from distill.filter.text import Finished, Length
 from distill.protocols import Summary
 from distill.rows import Row, read_rows, write_rows
 from tests.beside import together
-from tests.filter.make import chat, word_tokenizer
+from tests.filter.make import Places, chat, word_tokenizer
 
 CHAIN: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
 
@@ -205,6 +206,18 @@ def test_generation_accepts_as_the_stage_does(tmp_path: Path) -> None:
     _, out = go(tmp_path, spec(2), inputs)
     assert kept == list(read_rows(out / "kept.jsonl"))
     assert [judged.verdict.keep for judged in accept.alone(ROWS)] == [True, False, True, True, False]
+
+
+def test_what_was_not_chosen_is_no_loss_and_filters_have_their_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.filter.opener.Opener.embedder", lambda *_: Places())
+    rows = [chat(f"q{n}", f"{angle} degrees") for n, angle in enumerate((0, 1, 2, 3, 90))]
+    summary, out = go(tmp_path, spec(3, [Select()], min_yield=1), folders(tmp_path, rows))
+    assert summary["counts"]["dropped"] == 2 and summary["accepted_share"] == 1
+    assert {(line["filter"], line["reason"]) for line in lines(out / "dropped.jsonl")} == {("select", "not_chosen")}
+    (note,) = summary["notes"]
+    assert note.startswith("select: 1 of 3 chosen rows are like another chosen one")
 
 
 def test_two_ranks_keep_the_same_rows_and_one_writes_them(tmp_path: Path) -> None:
