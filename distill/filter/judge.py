@@ -65,9 +65,11 @@ class Judge(Measured):
             raise ValueError(f"min_score {self.min_score:g} is not on the scale, which is {low} to {high}")
         if self.samples > 1 and self.temperature == 0:
             raise ValueError(f"at temperature 0 all {self.samples} judgements are the same; raise temperature")
-        for name in self.templates:
+        for name, text in self.templates.items():
             if name not in FILES:
                 raise ValueError(f"no template {name!r}; there are: {', '.join(FILES)}")
+            if fault := templates.fault(text):
+                raise ValueError(f"template {name!r}: {fault}")
         return self
 
     @property

@@ -229,6 +229,7 @@ def test_the_recipes_own_prompt_is_used_and_is_part_of_the_key(
         ({"min_score": 6}, "min_score 6 is not on the scale, which is 1 to 5"),
         ({"samples": 2}, "at temperature 0 all 2 judgements are the same"),
         ({"templates": {"verdcit": "x"}}, "there are: verdict, repair"),
+        ({"templates": {"verdict": "{{ answer"}}, "template 'verdict': .*not a Jinja template"),
     ],
 )
 def test_impossible_judges_are_refused(fields: dict[str, Any], message: str) -> None:
