@@ -20,7 +20,7 @@ from pydantic import Field
 from distill.engines.embedding import PACKAGE
 from distill.errors import SourceError
 from distill.filter.bindings import Bindings, FilterSpec
-from distill.filter.nearest import CENTRES, Near
+from distill.filter.nearest import Near
 from distill.protocols import Embedder, Scope, Verdict
 from distill.rows import Row
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 BLOCK = 256
 """Rows that are compared with the chosen ones at once."""
+MANY = 20_000
+"""Rows up to which all are compared with all that are chosen: that takes seconds."""
 NOT_CHOSEN = "not_chosen"
 
 
@@ -229,6 +231,6 @@ def _unit(vectors: npt.NDArray[np.float16]) -> Vectors:
 
 
 def _spread(ranked: Sequence[int]) -> list[int]:
-    """Some of them, evenly from the first to the last: the centres of cells."""
-    count = max(1, min(CENTRES, math.isqrt(len(ranked))))
+    """Some of them, evenly from the first to the last: the centres of cells. Few rows have one cell."""
+    count = math.isqrt(len(ranked)) if len(ranked) > MANY else 1
     return [ranked[len(ranked) * number // count] for number in range(count)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from distill.context import Context
 from distill.errors import SourceError
+from distill.filter import nearest
 from distill.filter import select as selecting
 from distill.filter.bindings import Bindings
 from distill.filter.chain import Chain
@@ -128,15 +129,23 @@ def test_the_order_of_the_rows_and_of_the_work_does_not_matter(
     seed.shuffle(shuffled)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selecting, "BLOCK", block)
+        patch.setattr(selecting, "MANY", 20)
         assert kept(shuffled, choose(shuffled, batch=7, **numbers)[0]) == chosen
 
 
-@pytest.mark.parametrize("cosine", [0.8, 0.9, 0.97])
-def test_the_nearest_is_found_as_by_looking_at_all(cosine: float) -> None:
+def clustered(count: int, dim: int = 32) -> np.ndarray:
+    """Vectors of length 1 around a third as many points: most are near another."""
     rng = np.random.default_rng(3)
-    made = rng.normal(size=(600, 12)) + 2 * rng.normal(size=(12, 12))[rng.integers(0, 12, 600)]
-    vectors = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
-    near = Near(vectors[:20], cosine)
+    points = rng.normal(size=(count // 3, dim))
+    made = points[rng.integers(0, len(points), count)] + 0.35 * rng.normal(size=(count, dim))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("cosine", [0.87, 0.89, 0.91])
+@pytest.mark.parametrize("centres", [1, nearest.PROBES])
+def test_with_few_cells_the_nearest_is_found_as_by_looking_at_all(cosine: float, centres: int) -> None:
+    vectors = clustered(600)
+    near = Near(vectors[:centres], cosine)
     for name in range(300):
         near.take(name, vectors[name])
     cosines, names = near.nearest(vectors[300:])
@@ -146,6 +155,18 @@ def test_the_nearest_is_found_as_by_looking_at_all(cosine: float) -> None:
     assert np.array_equal(np.array(names) >= 0, found)
     assert np.allclose(cosines[found], whole.max(axis=1)[found], atol=1e-6)
     assert (np.array(names)[found] == whole.argmax(axis=1)[found]).all()
+
+
+def test_with_many_cells_what_is_near_is_found_nearly_always() -> None:
+    vectors = clustered(8000)
+    near = Near(vectors[::80], 0.9)
+    for name in range(4000):
+        near.take(name, vectors[name])
+    _, names = near.nearest(vectors[4000:])
+    there = (vectors[4000:] @ vectors[:4000].T).max(axis=1) >= 0.9
+    found = np.array(names) >= 0
+    assert there.sum() > 500 and not (found & ~there).any()
+    assert found.sum() / there.sum() > 0.98
 
 
 def test_generation_does_not_choose() -> None:
