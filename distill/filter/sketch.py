@@ -1,0 +1,215 @@
+"""texts of rows -> sets of hashed word shingles, their true Jaccard, and what of them is template.
+
+A row has one text or two that are judged apart, such as question and answer. Hashes of 31 bits and one that says of
+which text: 4 bytes a shingle, never text. It knows nothing of rows, of candidates or of who is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from distill.filter.shingles import mix, roll
+from distill.filter.tokens import hash_terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+    Shingles = npt.NDArray[np.uint32]
+    Mask = npt.NDArray[np.bool_]
+
+READ = 1_000_000
+"""Characters of a text that are compared, so that one monstrous answer does not need a gigabyte."""
+LEAST = 16
+"""Fewest rows that must share a shingle before it is template."""
+_PART = 31
+"""The bit of a shingle that says which text of the row it is from."""
+_CELLS = 2**20
+"""Counters of shingles: two that share one are counted together, in a million rows of 100 words by 0.01% of the rows."""
+_PAIRS = 2_000_000
+"""Shingles of pairs compared at once: 16 MB an array."""
+
+
+class Sets(NamedTuple):
+    """Sets of shingles, one after the other."""
+
+    shingles: Shingles
+    """Of each set sorted and unique; those of a second text have the top bit set."""
+    bounds: Ints
+    """(sets + 1,) where each begins."""
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @property
+    def sizes(self) -> Ints:
+        """(sets,)"""
+        import numpy as np
+
+        return np.diff(self.bounds)
+
+    def take(self, which: Ints) -> Sets:
+        """These of the sets, in this order, some perhaps more than once."""
+        import numpy as np
+
+        sizes = self.bounds[which + 1] - self.bounds[which]
+        bounds = np.concatenate(([0], np.cumsum(sizes)))
+        places = np.repeat(self.bounds[which] - bounds[:-1], sizes) + np.arange(bounds[-1])
+        return Sets(self.shingles[places], bounds)
+
+    def slice(self, start: int, end: int) -> Sets:
+        """The sets from one to another, without a copy."""
+        bounds = self.bounds[start : end + 1]
+        return Sets(self.shingles[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+
+def sketch(texts: Sequence[tuple[str, ...]], n: int) -> Sets:
+    """The word n-grams of each row; each row gives the same one or two texts. A text of fewer words than n is one
+    shingle, all of it, so that every text has at least one."""
+    import numpy as np
+
+    parts = len(texts[0])
+    assert parts in (1, 2), parts
+    hashes, counts = hash_terms([text[:READ] for row in texts for text in row])
+    lengths = np.maximum(counts, n)
+    if (counts < n).any():
+        shift = np.concatenate(([0], np.cumsum(lengths - counts)[:-1]))
+        padded = np.zeros(lengths.sum(), dtype=np.uint64)
+        padded[np.arange(len(hashes)) + np.repeat(shift, counts)] = hashes
+        hashes = padded
+    grams, counts = roll(hashes, lengths, n), lengths - n + 1
+    part = np.repeat(np.tile(np.arange(parts, dtype=np.uint64), len(texts)), counts)
+    row = np.repeat(np.arange(len(texts), dtype=np.uint64), counts.reshape(-1, parts).sum(axis=1))
+    low = (mix(grams + part) & np.uint64(2**_PART - 1)) | (part << np.uint64(_PART))
+    # Sorting (row, shingle) pairs as one number sorts and dedups every row's shingles at once.
+    packed = np.sort((row << np.uint64(32)) | low)
+    packed = packed[np.concatenate(([True], packed[1:] != packed[:-1]))]
+    bounds = np.searchsorted(packed, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(32))
+    return Sets(packed.astype(np.uint32), bounds)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Which shingles are template: a question or an answer of nothing else is taken whole."""
+
+    cells: Mask | None = None
+    """None where no shingle is."""
+
+    def own(self, shingles: Shingles) -> Mask:
+        """Which of the shingles are not template."""
+        import numpy as np
+
+        if self.cells is None:
+            return np.ones(len(shingles), dtype=bool)
+        return ~self.cells.take(_cell(shingles))
+
+    def strip(self, sets: Sets) -> Sets:
+        """The sets without it."""
+        import numpy as np
+
+        if self.cells is None:
+            return sets
+        own = self.own(sets.shingles)
+        text = _text_of(sets)
+        own |= (np.bincount(text[own], minlength=2 * len(sets)) == 0)[text]
+        ends = np.concatenate(([0], np.cumsum(own)))
+        return Sets(sets.shingles[own], ends[sets.bounds])
+
+    def same(self, other: Self) -> bool:
+        import numpy as np
+
+        if self.cells is None or other.cells is None:
+            return self.cells is other.cells
+        return np.array_equal(self.cells, other.cells)
+
+
+class Frequencies:
+    """In how many rows each shingle stands."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.rows = 0
+        self._cells = np.zeros(_CELLS, dtype=np.uint32)
+
+    def add(self, sets: Sets) -> None:
+        import numpy as np
+
+        self.rows += len(sets)
+        np.add.at(self._cells, _cell(sets.shingles), 1)
+
+    def template(self, share: float) -> Template:
+        """The shingles in at least this share of the rows, and in `LEAST` of them."""
+        cells = self._cells >= max(LEAST, share * self.rows)
+        return Template(cells if cells.any() else None)
+
+
+def jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float64]:
+    """(sets,) Jaccard of each set with the one at its place, of two texts the smaller one.
+
+    Template must not make two rows alike, nor must leaving it out: the smaller of both counts. But two answers to the
+    very same question are compared as they are, for what they share is no template.
+    """
+    import numpy as np
+
+    # Pairs are cut where their shingles reach the bound, whatever the length of the texts.
+    ends = np.cumsum(one.sizes + other.sizes)
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] + _PAIRS, _PAIRS))) if len(ends) else []
+    cuts = np.unique(np.concatenate((cuts, [0, len(one)]))).astype(int)
+    blocks = [_jaccard(one.slice(a, b), other.slice(a, b), template) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def _jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    pairs = [_pack(one), _pack(other)]
+    merged = np.sort(np.concatenate(pairs))
+    pairs.append(merged[1:][merged[1:] == merged[:-1]])
+    whole = _ratio([_count(pair, len(one)) for pair in pairs])
+    alike = whole.min(axis=1)
+    if template.cells is not None:
+        counts = [_count(pair[template.own(pair.astype(np.uint32))], len(one)) for pair in pairs]
+        own = np.where((counts[0] > 0) & (counts[1] > 0), _ratio(counts), whole)
+        two = (_count(pairs[0], len(one))[:, 1] > 0) & (whole[:, 0] == 1)
+        alike = np.where(two, alike, np.minimum(alike, own.min(axis=1)))
+    return alike
+
+
+def _ratio(counts: Sequence[Ints]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    one, other, common = counts
+    union = one + other - common
+    return np.where(union > 0, common / np.maximum(union, 1), 1.0)
+
+
+def _pack(sets: Sets) -> npt.NDArray[np.uint64]:
+    """(pair, shingle) as one number."""
+    import numpy as np
+
+    pair = np.repeat(np.arange(len(sets), dtype=np.uint64), sets.sizes)
+    return (pair << np.uint64(32)) | sets.shingles
+
+
+def _count(packed: npt.NDArray[np.uint64], pairs: int) -> Ints:
+    """(pairs, 2) shingles of each text of each pair."""
+    import numpy as np
+
+    return np.bincount((packed >> np.uint64(_PART)).astype(np.int64), minlength=2 * pairs).reshape(-1, 2)
+
+
+def _text_of(sets: Sets) -> Ints:
+    """(shingles,) number of the text: twice that of its set, and one more where it is the second."""
+    import numpy as np
+
+    return 2 * np.repeat(np.arange(len(sets)), sets.sizes) + (sets.shingles >> np.uint32(_PART)).astype(np.int64)
+
+
+def _cell(shingles: Shingles) -> npt.NDArray[np.intp]:
+    import numpy as np
+
+    return (shingles & np.uint32(_CELLS - 1)).astype(np.intp)
