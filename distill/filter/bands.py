@@ -61,7 +61,7 @@ class Bands:
         self._head[slots[group[last]]] = entries[last]
         self._size[slots] += np.bincount(group[fits], minlength=len(slots)).astype(np.uint8)
 
-    def find(self, keys: Keys) -> tuple[Ints, Ints, Keys]:
+    def find(self, keys: Keys) -> tuple[Ints, Ints, Ints]:
         """For (rows, bands) keys: rows and keepers that share a key, a pair as often as they share one; and the
         keepers under each key."""
         import numpy as np
@@ -71,7 +71,7 @@ class Bands:
         known = self._keys[slots] == flat
         rows = np.flatnonzero(known) // self._bands
         entries = self._head[slots[known]].astype(np.int64)
-        sizes = np.where(known, self._size[slots], 0).reshape(keys.shape)
+        sizes = np.where(known, self._size[slots], 0).astype(np.int64).reshape(keys.shape)
         found_rows, found = [rows[:0]], [entries[:0]]
         while len(entries):
             found_rows.append(rows)

@@ -15,13 +15,14 @@ from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
+from distill.filter.semantic import SemanticDuplicate
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
 from distill.protocols import KEEP, Filter, Judged, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination,
+    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | SemanticDuplicate | Contamination,
     Field(discriminator="kind"),
 ]
 

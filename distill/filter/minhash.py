@@ -10,9 +10,11 @@ About 700 bytes a keeper of 100 words: hashes, never text.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from distill.filter.bands import BUCKET, Bands
+from distill.filter.growing import Growing
+from distill.filter.keeper import Near
 from distill.filter.shingles import mix, stable_hash
 from distill.filter.sketch import Sets, Template, jaccard
 
@@ -31,12 +33,6 @@ CANDIDATES = 32
 """Most keepers compared with a row, those that share most bands."""
 BLOCK = 1024
 """Sets looked up at once."""
-
-
-class Near(NamedTuple):
-    keeper: int
-    """Number of the keeper, in the order in which they were kept."""
-    jaccard: float
 
 
 def band_rows(threshold: float) -> int:
@@ -68,9 +64,8 @@ class Keepers:
         self._threshold, self._rows = threshold, band_rows(threshold)
         self._bands = Bands(HASHES // self._rows)
         self._template = Template()
-        self._shingles = np.zeros(0, dtype=np.uint32)
-        self._bounds = np.zeros(1, dtype=np.int64)
-        self._count = 0
+        self._shingles, self._bounds = Growing(np.zeros(0, np.uint32)), Growing(np.zeros(0, np.int64))
+        self._bounds.extend(np.zeros(1, np.int64))
 
     def forget(self, template: Template) -> None:
         """From now on this is template, for the keepers too."""
@@ -78,8 +73,8 @@ class Keepers:
             return
         self._template = template
         self._bands = Bands(HASHES // self._rows)
-        for start in range(0, self._count, BLOCK):
-            kept = self._kept().slice(start, min(start + BLOCK, self._count))
+        for start in range(0, len(self._kept()), BLOCK):
+            kept = self._kept().slice(start, start + BLOCK)
             self._bands.add(band_keys(template.strip(kept), self._rows), start)
 
     def judge(self, sets: Sets) -> list[Near | None]:
@@ -99,16 +94,16 @@ class Keepers:
         for row in np.flatnonzero((ends[1:] > ends[:-1]) | batch.shares).tolist():
             mine = slice(ends[row], ends[row + 1])
             found = batch.nearest(row, keepers[mine], shared[mine], alike[mine])
-            if found and found.jaccard >= self._threshold:
+            if found and found.alike >= self._threshold:
                 near[row] = found
             else:
                 batch.keep(row)
         kept = np.array([found is None for found in near])
         # A keeper within the batch has its number now; until here it was known by its place, below zero.
-        number = self._count + np.cumsum(kept) - 1
+        number = len(self._kept()) + np.cumsum(kept) - 1
         for row, found in enumerate(near):
             if found and found.keeper < 0:
-                near[row] = Near(int(number[~found.keeper]), found.jaccard)
+                near[row] = Near(int(number[~found.keeper]), found.alike)
         self._add(sets.take(np.flatnonzero(kept)), keys[kept])
         return near
 
@@ -125,15 +120,13 @@ class Keepers:
         return rows[best], keepers[best], shared[best], sizes
 
     def _kept(self) -> Sets:
-        return Sets(self._shingles, self._bounds[: self._count + 1])
+        return Sets(self._shingles.view, self._bounds.view)
 
     def _add(self, sets: Sets, keys: Keys) -> None:
         if len(sets):
-            end = int(self._bounds[self._count])
-            self._shingles = _store(self._shingles, end, sets.shingles)
-            self._bounds = _store(self._bounds, self._count + 1, end + sets.bounds[1:])
-            self._bands.add(keys, self._count)
-            self._count += len(sets)
+            self._bands.add(keys, len(self._kept()))
+            self._bounds.extend(len(self._shingles) + sets.bounds[1:])
+            self._shingles.extend(sets.shingles)
 
 
 class _Batch:
@@ -145,7 +138,7 @@ class _Batch:
 
         self._sets, self._keys, self._sizes, self._template = sets, keys, sizes, template
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        self._common = (counts > 1)[inverse].reshape(keys.shape)
+        self._common: npt.NDArray[np.bool_] = np.take(counts > 1, inverse).reshape(keys.shape)
         self.shares = self._common.any(axis=1)
         """(rows,) whether the row has a key of another one."""
         self._under: dict[int, list[int]] = defaultdict(list)
@@ -178,15 +171,3 @@ class _Batch:
         looked = np.lexsort((age, -shared))[:CANDIDATES]
         best = looked[np.lexsort((age[looked], -alike[looked]))[0]]
         return Near(int(keepers[best]), float(alike[best]))
-
-
-def _store(held: npt.NDArray[Any], used: int, more: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array with more behind what is in use; it grows by half when it is full."""
-    import numpy as np
-
-    if used + len(more) > len(held):
-        grown = np.empty(max(used + len(more), len(held) * 3 // 2), dtype=held.dtype)
-        grown[:used] = held[:used]
-        held = grown
-    held[used : used + len(more)] = more
-    return held

@@ -50,9 +50,7 @@ class WordHashes(dict[str, int]):
         return roll(hashes, lengths, n), lengths - n + 1
 
 
-def roll(
-    hashes: npt.NDArray[np.uint64], lengths: npt.NDArray[np.int64], n: int
-) -> npt.NDArray[np.uint64]:
+def roll(hashes: npt.NDArray[np.uint64], lengths: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.uint64]:
     """Hashes of the n-grams of texts given one after the other, each as the hashes of its words, at least n."""
     import numpy as np
 

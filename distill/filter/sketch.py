@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from distill.filter.shingles import mix, roll
@@ -27,8 +28,8 @@ LEAST = 16
 """Fewest rows that must share a shingle before it is template."""
 _PART = 31
 """The bit of a shingle that says which text of the row it is from."""
-_CELLS = 2**20
-"""Counters of shingles: two that share one are counted together, in a million rows of 100 words by 0.01% of the rows."""
+_CELLS = 2**18
+"""Counters of shingles: two that share one are counted together; of rows of 100 words a counter has 0.04% by chance."""
 _PAIRS = 2_000_000
 """Shingles of pairs compared at once: 16 MB an array."""
 
@@ -51,10 +52,11 @@ class Sets(NamedTuple):
 
         return np.diff(self.bounds)
 
-    def take(self, which: Ints) -> Sets:
+    def take(self, which: Ints | Sequence[int]) -> Sets:
         """These of the sets, in this order, some perhaps more than once."""
         import numpy as np
 
+        which = np.asarray(which, dtype=np.int64)
         sizes = self.bounds[which + 1] - self.bounds[which]
         bounds = np.concatenate(([0], np.cumsum(sizes)))
         places = np.repeat(self.bounds[which] - bounds[:-1], sizes) + np.arange(bounds[-1])
@@ -64,6 +66,14 @@ class Sets(NamedTuple):
         """The sets from one to another, without a copy."""
         bounds = self.bounds[start : end + 1]
         return Sets(self.shingles[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+
+def join(sets: Sequence[Sets]) -> Sets:
+    """One after the other."""
+    import numpy as np
+
+    sizes = np.concatenate([each.sizes for each in sets])
+    return Sets(np.concatenate([each.shingles for each in sets]), np.concatenate(([0], np.cumsum(sizes))))
 
 
 def sketch(texts: Sequence[tuple[str, ...]], n: int) -> Sets:
@@ -133,13 +143,13 @@ class Frequencies:
         import numpy as np
 
         self.rows = 0
-        self._cells = np.zeros(_CELLS, dtype=np.uint32)
+        self._cells = np.zeros(_CELLS, dtype=np.int64)
 
     def add(self, sets: Sets) -> None:
         import numpy as np
 
         self.rows += len(sets)
-        np.add.at(self._cells, _cell(sets.shingles), 1)
+        self._cells += np.bincount(_cell(sets.shingles), minlength=_CELLS)
 
     def template(self, share: float) -> Template:
         """The shingles in at least this share of the rows, and in `LEAST` of them."""
@@ -155,12 +165,13 @@ def jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float6
     """
     import numpy as np
 
-    # Pairs are cut where their shingles reach the bound, whatever the length of the texts.
+    if not len(one):
+        return np.zeros(0)
+    # Cut where their shingles reach the bound, whatever the length of the texts.
     ends = np.cumsum(one.sizes + other.sizes)
-    cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] + _PAIRS, _PAIRS))) if len(ends) else []
-    cuts = np.unique(np.concatenate((cuts, [0, len(one)]))).astype(int)
-    blocks = [_jaccard(one.slice(a, b), other.slice(a, b), template) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    return np.concatenate(blocks) if blocks else np.zeros(0)
+    cuts = np.searchsorted(ends, np.arange(_PAIRS, int(ends[-1]), _PAIRS))
+    blocks = pairwise(np.unique(np.concatenate(([0], cuts, [len(one)]))).tolist())
+    return np.concatenate([_jaccard(one.slice(a, b), other.slice(a, b), template) for a, b in blocks])
 
 
 def _jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float64]:
@@ -170,7 +181,7 @@ def _jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float
     merged = np.sort(np.concatenate(pairs))
     pairs.append(merged[1:][merged[1:] == merged[:-1]])
     whole = _ratio([_count(pair, len(one)) for pair in pairs])
-    alike = whole.min(axis=1)
+    alike: npt.NDArray[np.float64] = whole.min(axis=1)
     if template.cells is not None:
         counts = [_count(pair[template.own(pair.astype(np.uint32))], len(one)) for pair in pairs]
         own = np.where((counts[0] > 0) & (counts[1] > 0), _ratio(counts), whole)
