@@ -47,8 +47,7 @@ class NearDuplicate(Comparing):
     shingle: int = Field(3, ge=1)
     """Words in a shingle, for texts that have as many; characters where a script has no spaces."""
     template: float = Field(0.05, gt=0, le=1)
-    """Share of the rows that a shingle stands in before it is template, and makes no two rows alike. 1: none is, but
-    what stands in every row."""
+    """Share of the rows that a shingle stands in before it is template, and makes no two rows alike. 1: none is."""
 
     def bind(self, bindings: Bindings) -> First | Best:  # noqa: ARG002
         return self.remember(lambda: NearRows(self.threshold, self.shingle, self.template), "near")

@@ -152,7 +152,9 @@ class Frequencies:
         self._cells += np.bincount(_cell(sets.shingles), minlength=_CELLS)
 
     def template(self, share: float) -> Template:
-        """The shingles in at least this share of the rows, and in `LEAST` of them."""
+        """The shingles in at least this share of the rows, and in `LEAST` of them; none for a share of 1."""
+        if share >= 1:
+            return Template()
         cells = self._cells >= max(LEAST, share * self.rows)
         return Template(cells if cells.any() else None)
 
