@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BUCKET = 64
 """Most keepers listed under one band, the first of them: what thousands of rows share tells nothing."""
 _LOAD = 0.6
-"""Share of the slots in use at which their number doubles."""
+"""Share of the slots in use at which there are four times as many."""
 
 
 class Bands:
@@ -29,7 +29,7 @@ class Bands:
 
         self._bands, self._used = bands, 0
         self._next = np.zeros(0, dtype=np.int32)
-        self._slots(1 << 12)
+        self._slots(1 << 14)
 
     def _slots(self, slots: int) -> None:
         import numpy as np
@@ -46,7 +46,10 @@ class Bands:
         entries = np.arange(first * self._bands, first * self._bands + len(flat), dtype=np.int64)
         if len(self._next) < entries[-1] + 1:
             self._next = np.concatenate((self._next, np.full(max(len(flat), len(self._next) // 2), -1, np.int32)))
-        order = np.argsort(flat, kind="stable")
+        # In the order of their keys the slots lie one after the other. Equal keys must stay in the order of the rows.
+        order = np.argsort(flat)
+        if (flat[order[1:]] == flat[order[:-1]]).any():
+            order = np.argsort(flat, kind="stable")
         flat, entries = flat[order], entries[order]
         new = np.concatenate(([True], flat[1:] != flat[:-1]))
         group = np.cumsum(new) - 1
@@ -84,13 +87,14 @@ class Bands:
         """The slot of each key, or the free one where it would go."""
         import numpy as np
 
-        mask = len(self._keys) - 1
-        slots = (keys & np.uint64(mask)).astype(np.int64)
-        pending = np.arange(len(keys))
+        last = len(self._keys) - 1
+        slots = (keys >> np.uint64(64 - last.bit_length())).astype(np.int64)
+        held = self._keys[slots]
+        pending = np.flatnonzero((held != 0) & (held != keys))
         while len(pending):
+            slots[pending] = (slots[pending] + 1) & last
             held = self._keys[slots[pending]]
             pending = pending[(held != 0) & (held != keys[pending])]
-            slots[pending] = (slots[pending] + 1) & mask
         return slots
 
     def _claim(self, keys: Keys) -> Ints:
@@ -106,7 +110,8 @@ class Bands:
             # Several may want one free slot: the one that is found there has it, the others look further.
             self._keys[slots[pending]] = keys[pending]
             pending = pending[self._keys[slots[pending]] != keys[pending]]
-            slots[pending] = self._locate(keys[pending])
+            if len(pending):
+                slots[pending] = self._locate(keys[pending])
         return slots
 
     def _grow(self, used: int) -> None:
@@ -116,7 +121,7 @@ class Bands:
         keys, head, size = self._keys[held], self._head[held], self._size[held]
         slots = len(self._keys)
         while used > _LOAD * slots:
-            slots *= 2
+            slots *= 4
         self._slots(slots)
         self._used = 0
         places = self._claim(keys)

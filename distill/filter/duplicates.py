@@ -46,8 +46,9 @@ class NearDuplicate(Comparing):
     """Least Jaccard of two texts that are near. Two rows just at it are found with a chance of at least 0.99."""
     shingle: int = Field(3, ge=1)
     """Words in a shingle, for texts that have as many; characters where a script has no spaces."""
-    template: float = Field(0.05, gt=0, le=1)
-    """Share of the rows that a shingle stands in before it is template, and makes no two rows alike. 1: none is."""
+    template: float = Field(0.02, gt=0, le=1)
+    """Share of the rows that a shingle stands in before it is template. Texts that are mostly template must also be
+    near without it: it makes no two rows alike. 1: none is."""
 
     def bind(self, bindings: Bindings) -> First | Best:  # noqa: ARG002
         return self.remember(lambda: NearRows(self.threshold, self.shingle, self.template), "near")

@@ -46,12 +46,12 @@ def band_keys(sets: Sets, rows: int) -> Keys:
     import numpy as np
 
     keys = np.zeros((HASHES // rows, len(sets)), dtype=np.uint64)
+    starts, hashed = sets.bounds[:-1], np.empty_like(sets.shingles)
     for band in range(len(keys)):
         for index in range(band * rows, (band + 1) * rows):
-            # Shingles are random numbers already: an odd factor and a shift modulo 2^32 order them anew.
-            factor, shift = stable_hash(f"factor {index}") % 2**32 | 1, stable_hash(f"shift {index}") % 2**32
-            minima = np.minimum.reduceat(sets.shingles * np.uint32(factor) + np.uint32(shift), sets.bounds[:-1])
-            keys[band] = mix(keys[band] + minima + np.uint64(band))
+            # Shingles are random numbers already: a product with an odd factor modulo 2^32 orders them anew.
+            np.multiply(sets.shingles, np.uint32(stable_hash(f"factor {index}") % 2**32 | 1), out=hashed)
+            keys[band] = mix(keys[band] + np.minimum.reduceat(hashed, starts) + np.uint64(band))
     return keys.T
 
 
@@ -69,13 +69,16 @@ class Keepers:
 
     def forget(self, template: Template) -> None:
         """From now on this is template, for the keepers too."""
-        if template.same(self._template):
-            return
+        kept = self._kept()
+        blocks = [kept.slice(start, start + BLOCK) for start in range(0, len(kept), BLOCK)]
+        # A set without template comes back as it was: then the keys of its block are what they were.
+        now = [template.strip(block) for block in blocks]
+        before = [self._template.strip(block) for block in blocks]
         self._template = template
-        self._bands = Bands(HASHES // self._rows)
-        for start in range(0, len(self._kept()), BLOCK):
-            kept = self._kept().slice(start, start + BLOCK)
-            self._bands.add(band_keys(template.strip(kept), self._rows), start)
+        if any(one is not other for one, other in zip(now, before, strict=True)):
+            self._bands = Bands(HASHES // self._rows)
+            for start, block in zip(range(0, len(kept), BLOCK), now, strict=True):
+                self._bands.add(band_keys(block, self._rows), start)
 
     def judge(self, sets: Sets) -> list[Near | None]:
         """In their order: the nearest keeper, the earliest of equals, or None: the set is kept itself."""
@@ -139,7 +142,7 @@ class _Batch:
         self._sets, self._keys, self._sizes, self._template = sets, keys, sizes, template
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         self._common: npt.NDArray[np.bool_] = np.take(counts > 1, inverse).reshape(keys.shape)
-        self.shares = self._common.any(axis=1)
+        self.shares: npt.NDArray[np.bool_] = np.any(self._common, axis=1)
         """(rows,) whether the row has a key of another one."""
         self._under: dict[int, list[int]] = defaultdict(list)
 

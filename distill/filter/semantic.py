@@ -128,7 +128,7 @@ class Meanings:
         import numpy as np
 
         number, count = np.full(len(near), -1), len(self._kept[0])
-        suspects = (np.tril(cosines, -1) >= self._threshold).any(axis=1)
+        suspects: npt.NDArray[np.bool_] = np.any(np.tril(cosines, -1) >= self._threshold, axis=1)
         for row, found in enumerate(near):
             if suspects[row]:
                 before = np.where(number[:row] >= 0, cosines[row, :row], -1)
@@ -150,4 +150,5 @@ def _cosines(rows: Floats, others: Floats) -> Floats:
 def _rounded(cosines: Floats) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    return np.round(cosines.astype(np.float64), DIGITS)
+    rounded: npt.NDArray[np.float64] = np.round(cosines.astype(np.float64), DIGITS)
+    return rounded

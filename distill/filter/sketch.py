@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from distill.filter.shingles import mix, roll
 from distill.filter.tokens import hash_terms
@@ -103,7 +103,11 @@ def sketch(texts: Sequence[tuple[str, ...]], n: int) -> Sets:
 
 @dataclass(frozen=True)
 class Template:
-    """Which shingles are template: a question or an answer of nothing else is taken whole."""
+    """Which shingles are template.
+
+    Left out only of a text that is mostly template, for a smaller part makes no two texts alike, and not of one that is
+    nothing else.
+    """
 
     cells: Mask | None = None
     """None where no shingle is."""
@@ -117,23 +121,18 @@ class Template:
         return ~self.cells.take(_cell(shingles))
 
     def strip(self, sets: Sets) -> Sets:
-        """The sets without it."""
+        """The sets without it, where they are mostly template; the same object where none is."""
         import numpy as np
 
-        if self.cells is None:
+        if self.cells is None or not len(sets):
             return sets
         own = self.own(sets.shingles)
-        text = _text_of(sets)
-        own |= (np.bincount(text[own], minlength=2 * len(sets)) == 0)[text]
+        mostly = _mostly(np.add.reduceat(own, sets.bounds[:-1], dtype=np.int64), sets.sizes)
+        if not mostly.any():
+            return sets
+        own |= ~np.repeat(mostly, sets.sizes)
         ends = np.concatenate(([0], np.cumsum(own)))
         return Sets(sets.shingles[own], ends[sets.bounds])
-
-    def same(self, other: Self) -> bool:
-        import numpy as np
-
-        if self.cells is None or other.cells is None:
-            return self.cells is other.cells
-        return np.array_equal(self.cells, other.cells)
 
 
 class Frequencies:
@@ -182,14 +181,21 @@ def _jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float
     pairs = [_pack(one), _pack(other)]
     merged = np.sort(np.concatenate(pairs))
     pairs.append(merged[1:][merged[1:] == merged[:-1]])
-    whole = _ratio([_count(pair, len(one)) for pair in pairs])
+    sizes = [_count(pair, len(one)) for pair in pairs]
+    whole = _ratio(sizes)
     alike: npt.NDArray[np.float64] = whole.min(axis=1)
     if template.cells is not None:
         counts = [_count(pair[template.own(pair.astype(np.uint32))], len(one)) for pair in pairs]
-        own = np.where((counts[0] > 0) & (counts[1] > 0), _ratio(counts), whole)
-        two = (_count(pairs[0], len(one))[:, 1] > 0) & (whole[:, 0] == 1)
+        stripped = _mostly(counts[0], sizes[0]) & _mostly(counts[1], sizes[1])
+        own = np.where(stripped, _ratio(counts), whole)
+        two = (sizes[0][:, 1] > 0) & (whole[:, 0] == 1)
         alike = np.where(two, alike, np.minimum(alike, own.min(axis=1)))
     return alike
+
+
+def _mostly(own: Ints, size: Ints) -> Mask:
+    """Whether a text is mostly template, by its shingles that are not and all of them."""
+    return (own > 0) & (2 * own < size)
 
 
 def _ratio(counts: Sequence[Ints]) -> npt.NDArray[np.float64]:
@@ -213,13 +219,6 @@ def _count(packed: npt.NDArray[np.uint64], pairs: int) -> Ints:
     import numpy as np
 
     return np.bincount((packed >> np.uint64(_PART)).astype(np.int64), minlength=2 * pairs).reshape(-1, 2)
-
-
-def _text_of(sets: Sets) -> Ints:
-    """(shingles,) number of the text: twice that of its set, and one more where it is the second."""
-    import numpy as np
-
-    return 2 * np.repeat(np.arange(len(sets)), sets.sizes) + (sets.shingles >> np.uint32(_PART)).astype(np.int64)
 
 
 def _cell(shingles: Shingles) -> npt.NDArray[np.intp]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Hashes = npt.NDArray[np.uint64]
     Counts = npt.NDArray[np.int64]
 
-CHUNK = 100_000
+CHUNK = 50_000
 """Characters worked on at once: what fits the cache of a core."""
 _SPACE, _OTHER, _LETTER, _ALONE, _OPERATOR, _MINUS = range(6)
 """Classes of characters; a term is a run of one that is above `_OTHER`, or each character that stands alone."""

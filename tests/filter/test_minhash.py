@@ -36,11 +36,11 @@ def changed(rng: random.Random, words: list[str], times: int) -> list[str]:
     return words
 
 
-def alike(texts: list[tuple[str, ...]], *, template: Template = Template()) -> list[float]:
+def alike(texts: list[tuple[str, ...]], *, template: Template | None = None) -> list[float]:
     """Of the first row with each of the others."""
     sets = sketch(texts, 3)
     others = np.arange(1, len(texts))
-    return jaccard(sets.take(np.zeros(len(others))), sets.take(others), template).tolist()
+    return jaccard(sets.take(np.zeros(len(others))), sets.take(others), template or Template()).tolist()
 
 
 def test_jaccard_is_the_true_one() -> None:
@@ -164,8 +164,8 @@ def test_a_row_has_the_same_shingles_in_any_company() -> None:
 def test_keys_are_the_same_on_every_machine() -> None:
     # Pinned: a change makes other candidates on other machines.
     assert band_keys(sketch([("a b c d", "e f g")], 3), 5)[0, :2].tolist() == [
-        13584797768127814445,
-        12660003273712029346,
+        8075465753381388737,
+        7455186004003175364,
     ]
 
 
