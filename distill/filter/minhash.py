@@ -64,21 +64,22 @@ class Keepers:
         self._threshold, self._rows = threshold, band_rows(threshold)
         self._bands = Bands(HASHES // self._rows)
         self._template = Template()
+        self._stripped = False
+        """Whether a keeper's keys are of less than all its shingles."""
         self._shingles, self._bounds = Growing(np.zeros(0, np.uint32)), Growing(np.zeros(0, np.int64))
         self._bounds.extend(np.zeros(1, np.int64))
 
     def forget(self, template: Template) -> None:
         """From now on this is template, for the keepers too."""
         kept = self._kept()
-        blocks = [kept.slice(start, start + BLOCK) for start in range(0, len(kept), BLOCK)]
-        # A set without template comes back as it was: then the keys of its block are what they were.
-        now = [template.strip(block) for block in blocks]
-        before = [self._template.strip(block) for block in blocks]
-        self._template = template
-        if any(one is not other for one, other in zip(now, before, strict=True)):
+        blocks = {start: kept.slice(start, start + BLOCK) for start in range(0, len(kept), BLOCK)}
+        # Where no keeper has template, now or before, their keys are what they were.
+        stripped = any(template.strip(block) is not block for block in blocks.values())
+        if stripped or self._stripped:
             self._bands = Bands(HASHES // self._rows)
-            for start, block in zip(range(0, len(kept), BLOCK), now, strict=True):
-                self._bands.add(band_keys(block, self._rows), start)
+            for start, block in blocks.items():
+                self._bands.add(band_keys(template.strip(block), self._rows), start)
+        self._template, self._stripped = template, stripped
 
     def judge(self, sets: Sets) -> list[Near | None]:
         """In their order: the nearest keeper, the earliest of equals, or None: the set is kept itself."""
@@ -87,9 +88,11 @@ class Keepers:
     def _judge(self, sets: Sets) -> list[Near | None]:
         import numpy as np
 
-        keys = band_keys(self._template.strip(sets), self._rows)
+        bare = self._template.strip(sets)
+        self._stripped |= bare is not sets
+        keys = band_keys(bare, self._rows)
         rows, keepers, shared, sizes = self._candidates(keys)
-        alike = jaccard(sets.take(rows), self._kept().take(keepers), self._template)
+        alike = jaccard(sets, rows, self._kept(), keepers, self._template)
         batch = _Batch(sets, keys, sizes, self._template)
         near: list[Near | None] = [None] * len(sets)
         ends = np.searchsorted(rows, np.arange(len(sets) + 1))
@@ -163,8 +166,8 @@ class _Batch:
                 places.update(self._under.get(key, ()))
         if places:
             within = np.array(sorted(places))
-            here = self._sets.take(np.full(len(within), row)), self._sets.take(within)
-            alike = np.concatenate((alike, jaccard(*here, self._template)))
+            here = jaccard(self._sets, np.full(len(within), row), self._sets, within, self._template)
+            alike = np.concatenate((alike, here))
             shared = np.concatenate((shared, [places[place] for place in within.tolist()]))
             keepers = np.concatenate((keepers, ~within))
         if not len(keepers):

@@ -158,21 +158,21 @@ class Frequencies:
         return Template(cells if cells.any() else None)
 
 
-def jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float64]:
-    """(sets,) Jaccard of each set with the one at its place, of two texts the smaller one.
+def jaccard(one: Sets, these: Ints, other: Sets, those: Ints, template: Template) -> npt.NDArray[np.float64]:
+    """(pairs,) Jaccard of these sets with those, of two texts the smaller one.
 
     Template must not make two rows alike, nor must leaving it out: the smaller of both counts. But two answers to the
     very same question are compared as they are, for what they share is no template.
     """
     import numpy as np
 
-    if not len(one):
+    if not len(these):
         return np.zeros(0)
     # Cut where their shingles reach the bound, whatever the length of the texts.
-    ends = np.cumsum(one.sizes + other.sizes)
+    ends = np.cumsum(one.sizes[these] + other.sizes[those])
     cuts = np.searchsorted(ends, np.arange(_PAIRS, int(ends[-1]), _PAIRS))
-    blocks = pairwise(np.unique(np.concatenate(([0], cuts, [len(one)]))).tolist())
-    return np.concatenate([_jaccard(one.slice(a, b), other.slice(a, b), template) for a, b in blocks])
+    blocks = pairwise(np.unique(np.concatenate(([0], cuts, [len(these)]))).tolist())
+    return np.concatenate([_jaccard(one.take(these[a:b]), other.take(those[a:b]), template) for a, b in blocks])
 
 
 def _jaccard(one: Sets, other: Sets, template: Template) -> npt.NDArray[np.float64]:

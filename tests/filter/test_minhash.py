@@ -40,7 +40,7 @@ def alike(texts: list[tuple[str, ...]], *, template: Template | None = None) -> 
     """Of the first row with each of the others."""
     sets = sketch(texts, 3)
     others = np.arange(1, len(texts))
-    return jaccard(sets.take(np.zeros(len(others))), sets.take(others), template or Template()).tolist()
+    return jaccard(sets, np.zeros(len(others), dtype=int), sets, others, template or Template()).tolist()
 
 
 def test_jaccard_is_the_true_one() -> None:
@@ -191,6 +191,18 @@ def test_template_makes_no_two_rows_alike() -> None:
     assert Frequencies().template(0.05).cells is None
 
 
+def test_rows_that_are_kept_without_template_are_found_when_it_is_none_any_more() -> None:
+    keepers = Keepers(0.8)
+    sets = sketch([framed(n) for n in range(40)], 3)
+    frequencies = Frequencies()
+    frequencies.add(sets)
+    keepers.forget(frequencies.template(0.05))
+    assert keepers.judge(sets) == [None] * 40
+    keepers.forget(Template())
+    other = sketch([(framed(50)[0], framed(50)[1] + " z")], 3)
+    assert keepers.judge(other)[0]
+
+
 def test_what_became_template_is_left_out_of_the_keepers_too() -> None:
     keepers = Keepers(0.8)
     sets = sketch([framed(n) for n in range(100)], 3)
@@ -202,3 +214,7 @@ def test_what_became_template_is_left_out_of_the_keepers_too() -> None:
     # All of them are found again, and the one from before.
     assert [near and near.alike for near in keepers.judge(sets.slice(50, 100))] == [1.0] * 50
     assert keepers.judge(sets.slice(0, 1)) == [Near(0, 1.0)]
+    # And again when it is template no more: all are near to the first, or the same as one.
+    keepers.forget(Template())
+    assert [near and near.alike for near in keepers.judge(sets.slice(50, 100))] == [1.0] * 50
+    assert keepers.judge(sets.slice(20, 21))[0]
