@@ -118,8 +118,8 @@ def planted(words: Sequence[str], rows: int) -> Planted:
         if len(texts) % COPIES == 0:
             texts.append((rng.uniform(place, 1), edited(one, words, rng), one))
     texts.sort(key=lambda each: each[0])
-    place = {text: at for at, (_, text, _) in enumerate(texts)}
-    near = {at: place[of] for at, (_, text, of) in enumerate(texts) if of and true_jaccard(text, of) >= THRESHOLD}
+    places = {text: at for at, (_, text, _) in enumerate(texts)}
+    near = {at: places[of] for at, (_, text, of) in enumerate(texts) if of and true_jaccard(text, of) >= THRESHOLD}
     return Planted([text for _, text, _ in texts], near)
 
 
