@@ -150,5 +150,4 @@ def _cosines(rows: Floats, others: Floats) -> Floats:
 def _rounded(cosines: Floats) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    rounded: npt.NDArray[np.float64] = np.round(cosines.astype(np.float64), DIGITS)
-    return rounded
+    return cosines.astype(np.float64).round(DIGITS)

@@ -243,6 +243,15 @@ def test_copies_of_calls_are_found_among_them() -> None:
     assert [(v.reason, v.score, v.evidence) for v in found] == [("near_pair", 1.0, row.id) for row in rows[300:400]]
 
 
+def test_template_is_that_of_the_rows_before_whatever_the_batches() -> None:
+    rows = function_calls(100) + [chat(f"What is {n} and {n}?", STORY[n:]) for n in range(60)] + function_calls(200)
+    expected = verdicts(NearDuplicate(), rows)
+    for batch in (7, 64):
+        assert verdicts(NearDuplicate(), rows, batch) == expected
+    for cut in (15, 16, 17, 130):
+        assert verdicts(NearDuplicate(), rows[:cut]) == expected[:cut]
+
+
 BEST = NearDuplicate(keeper="best", by="judge")
 
 
