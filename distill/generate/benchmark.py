@@ -16,16 +16,16 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from distill import templates
 from distill.cards import UNKNOWN
 from distill.context import Context
 from distill.engines.teacher import Teacher
-from distill.generate import templates
 from distill.generate.author import Author, Unusable, whole
 from distill.generate.books import counts, notes, shortfall, write_failures
 from distill.generate.drive import Outcome
 from distill.generate.grounding import numbers, terms
 from distill.generate.instructions import COPY, bare, overlap
-from distill.generate.method import Candidate, Work
+from distill.generate.method import PROMPTS, Candidate, Work
 from distill.generate.rounds import Rounds
 from distill.generate.settings import Generate
 from distill.generate.stage import driver_of, roots_of, side_rows, streams_of, templates_digest
@@ -72,7 +72,7 @@ class Benchmark(Generate):
     @property
     def text(self) -> str:
         """Of the prompt file that asks for the answer in few words."""
-        return self.template if self.template is not None else templates.shipped(NAME, "short")
+        return self.template if self.template is not None else templates.shipped(PROMPTS, NAME, "short")
 
     @property
     def digest(self) -> str:
