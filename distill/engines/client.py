@@ -112,8 +112,9 @@ class Client:
         async with self._line.session() as session:
             try:
                 while self._waiting or self._later or self._running:
-                    self._send_out(session)
-                    await self._woken()
+                    now = time.monotonic()  # one for both: a pause that ends between two would have no timer
+                    self._send_out(session, now)
+                    await self._woken(now)
                     if self._error is not None:
                         raise self._error
             finally:
@@ -121,9 +122,8 @@ class Client:
                     task.cancel()
                 await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _send_out(self, session: ClientSession) -> None:
+    def _send_out(self, session: ClientSession, now: float) -> None:
         """Give what waits to whoever has room, the least loaded first."""
-        now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             self._waiting.appendleft(heapq.heappop(self._later)[2])
         while self._waiting and len(self._running) < self._most:
@@ -143,9 +143,8 @@ class Client:
             self._error = self._error or task.exception()
         self._wake.set()
 
-    async def _woken(self) -> None:
-        """Until a request has ended, a pause is over, or an address may be asked again."""
-        now = time.monotonic()
+    async def _woken(self, now: float) -> None:
+        """Until a request has ended, a pause is over, or an address may be asked again, of those not over at `now`."""
         due = [self._later[0][0]] if self._later else []
         due += [each.rests for each in self.addresses if each.rests > now] if self._waiting else []
         timer = asyncio.get_running_loop().call_later(min(due) - now, self._wake.set) if due else None
