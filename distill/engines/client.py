@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FIRST_WAIT = 1.0
 """Seconds before the second attempt, give or take a half; doubled for each one after."""
 LONGEST_WAIT = 60.0
+GRACE = 10.0
+"""Seconds that what is in flight has to come to its end, once nothing more is asked: it is paid for in any case."""
 IN_A_ROW = 20
 """Requests given up one after the other, with no answer between them, after which the others are not tried."""
 
@@ -101,7 +103,9 @@ class Client:
         self._error: BaseException | None = None
 
     async def run(self, requests: Iterable[Request], put: Callable[[Completion], None]) -> None:
-        """Put one completion for each request, as it comes. Cancelled, it leaves nothing behind.
+        """Put one completion for each request, as it comes.
+
+        Cancelled, it asks nothing more, puts what still comes within a grace, and leaves nothing behind.
 
         Raises:
             EngineError: nobody answers, or everybody would be refused.
@@ -118,9 +122,18 @@ class Client:
                     if self._error is not None:
                         raise self._error
             finally:
-                for task in self._running:
-                    task.cancel()
-                await asyncio.gather(*self._running, return_exceptions=True)
+                await self._end()
+
+    async def _end(self) -> None:
+        """Nothing more is sent; what is in flight is waited for, not for long, and then let go."""
+        try:
+            if self._running:
+                self._say(f"  no more is asked; {len(self._running)} answers on their way have {GRACE:g} s to come")
+                await asyncio.wait(self._running, timeout=GRACE)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     def _send_out(self, session: ClientSession, now: float) -> None:
         """Give what waits to whoever has room, the least loaded first."""

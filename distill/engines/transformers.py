@@ -117,6 +117,10 @@ class TransformersEngine:
                 [asked[place] for place in batch],
             )
 
+    def late(self) -> list[Completion]:
+        """What is closed early stops at once, and what it had begun is lost and has cost nothing."""
+        return []
+
     def close(self) -> None:
         """Free the model's memory; the next question loads it again."""
         import gc

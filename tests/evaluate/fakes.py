@@ -51,6 +51,9 @@ class FakeScorer:
             top = np.take_along_axis(logprobs, ids, -1)
             yield TokenScores(request.key, tokens, own, best, ids, top, self.errors.get(answer))
 
+    def late(self) -> list[Completion]:
+        return []
+
     def close(self) -> None:
         """Nothing is held."""
 
