@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.context import Context
+from distill.endpoint import FREE, Price
 from distill.engines.open import AnyEngine, open_engine, open_scorer
 from distill.engines.transformers import Transformers
 from distill.protocols import Engine, Scorer
@@ -71,6 +72,16 @@ class Models:
                 teacher.engine, teacher.model, self.context, adapter=self._adapter(teacher)
             )
         return self._scorers[name]
+
+    @property
+    def prices(self) -> dict[str, Price | None]:
+        """Of each teacher behind a server, None where the recipe says none. Servers that are started here are free."""
+        found: dict[str, Price | None] = {}
+        for name, teacher in self.teachers.items():
+            endpoint = self.context.runtime.endpoint(name)
+            if teacher.served and endpoint is not None:
+                found[name] = endpoint.price or (FREE if endpoint.start else None)
+        return found
 
     def _adapter(self, teacher: Teacher) -> Path | None:
         return self.context.resolved[teacher.adapter].path if teacher.adapter else None

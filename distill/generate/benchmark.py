@@ -146,7 +146,7 @@ def rounds_of(spec: Spec, split: Path, models: Staff, context: Context) -> Round
     rows = side_rows(split, "heldout", section.methods)
     trained = (row for path in sorted((split / "train").glob("*.jsonl")) for row in read_rows(path))
     streams = streams_of(section, rows, models, section.confirmed)
-    driver = driver_of(section.budget, spec.teachers, models, context)
+    driver = driver_of(section.budget, models, context)
     return Rounds(
         streams, driver, context, section.candidates, section.min_yield, roots_of(trained), NAME, "training_prompt"
     )
