@@ -217,11 +217,9 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     for name in recipe.runtime.servers:
         if name not in recipe.cast:
             yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"
-    for section, part, asked in (
-        ("generate", recipe.generate, recipe.asked),
-        ("benchmark", recipe.benchmark, recipe.examined),
-    ):
-        if part and part.budget.cost and not any(map(recipe.charges, asked)):
+    asking = (("generate", recipe.generate, recipe.asked), ("benchmark", recipe.benchmark, recipe.examined))
+    for section, wanted, asked in asking:
+        if wanted and wanted.budget.cost and not any(map(recipe.charges, asked)):
             yield (section, "budget", "cost"), f"no teacher that {section} asks costs money: they run on this machine"
 
 

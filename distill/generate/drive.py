@@ -18,10 +18,11 @@ from typing import Any, Protocol
 
 from distill.context import Context
 from distill.engines.batches import share
+from distill.engines.spent import Spent
 from distill.generate.author import Unusable
 from distill.generate.method import Candidate, Check, Score, Scored
 from distill.generate.purse import Purse
-from distill.generate.spent import Speed, Spent
+from distill.generate.spent import Speed
 from distill.protocols import Completion, Engine, Request, Scorer, ScoreRequest, TokenScores
 from distill.rows import Row, digest
 

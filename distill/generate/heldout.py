@@ -56,8 +56,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     cut = sum(outcome.reason == "truncated" for outcome in ordered)
     return {
         "counts": {"requested": len(prompts), "parsed": len(rows), "failed": failed, "missing": missing},
-        "tokens": {"prompt": driver.spent.prompt_tokens, "new": driver.spent.new_tokens},
-        "money": round(driver.spent.cost, 6),
+        **driver.spent.bill(),
         "template": template,
         "notes": [f"{cut} of {len(prompts)} held-out answers were cut at max_new_tokens and left out"] if cut else [],
     }

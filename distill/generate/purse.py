@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from distill.endpoint import FREE, Price
+from distill.engines.spent import Spent
 from distill.errors import EngineError
-from distill.generate.spent import Limit, Spent
+from distill.generate.spent import Limit
 from distill.protocols import Completion
 
 FIRST = 1

@@ -101,11 +101,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     if context.ranks.main:
         write_rows(out / "rows.jsonl", (asked.outcome.row for asked in rounds.asked if asked.outcome.row is not None))
         write_failures(out / "failures.jsonl", rounds.asked)
-    spent = rounds.driver.spent
     return {
         **counts(rounds.asked),
-        "tokens": {"prompt": spent.prompt_tokens, "new": spent.new_tokens},
-        "money": round(spent.cost, 6),
+        **rounds.driver.spent.bill(),
         "rounds": rounds.rounds,
         "templates": templates,
         "notes": notes(rounds),

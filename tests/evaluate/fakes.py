@@ -51,9 +51,6 @@ class FakeScorer:
             top = np.take_along_axis(logprobs, ids, -1)
             yield TokenScores(request.key, tokens, own, best, ids, top, self.errors.get(answer))
 
-    def late(self) -> list[Completion]:
-        return []
-
     def close(self) -> None:
         """Nothing is held."""
 
@@ -85,6 +82,9 @@ class FakeEngine:
             else:
                 cut = len(text) < len(question)
                 yield Completion(request.key, text, "length" if cut else "stop", len(question), len(text))
+
+    def late(self) -> list[Completion]:
+        return []
 
     def close(self) -> None:
         """Nothing is held."""
