@@ -33,7 +33,8 @@ def main() -> int:
         ],
         "filters_contamination.py": ["--data", str(given.data), *(["--said", str(given.said)] if given.said else [])],
     }
-    figures, failed = {}, []
+    figures: dict[str, float] = {}
+    failed: list[str] = []
     for name, arguments in parts.items():
         print(f"\n== {name}", flush=True)
         done = subprocess.run(
