@@ -18,6 +18,9 @@ HINTS = {
     "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
     "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
     "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",
+    "privacy.email": "set `action: redact` for the privacy filter, or leave `email` out of its kinds",
+    "privacy.name": "set `action: redact` for the privacy filter, or `names: false`",
+    "privacy.phone": "set `action: redact` for the privacy filter, or leave `phone` out of its kinds",
     "contamination.question_seen": "take prompts that are not evaluated on",
 }
 """What to do about the reason that costs most."""
