@@ -52,12 +52,13 @@ class Privacy(RowFilter):
 
     def verdict(self, row: Row) -> Verdict:
         """Score of a dropped row is the number of finds."""
-        texts = list(said(row))
-        whole = "\n".join(texts)
-        if not (self.names or suspicious(plain(whole))) or not any(map(self._find, texts)):
+        whole = "\n".join(said(row))
+        if not (self.names or suspicious(plain(whole))):
             return KEEP
         redaction = Redaction(self._find, whole)
         redacted = redaction.row(row)
+        if not redaction.finds:
+            return KEEP
         kinds = [kind for kind in (*KINDS, NAME) if redaction.kinds[kind]]
         more = len(redaction.finds) - SHOWN
         evidence = shorten("; ".join(redaction.finds[:SHOWN]), 400) + (f"; and {more} more" if more > 0 else "")
