@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from distill.generate import grounding
+from distill import grounding
 from distill.generate.author import Unusable, opened, user, whole
 from distill.generate.instructions import written
 from distill.generate.method import Candidate, MethodSpec, Work
