@@ -11,6 +11,7 @@ from pydantic import Field
 from distill.context import Ranks
 from distill.engines.batches import share
 from distill.filter.bindings import Bindings
+from distill.filter.blocklist import Blocklist
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.privacy import Privacy
@@ -18,11 +19,27 @@ from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
+from distill.filter.verify_code import Code
+from distill.filter.verify_json import JsonSchema
+from distill.filter.verify_math import Math
+from distill.filter.verify_passage import Grounded
 from distill.protocols import KEEP, Filter, Judged, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination | Privacy,
+    Finished
+    | Length
+    | Repetition
+    | Refusal
+    | ExactDuplicate
+    | NearDuplicate
+    | Contamination
+    | Privacy
+    | Blocklist
+    | Code
+    | Math
+    | JsonSchema
+    | Grounded,
     Field(discriminator="kind"),
 ]
 
