@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from distill.filter.bindings import RowFilter, shorten
+from distill.filter.bindings import Bindings, RowFilter, shorten
 from distill.filter.ledger import AND
 from distill.filter.personal.find import apart, find, suspicious
 from distill.filter.personal.found import KINDS, NAME, Found, Kind
@@ -37,8 +37,15 @@ class Privacy(RowFilter):
     """What is looked for; left out, all kinds that are sure."""
     names: bool = False
     """Whether names of people are looked for too, by presidio-analyzer and a spaCy model: they are guesses."""
-    names_model: str = "en_core_web_sm"
-    """The spaCy model, by the name of its installed package."""
+    names_model: str = Field("en_core_web_sm@3.8.0", pattern=r"^\w+@[\w.]+$")
+    """The spaCy model of English: its installed package and the version that it must have."""
+
+    def bind(self, bindings: Bindings) -> Self:
+        """Raises:
+        DistillError: names are asked for, and what finds them is not installed.
+        """
+        _ = self._find  # loaded when the run begins, not when it has waited for the first row
+        return super().bind(bindings)
 
     @cached_property
     def _find(self) -> Callable[[str], list[Found]]:

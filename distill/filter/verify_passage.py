@@ -16,6 +16,9 @@ from distill.filter.verify import Verified
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
 
+_SAYS_NOTHING = frozenset({"yes"})
+"""Answers that no passage holds; "no" is no word of meaning anyway."""
+
 
 class Grounded(Verified):
     """Drops an answer with numbers that neither passage nor question has (`made_up_number`), or with too few words that
@@ -37,7 +40,7 @@ class Grounded(Verified):
             return Verdict(
                 False, "made_up_number", evidence=f"{shorten(', '.join(sorted(numbers)))}: {shorten(answer)}"
             )
-        added = grounding.terms(answer) - grounding.terms(question)
+        added = grounding.terms(answer) - grounding.terms(question) - _SAYS_NOTHING
         if not added:
             return KEEP  # it says nothing that could be made up
         share = round(grounding.support(added, source), 4)

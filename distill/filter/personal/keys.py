@@ -17,10 +17,10 @@ _ISSUED = {
     for what, mark, form in (
         ("aws_id", "AKIA", "AKIA[A-Z2-7]{16}"),
         ("aws_session_id", "ASIA", "ASIA[A-Z2-7]{16}"),
-        ("github_personal", "ghp_", r"ghp_[A-Za-z0-9]{36,251}"),
+        ("github_personal", "ghp_", r"ghp_[A-Za-z0-9]{20,251}"),
         ("github", "github_pat_", r"github_pat_\w{60,}"),
-        ("github_app", "ghs_", r"ghs_[A-Za-z0-9]{36,251}"),
-        ("github_oauth", "gho_", r"gho_[A-Za-z0-9]{36,251}"),
+        ("github_app", "ghs_", r"ghs_[A-Za-z0-9]{20,251}"),
+        ("github_oauth", "gho_", r"gho_[A-Za-z0-9]{20,251}"),
         ("gitlab", "glpat-", r"glpat-[\w.-]{20,}"),
         ("slack", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
         ("slack_hook", "hooks.slack.com", r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}"),

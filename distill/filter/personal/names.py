@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import logging
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 from distill.errors import DistillError
@@ -24,16 +25,11 @@ def people(model: str) -> Callable[[str], list[Found]]:
     """What finds the names of people in a text.
 
     Raises:
-        DistillError: presidio-analyzer or the model is not installed.
+        DistillError: presidio-analyzer or the model is not installed, or the model in another version.
     """
-    for package, install in (("presidio_analyzer", "presidio-analyzer"), (model, model.replace("_", "-"))):
-        if importlib.util.find_spec(package) is None:
-            raise DistillError(
-                f"finding names needs the package {install}, which is not installed",
-                where="filter (privacy, names: true)",
-                hint="pip install 'distill[names]', then python -m spacy download en_core_web_sm; or set names: false",
-            )
-    analyzer = _analyzer(model)
+    package, _, version = model.partition("@")
+    _require(package, version)
+    analyzer = _analyzer(package)
 
     def found(text: str) -> list[Found]:
         finds = []
@@ -46,6 +42,18 @@ def people(model: str) -> Callable[[str], list[Found]]:
         return [one for one in finds if not any(start < one.end and one.start < end for start, end in taken)]
 
     return found
+
+
+def _require(model: str, version: str) -> None:
+    where = "filter (privacy, names: true)"
+    hint = (
+        f"pip install presidio-analyzer, then python -m spacy download {model}-{version} --direct; or set names: false"
+    )
+    for package in ("presidio_analyzer", model):
+        if importlib.util.find_spec(package) is None:
+            raise DistillError(f"finding names needs the package {package}, which is not installed", where, hint)
+    if (found := metadata.version(model)) != version:
+        raise DistillError(f"{model} is there in version {found}, and {version} is asked for", where, hint)
 
 
 def _analyzer(model: str) -> Any:
