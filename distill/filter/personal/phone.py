@@ -11,24 +11,30 @@ from collections.abc import Iterator
 from distill.filter.personal.found import Found
 
 _INTERNATIONAL = re.compile(
-    r"(?<![\w+*/=^])(?:\+ ?|00[ .-]?)(?P<digits>[1-9](?:(?: ?\(0\) ?|[ .()/-]{0,2})[0-9]){6,16})(?![0-9])"
+    r"(?<![\w+*/=^])(?:\+|00[ .-]?)(?P<digits>[1-9](?:(?: ?\(0\) ?|[ .()/-]{0,2})[0-9]){6,16})(?![0-9])"
 )
-_COUNTRIES = {
+_TWO = frozenset("20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58".split()) | frozenset(
+    "60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98".split()
+)
+_THREE = re.compile(r"2[1-69]|35|37|38|42|50|59|6[789]|85|88|96|97|99")
+"""Beginnings of the codes of countries by the ITU: those of two digits, and of three; 1 and 7 stand alone."""
+_LENGTHS = {
     code: frozenset(range(least, most + 1))
     for least, most, codes in (
-        (10, 10, "1 7 30 52 57 58 63 90 91 92 98 234 880"),
-        (9, 9, "27 33 34 40 41 48 51 56 66 93 94 212 213 233 251 254 255 256 260 263 351 380 420 421 966 971 977 998"),
-        (9, 10, "44 81 84 20 55"),
-        (8, 8, "45 47 65 216 370 371 372 502 503 504 505 506 507 591 598 852 853 961 965 968 973 974"),
-        (8, 9, "32 36 359 381 385 386 387 972 962 886 994 995 374 375"),
-        (8, 11, "39 49 62 86 54 55 353 358"),
+        (10, 10, "1 7 30 52 57 58 90 91 92 98 234"),
+        (9, 9, "27 33 34 40 41 48 56 93 94 212 251 254 255 256 260 263 351 380 420 421 966 977 998"),
+        (8, 8, "45 47 65 216 370 371 502 503 504 505 506 591 598 852 853 965 968 973 974"),
+        (8, 9, "32 36 51 66 213 233 359 381 385 386 387 886 962 971 972 994 995 374 375"),
+        (8, 10, "20 44 63 81 82 84 880"),
+        (8, 11, "39 49 54 55 62 86"),
         (7, 13, "43"),
-        (7, 10, "46 60 64 82 31 61"),
-        (7, 9, "352 354 356 357 593 595 964 963"),
+        (7, 10, "31 46 60 61 64 353 358"),
     )
     for code in codes.split()
 }
 """Digits of a number by its country's code, without it."""
+_OTHERS = frozenset(range(6, 11))
+"""Of all other countries."""
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?[0-9]{2,6}(?!\w)", re.I)
 _AREA, _OFFICE = r"(?!.11)[2-9][0-8][0-9]", r"(?!.11)[2-9][0-9]{2}"
 _NATIONAL = tuple(
@@ -97,14 +103,21 @@ def _international(text: str, match: re.Match[str]) -> int | None:
     written = match["digits"].replace("(0)", "   ")
     digits = [place for place, char in enumerate(written) if char.isdigit()]
     number = "".join(written[place] for place in digits)
-    code = next((number[:size] for size in (1, 2, 3) if number[:size] in _COUNTRIES), None)
+    code = _code(number)
     if code is None or (text[match.start()] == "0" and written.isdigit()):
         return None
     if code == "1" and number[1] in "01":
         return None
-    for count in sorted(_COUNTRIES[code], reverse=True):
+    for count in sorted(_LENGTHS.get(code, _OTHERS), reverse=True):
         size = len(code) + count
         ends = len(number) == size or (len(number) > size and digits[size] > digits[size - 1] + 1)
         if ends and len(number) >= size and not _FICTION.fullmatch(number[:size]):
             return match.start("digits") + digits[size - 1] + 1
     return None
+
+
+def _code(number: str) -> str | None:
+    """The code of the country that a number begins with, where there is one."""
+    if number[0] in "17":
+        return number[0]
+    return number[:2] if number[:2] in _TWO else number[:3] if _THREE.match(number) else None
