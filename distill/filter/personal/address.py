@@ -47,5 +47,5 @@ def _public(match: re.Match[str]) -> Iterator[Found]:
 def credentials(text: str) -> Iterator[Found]:
     """`user:password` in the address of a server."""
     for match in _URL.finditer(text):
-        if not _STAND_IN.fullmatch(match["password"]):
+        if match["password"] != match["user"] and not _STAND_IN.fullmatch(match["password"]):
             yield Found("credentials", match.start("user"), match.end("password"))

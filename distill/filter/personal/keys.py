@@ -48,7 +48,7 @@ _UNENDED = re.compile(r"[A-Za-z0-9+/=\s\\:,.-]*")
 _NAMED = "pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]key|private_key|auth_key"
 _HINTS = ("passw", "passp", "pwd", "secret", "token", "_key", "-key", "apikey", "bearer")
 """One of them is in every name."""
-_VALUE = r"[\"'`]?(?P<value>[^\s\"'`,;<>(){}\[\]|\\]{6,512})(?![(\[{])"
+_VALUE = r"[\"'`]?(?P<value>[^\s\"'`,;<>(){}\[\]|\\]{6,512}+)(?![(\[{])"
 _ASSIGNED = re.compile(
     rf"(?P<name>{_NAMED})[\w-]{{0,20}}[\"'`]?[ \t]{{0,3}}(?:=>|:=|==?|:|\bis\b)[ \t]{{0,3}}{_VALUE}"
     rf"|--(?P<option>{_NAMED})[ \t]{_VALUE.replace('value', 'given')}"

@@ -123,6 +123,8 @@ def test_found_by_what_stands_before(kind: str, text: str, value: str) -> None:
         "password: ********, password=YOUR_PASSWORD1, password = getpass(), secret: ${SECRET_1}, token=<token>",
         "The secret is out: 42 people know. The token is 7. Enter your password: then press 1",
         "https://user:password@host.org https://{{user}}:{{pass1}}@host.org http://host:8080/@x",
+        "-0.000271 -0.013692  0.9777  0.009826 -0.001486, 4828147466240000*t**12",
+        "self.token_mixer = Sam3LiteTextRepMixer(config), postgresql://postgres:postgres@localhost:5432",
         "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
         "ISBN 978-3-16-148410-0, ISBN-10 3161484100, 10.1000/182, EAN 4006381333931",
         "[EMAIL_1] [CARD_12] password: [KEY_1] https://[CREDENTIALS_1]@host.org",
