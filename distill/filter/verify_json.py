@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from distill.errors import RecipeError
@@ -43,29 +44,30 @@ class JsonSchema(Verified):
         """
         if self.fits is not None:
             try:
-                _validator(self.fits)
+                validator(self._own)
             except UnusableError as error:
                 raise RecipeError(f"`fits` is no JSON Schema: {error}", where="filter (json_schema)") from None
         return super().bind(bindings)
 
     def verdict(self, row: Row) -> Verdict:
         """A schema of the recipe needs no evidence."""
-        return super().verdict(row) if self.fits is None else self._fitting(row.answer, self.fits)
+        return super().verdict(row) if self.fits is None else self._fitting(row.answer, self._own)
 
     def check(self, row: Row) -> Verdict:
-        try:
-            return self._fitting(row.answer, read(row.evidence[SCHEMA]))
-        except ValueError as error:
-            return Verdict(False, "unusable_schema", evidence=f"its schema is no JSON: {shorten(str(error))}")
+        return self._fitting(row.answer, row.evidence[SCHEMA])
 
-    def _fitting(self, answer: str, schema: Any) -> Verdict:
+    @cached_property
+    def _own(self) -> str:
+        return json.dumps(self.fits)
+
+    def _fitting(self, answer: str, schema: str) -> Verdict:
         fenced = _FENCED.fullmatch(answer) if self.fenced else None
         try:
             value = read(fenced[1] if fenced else answer)
         except ValueError as error:
             return Verdict(False, "not_json", evidence=f"{shorten(str(error), 80)}: {shorten(answer)}")
         try:
-            problem = _problem(_validator(schema), value)
+            problem = _problem(validator(schema), value)
         except UnusableError as error:
             return Verdict(False, "unusable_schema", evidence=shorten(str(error), 300))
         return Verdict(False, "misfit", evidence=shorten(problem, 300)) if problem else KEEP
@@ -94,12 +96,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _validator(schema: Any) -> Validator:
+@lru_cache(maxsize=256)
+def validator(text: str) -> Validator:
+    """What holds values against a schema; to check the schema itself takes a hundred times longer than to use it.
+
+    Raises:
+        UnusableError: it is none.
+    """
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
     from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
     from jsonschema.validators import validator_for  # type: ignore[import-untyped]
     from referencing import Registry
 
+    try:
+        schema = read(text)
+    except ValueError as error:
+        raise UnusableError(f"it is no JSON: {error}") from None
     if not isinstance(schema, dict | bool):
         raise UnusableError("it is no object")
     kind = validator_for(schema, default=Draft202012Validator)
@@ -108,17 +120,17 @@ def _validator(schema: Any) -> Validator:
     except (SchemaError, RecursionError) as error:
         raise UnusableError(str(getattr(error, "message", "nested too deeply"))) from None
     # Without a registry of our own it would fetch what a schema refers to.
-    validator: Validator = kind(schema, registry=Registry())
-    return validator
+    made: Validator = kind(schema, registry=Registry())
+    return made
 
 
-def _problem(validator: Validator, value: Any) -> str:
+def _problem(holding: Validator, value: Any) -> str:
     """The first misfit, and where; empty where there is none."""
     from jsonschema.exceptions import best_match
     from referencing.exceptions import Unresolvable
 
     try:
-        error = best_match(validator.iter_errors(value))
+        error = best_match(holding.iter_errors(value))
     except Unresolvable as unresolved:
         raise UnusableError(f"it refers to {unresolved.ref!r}, which is not in it") from None
     except RecursionError:
