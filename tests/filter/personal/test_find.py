@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distill.filter.personal.find import find
+from distill.filter.personal.find import apart, find
+from distill.filter.personal.found import Found
 from distill.filter.personal.plain import plain
 
 
@@ -115,6 +116,8 @@ def test_found_by_what_stands_before(kind: str, text: str, value: str) -> None:
         "3 x 4 = 12, 1000-100-200, 15000-30*60/100 = 200/(100-50)",
         "0 1 2 3 4 5 6 7 8 9 10 11 12",
         "01011101010 and 0000000000",
+        "+1 123 456 7890, +1 (123) 456-7890, +999 12, +300 1234567",
+        "208.67.222.222, 149.112.112.112 and 2001:4860:4860::8888 answer everybody",
         "192.168.1.1, 10.0.0.255, 127.0.0.1, 203.0.113.9, 8.8.8.8, 1.2.3.4, 0.0.0.0, 999.1.2.3, 224.0.0.1",
         "version 93.184.216.34, v93.184.216.34, >=93.184.216.34, 93.184.216.0/24, 1.93.184.216.34",
         "std::string 10:20:30 fe80::1 ::1 2001:db8::1 dead::beef",
@@ -144,10 +147,21 @@ def test_a_private_key_is_found_to_its_end_or_as_far_as_it_goes() -> None:
     assert body.strip() in cut
 
 
-def test_finds_that_overlap_are_taken_together() -> None:
-    ((kind, value),) = found("DE89370400440532013000")
-    assert (kind, value) == ("iban", "DE89370400440532013000")
-    assert [one.kind for one in find("+4930123456794111111111111111")] in ([], ["phone"])
+def test_finds_that_overlap_are_one_of_the_longest_ones_kind() -> None:
+    finds = [
+        Found("card", 4, 9),
+        Found("phone", 0, 5),
+        Found("email", 9, 12),
+        Found("ip", 10, 11),
+        Found("key", 20, 30),
+    ]
+    assert apart(iter(finds)) == [Found("phone", 0, 9), Found("email", 9, 12), Found("key", 20, 30)]
+    assert apart(iter([Found("phone", 0, 5), Found("card", 4, 12)])) == [Found("card", 0, 12)]
+
+
+def test_a_number_within_a_number_is_not_found_twice() -> None:
+    assert found("DE89370400440532013000") == [("iban", "DE89370400440532013000")]
+    assert found("4111111111111111123456789") == []
 
 
 def test_only_the_kinds_that_are_asked_for() -> None:
