@@ -88,8 +88,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         **bill,
         "real": ledger.real.counts(),
         "dropped": ledger.teacher.record()["dropped"],
+        "changed": ledger.record()["changed"],
         "accepted_share": accepted,
-        "notes": ledger.notes(),
+        "notes": [*(part.note for part in spec.filter if part.note), *ledger.notes()],
     }
 
 

@@ -23,13 +23,13 @@ from distill.engines.teacher import Teacher
 from distill.generate.author import Author, Unusable, whole
 from distill.generate.books import counts, notes, shortfall, write_failures
 from distill.generate.drive import Outcome
-from distill.generate.grounding import numbers, terms
 from distill.generate.instructions import COPY, bare, overlap
 from distill.generate.method import PROMPTS, Candidate, Work
 from distill.generate.rounds import Rounds
 from distill.generate.settings import Generate
 from distill.generate.stage import driver_of, roots_of, side_rows, streams_of, templates_digest
 from distill.generate.teacher import Staff, staff
+from distill.grounding import numbers, terms
 from distill.protocols import KEEP, Completion, Judged, Summary, Verdict
 from distill.rows import Frozen, Message, Row, digest, normalise, read_rows, write_rows
 from distill.words import words
