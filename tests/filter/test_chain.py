@@ -37,10 +37,19 @@ def reasons(results: list[chain.Judged]) -> list[str]:
 
 def test_every_filter_is_known_by_its_kind() -> None:
     adapter: TypeAdapter[AnyFilter] = TypeAdapter(AnyFilter)
-    kinds = ["finished", "length", "repetition", "refusal", "exact_duplicate", "near_duplicate", "contamination"]
+    kinds = [
+        "finished",
+        "length",
+        "repetition",
+        "refusal",
+        "exact_duplicate",
+        "near_duplicate",
+        "semantic_duplicate",
+        "contamination",
+    ]
     made = [adapter.validate_python({"kind": kind}) for kind in kinds]
     assert [spec.kind for spec in made] == kinds
-    assert [spec.kind for spec in made if spec.scope == "set"] == ["exact_duplicate", "near_duplicate"]
+    assert [spec.kind for spec in made if spec.scope == "set"] == kinds[4:7]
     assert [spec.kind for spec in made if spec.judges_real] == ["contamination"]
     more: list[dict[str, object]] = [{"kind": "privacy"}, {"kind": "blocklist", "words": ["darn"]}]
     more += [{"kind": kind} for kind in ("code", "math", "json_schema", "grounded")]
