@@ -1,0 +1,69 @@
+"""a row, or a record of a benchmark -> what is said in it, each text with its terms: what contamination compares.
+
+    asked     what the user says, turn by turn; of a text that is no conversation, the text
+    answers   what the assistant said, or might have said
+    others    thoughts, passages, reference answers, what tools said
+
+System messages are left out: they are the same in many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from distill.rows import Message, Row
+from distill.words import terms
+
+TITLE = "title"
+"""Evidence that gives nothing away: what a document is called."""
+
+
+class Said(NamedTuple):
+    """One text."""
+
+    text: str
+    terms: list[str]
+
+    @property
+    def key(self) -> str:
+        """The same for texts that differ in case, spacing and punctuation only; of one without a word, its signs."""
+        return " ".join(self.terms) or self.text.strip()
+
+
+class Texts(NamedTuple):
+    asked: list[Said]
+    answers: list[Said]
+    others: list[Said]
+
+    @property
+    def all(self) -> Iterator[Said]:
+        return chain(self.asked, self.answers, self.others)
+
+    def questions(self, least: int) -> Iterator[str]:
+        """Keys of what counts as a question: all that the user had said at each turn, and a later turn alone if it has
+        so many words. "why?" is not the question that an evaluated "why?" was."""
+        before = ""
+        for place, said in enumerate(self.asked):
+            before = f"{before}\n{said.key}" if place else said.key
+            if before.strip():
+                yield before
+            if place and len(said.terms) >= least:
+                yield said.key
+
+
+def said(text: str) -> Said:
+    return Said(text, terms(text))
+
+
+def of_row(row: Row, evidence: bool = False) -> Texts:
+    """What a row says; with `evidence` what its check needs too, which nobody is trained on."""
+    asked = [said(message.content) for message in row.messages if message.role == "user"]
+    spoken: tuple[Message, ...] = (*row.messages, *row.rejected)
+    answers = [said(message.content) for message in spoken if message.role == "assistant"]
+    others = [said(message.content) for message in spoken if message.role == "tool"]
+    others += [said(message.reasoning) for message in spoken if message.reasoning]
+    if evidence:
+        others += [said(text) for name, text in row.evidence.items() if name != TITLE]
+    return Texts(answers[:1] if row.kind == "text" else asked, answers, others)
