@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -68,6 +68,16 @@ class Row(Frozen):
         if self.rejected or self.evidence:
             content += [[message.model_dump() for message in self.rejected], self.evidence]
         return digest(content)[:16]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Row:
+        """The same row but for some fields; its id follows the content."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("id", None)  # pydantic would copy the remembered one
+        return copy
+
+    def scored(self, **scores: float) -> Row:
+        """The same row with more scores."""
+        return self.model_copy(update={"scores": {**self.scores, **scores}})
 
     @property
     def prompt(self) -> tuple[Message, ...]:
