@@ -10,7 +10,6 @@ System messages are left out: they are the same in many rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import NamedTuple
 
 from distill.rows import Message, Row
@@ -36,10 +35,14 @@ class Texts(NamedTuple):
     asked: list[Said]
     answers: list[Said]
     others: list[Said]
+    is_text: bool
+    """No conversation: what is asked and what is answered are one."""
 
     @property
-    def all(self) -> Iterator[Said]:
-        return chain(self.asked, self.answers, self.others)
+    def each(self) -> Iterator[tuple[Said, bool]]:
+        """Every text once, and whether it is asked."""
+        yield from ((said, True) for said in self.asked)
+        yield from ((said, False) for said in (*(() if self.is_text else self.answers), *self.others))
 
     def questions(self, least: int) -> Iterator[str]:
         """Keys of what counts as a question: all that the user had said at each turn, and a later turn alone if it has
@@ -66,4 +69,5 @@ def of_row(row: Row, evidence: bool = False) -> Texts:
     others += [said(message.reasoning) for message in spoken if message.reasoning]
     if evidence:
         others += [said(text) for name, text in row.evidence.items() if name != TITLE]
-    return Texts(answers[:1] if row.kind == "text" else asked, answers, others)
+    is_text = row.kind == "text"
+    return Texts(answers if is_text else asked, answers, others, is_text)

@@ -20,7 +20,7 @@ from distill.words import terms
 SENTENCE = 4
 """Least words of an evaluated question that is looked for as a sentence of a longer text."""
 _SENTENCES = re.compile(r"[.!?:;\n\r\"“”«»()\[\]。！？：；]+")
-_SMALL = frozenset(
+SMALL = frozenset(
     "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it its "
     "just me my no not of on or our please she so some than that the their them then there these they this to up us was "
     "we were what when where which who why will with would you your".split()
@@ -51,10 +51,15 @@ class Whole:
                 if len(said.terms) >= least:
                     self._answers.setdefault(said.key, name)
 
-    def verdict(self, texts: Texts) -> Verdict:
+    def judge(self, rows: Sequence[Texts]) -> list[Verdict]:
+        """Evidence is the evaluated row and the text."""
+        return [self._verdict(texts) for texts in rows]
+
+    def _verdict(self, texts: Texts) -> Verdict:
         for key in texts.questions(self._least):
             if key in self._questions:
-                return Verdict(False, "question_seen", 1.0, f"{self._questions[key]}: {shorten(key)}")
+                reason = "text_seen" if texts.is_text else "question_seen"
+                return Verdict(False, reason, 1.0, f"{self._questions[key]}: {shorten(key)}")
         for said in texts.answers:
             # Only answers that are long enough are in the table.
             if len(said.terms) >= self._least and (key := said.key) in self._answers:
@@ -67,13 +72,12 @@ class Parts:
 
     def __init__(self, evaluated: Iterable[Evaluated], long: int, short: int, overlap: float) -> None:
         self._overlap, self._hashes = overlap, WordHashes()
-        distinct: dict[tuple[str, bool], tuple[str, Said]] = {}
+        distinct: dict[str, tuple[str, Said]] = {}
         for name, texts in evaluated:
-            for said in texts.all:
+            for said, asked in texts.each:
                 # Of short texts only questions are looked for.
-                is_question = len(said.terms) < short
-                if not is_question or said in texts.asked:
-                    distinct.setdefault((said.key, is_question), (name, said))
+                if asked or len(said.terms) >= short:
+                    distinct.setdefault(said.key, (name, said))
         self._owners: dict[int, list[tuple[str, Said]]] = {}
         for name, said in distinct.values():
             length = len(said.terms)
@@ -84,11 +88,11 @@ class Parts:
             size: Table(size, [said.terms for _, said in owners], self._hashes)
             for size, owners in sorted(self._owners.items())
         }
-        self._short = short
+        self._short, self._long = short, long
 
     def judge(self, rows: Sequence[Texts]) -> list[Verdict]:
         """Evidence is the evaluated row and the text they share, score the share of that row's text."""
-        turns = [(place, said, said in texts.asked) for place, texts in enumerate(rows) for said in texts.all]
+        turns = [(place, said, asked) for place, texts in enumerate(rows) for said, asked in texts.each]
         verdicts = [KEEP] * len(rows)
         if not self._tables or not turns:
             return verdicts
@@ -105,10 +109,10 @@ class Parts:
         _, evaluated = self._owners[table.size][hit.owner]
         if table.size < self._short:
             return asked and _within(_sentences(evaluated.text), _sentences(said.text))
-        if hit.share == 1 or table.size > self._short:
+        if hit.share == 1 or len(evaluated.terms) >= 2 * self._long:
             return True
         # Of a short text one word may be all the difference: France or Spain, 5 or 6.
-        return set(evaluated.terms) - _SMALL <= set(said.terms)
+        return set(evaluated.terms) - SMALL <= set(said.terms)
 
     def _verdict(self, table: Table, hit: Hit, said: Said) -> Verdict:
         name, _ = self._owners[table.size][hit.owner]

@@ -26,7 +26,7 @@ from distill.generate.author import Unusable
 from distill.generate.faithful import compare
 from distill.generate.instructions import label_of, recited, unwrapped, without, written
 from distill.generate.rephrase import Manner, Paraphrase, Rephrase, Translation
-from distill.protocols import Completion, Request, Sampling
+from distill.protocols import Completion, Engine, Request, Sampling
 from distill.rows import Message
 
 LONGEST = 400
@@ -39,27 +39,46 @@ def way_of(name: str) -> Manner:
     return Paraphrase() if name == "paraphrase" else Translation(to=name)
 
 
-def said_anew(lines: Sequence[dict[str, Any]], ways: Sequence[str], address: str, model: str) -> Iterator[Any]:
-    """The lines with each text said in each way, as the answers come; or the reason why there is none."""
-    asked: dict[str, tuple[Request, dict[str, Any], str]] = {}
-    for line in lines:
-        for name in ways:
-            way = way_of(name)
-            request = Request(tuple(METHOD.turns(way.kind, text=line["text"], **way.values)), SAMPLING)
-            asked[request.key] = (request, line, name)
+TRIES = 3
+"""How often a model is asked for a paraphrase of a text."""
+
+Asked = tuple[dict[str, Any], str]
+"""A line, and the way in which its text is said."""
+
+
+def said_anew(asked: Sequence[Asked], address: str, model: str) -> Iterator[dict[str, Any] | str]:
+    """The lines with their texts said anew, as the answers come; or the reason why there is none."""
     with tempfile.TemporaryDirectory() as cache:
         source = Resolved(model, NOWHERE, UNVERSIONED)
         context = Context(Path(cache), {model: source}, Runtime(server=Endpoint(address=address)))
         engine = open_engine(Server(), source, context)
         try:
-            for completion in engine.generate([request for request, _, _ in asked.values()]):
-                request, line, name = asked[completion.request]
-                try:
-                    yield {**line, "paraphrase": read(completion, request.messages, line["text"], name), "way": name}
-                except Unusable as error:
-                    yield error.reason
+            for sample in range(TRIES):
+                refused: list[Asked] = []
+                for one, made in _answers(engine, asked, sample):
+                    if isinstance(made, dict) or sample == TRIES - 1:
+                        yield made
+                    else:
+                        refused.append(one)
+                asked = refused
         finally:
             engine.close()
+
+
+def _answers(engine: Engine, asked: Sequence[Asked], sample: int) -> Iterator[tuple[Asked, dict[str, Any] | str]]:
+    requests = {}
+    for line, name in asked:
+        way = way_of(name)
+        turns = METHOD.turns(way.kind, text=line["text"], **way.values)
+        request = Request(tuple(turns), SAMPLING, sample=sample)
+        requests[request.key] = (request, line, name)
+    for completion in engine.generate([request for request, _, _ in requests.values()]):
+        request, line, name = requests[completion.request]
+        try:
+            said = read(completion, request.messages, line["text"], name)
+            yield (line, name), {**line, "paraphrase": said, "way": name}
+        except Unusable as error:
+            yield (line, name), error.reason
 
 
 def read(completion: Completion, turns: Sequence[Message], before: str, name: str) -> str:
@@ -85,12 +104,13 @@ def main() -> None:
     options = parser.parse_args()
     lines = [json.loads(line) for line in options.texts.read_text(encoding="utf-8").splitlines()]
     refused: Counter[str] = Counter()
-    for made in said_anew(lines, options.ways.split(","), options.address, options.model):
+    asked = [(line, name) for line in lines for name in options.ways.split(",")]
+    for made in said_anew(asked, options.address, options.model):
         if isinstance(made, str):
             refused[made] += 1
         else:
             print(json.dumps(made, ensure_ascii=False), flush=True)
-    print(f"of {len(lines) * len(options.ways.split(','))} left out: {dict(refused)}", file=sys.stderr)
+    print(f"of {len(asked)} left out: {dict(refused)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

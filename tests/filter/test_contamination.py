@@ -44,7 +44,7 @@ def test_a_prompt_without_an_answer_is_evaluated_on_too() -> None:
 def test_answer_seen_when_it_is_long_enough() -> None:
     verdict = judged(chat("How many eggs?", ANSWER.upper()))
     assert verdict.reason == "answer_seen"
-    assert verdict.evidence is not None and verdict.evidence.startswith(EVALUATED[1].id + ": THE FARMER")
+    assert verdict.evidence is not None and verdict.evidence.startswith(EVALUATED[1].id + ": the farmer")
     assert judged(chat("Where is the Eiffel tower?", "Paris.")).keep
     assert judged(chat("Where is the Eiffel tower?", "Paris."), min_answer_words=1).reason == "answer_seen"
 

@@ -1,0 +1,98 @@
+"""evaluated questions -> verdicts on questions that say the same in other words, or in another language.
+
+    by words     most of what is rare in them is in both, and numbers and names agree
+    by numbers   the same numbers, so many that they are seldom met together by chance: no word is looked at
+
+How rare a word is, is counted in bits among the evaluated questions: log2 of all by those that have it. An embedder sees
+more (see neighbours.py); this costs a few microseconds and needs no model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from distill.filter.agree import Facts, agree, shared_numbers
+from distill.filter.bindings import shorten
+from distill.filter.postings import Postings
+from distill.filter.said import Said, Texts
+from distill.filter.seen import SMALL, Evaluated
+from distill.protocols import KEEP, Verdict
+
+STEM = 5
+"""Characters by which words are compared: `paints` and `painting` are one."""
+LONGEST = 400
+"""Terms of a question that are compared."""
+SHARE, BITS = 0.5, 30.0
+"""Least share of the bits of the words of both that both have, and least bits."""
+SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS = 0.25, 20.0
+"""The same where they have two numbers in common: these are seldom met together by chance."""
+NUMBERS = 4
+"""Least numbers of a question that is known by its numbers alone."""
+MARGIN = 8.0
+"""Bits by which these must be rarer than chance would have it among all evaluated questions."""
+
+
+class Reworded:
+    def __init__(self, evaluated: Iterable[Evaluated]) -> None:
+        distinct: dict[str, tuple[str, Said]] = {}
+        for name, texts in evaluated:
+            for said in texts.asked:
+                distinct.setdefault(said.key, (name, said))
+        self._owners = [(name, Facts(said.text)) for name, said in distinct.values()]
+        self._words = Postings([stems(said.terms) for _, said in distinct.values()])
+        self._by_numbers = dict(self._telling_numbers())
+
+    def judge(self, rows: Sequence[Texts]) -> list[Verdict]:
+        """Evidence is the evaluated row and its question, score the share of the words, in bits."""
+        verdicts = [KEEP] * len(rows)
+        turns = [(place, said) for place, texts in enumerate(rows) for said in texts.asked]
+        words = [stems(said.terms) for _, said in turns]
+        near = self._words.near(words, SHARE_WITH_NUMBERS)
+        for index, (place, said) in enumerate(turns):
+            verdict = self._verdict(Facts(said.text), words[index], near.get(index, ()))
+            if not verdict.keep and (verdict.score or 0) > (verdicts[place].score or 0):
+                verdicts[place] = verdict
+        return verdicts
+
+    def _verdict(self, facts: Facts, words: frozenset[str], near: Sequence[int]) -> Verdict:
+        shares = [(self._share(facts, words, owner), owner) for owner in near]
+        share, owner = max(shares, default=(0.0, 0))
+        if share > 0:
+            return self._dropped("reworded", owner, share)
+        if self._by_numbers and (owner := self._by_numbers.get(_key(facts), -1)) >= 0:
+            return self._dropped("same_numbers", owner, 1.0)
+        return KEEP
+
+    def _share(self, facts: Facts, words: frozenset[str], owner: int) -> float:
+        """The share of what both say that both have; 0 where that is too little, or numbers or names differ."""
+        other = self._owners[owner][1]
+        both, all_of_both = self._words.shared(words, owner)
+        telling = shared_numbers(facts, other) >= 2
+        least, bits = (SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS) if telling else (SHARE, BITS)
+        enough = both >= max(bits, least * all_of_both)
+        return both / all_of_both if enough and agree(facts, other) else 0.0
+
+    def _telling_numbers(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Numbers that are hardly met together by chance, and the evaluated question that has them."""
+        counts = Counter(chain.from_iterable(set(facts.numbers) for _, facts in self._owners))
+        every = len(self._owners) + 1
+        for owner, (_, facts) in enumerate(self._owners):
+            bits = sum(math.log2(every / counts[number]) for number in facts.numbers)
+            if len(facts.numbers) >= NUMBERS and bits >= math.log2(every) + MARGIN:
+                yield _key(facts), owner
+
+    def _dropped(self, reason: str, owner: int, share: float) -> Verdict:
+        name, facts = self._owners[owner]
+        return Verdict(False, reason, round(share, 4), f"{name}: {shorten(facts.text)}")
+
+
+def stems(terms: Sequence[str]) -> frozenset[str]:
+    """What tells a question from others: the beginnings of its words, without the small ones."""
+    return frozenset([term[:STEM] for term in terms[:LONGEST] if term not in SMALL])
+
+
+def _key(facts: Facts) -> tuple[str, ...]:
+    return tuple(sorted(facts.numbers))
