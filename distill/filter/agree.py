@@ -13,8 +13,10 @@ from functools import cached_property
 from distill.words import words
 
 _NUMBER = re.compile(r"\d+(?:[.,'’]\d+)*")
-_NAME = re.compile(r"(?<![.!?:;\n\"“(])(?<=\s)[\"“(`']?([A-Z]\w*)")
+_NAME = re.compile(r"(?<=[^\s.!?:;\"“”(|]\s)[\"“(`']?([A-Z]\w+)")
 """A word with a capital within a sentence. At the beginning of one a capital says nothing."""
+STEM = 5
+"""Characters by which words are compared: `paints` and `painting` are one."""
 _SPELT = {
     word: str(number)
     for number, word in enumerate(
@@ -41,28 +43,31 @@ class Facts:
     @cached_property
     def all_numbers(self) -> frozenset[str]:
         """Those that are spelt out too."""
-        spelt = (_SPELT[word] for word in self.words if word in _SPELT)
+        spelt = (_SPELT[word] for word in words(self.text[:READ]) if word in _SPELT)
         return frozenset((*self.numbers, *spelt))
 
     @cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(words(self.text[:READ]))
+        """By their beginnings."""
+        return frozenset(word[:STEM] for word in words(self.text[:READ]))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset(word for found in _NAME.findall(self.text[:READ]) for word in words(found))
+        return frozenset(word[:STEM] for found in _NAME.findall(self.text[:READ]) for word in words(found))
 
 
 def agree(one: Facts, other: Facts) -> bool:
-    """Every number of each is in the other, and not each has a name that the other lacks."""
-    if not (one.all_numbers.issuperset(other.numbers) and other.all_numbers.issuperset(one.numbers)):
+    """Not each has a name that the other lacks, and no number is in one alone; or a single one, with two in common: "0.5"
+    may have become a half."""
+    alone = (set(one.numbers) - other.all_numbers) | (set(other.numbers) - one.all_numbers)
+    if len(alone) > (1 if telling(one, other) else 0):
         return False
     return one.names <= other.words or other.names <= one.words
 
 
-def shared_numbers(one: Facts, other: Facts) -> int:
-    """How many different numbers both have in digits."""
-    return len(set(one.numbers) & set(other.numbers))
+def telling(one: Facts, other: Facts) -> bool:
+    """Two numbers in common, which are seldom met together by chance. That both have a "one" says nothing."""
+    return len((one.all_numbers & other.all_numbers) - {"1"}) >= 2
 
 
 def _plain(number: str) -> str:

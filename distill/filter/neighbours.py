@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from distill.filter.agree import Facts, agree, shared_numbers
+from distill.filter.agree import Facts, agree, telling
 from distill.filter.bindings import shorten
 from distill.filter.said import Said, Texts
 from distill.filter.seen import SENTENCE, Evaluated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 5
 """Evaluated questions that are compared with one, the nearest first."""
-WITH_NUMBERS = 0.2
+WITH_NUMBERS = 0.1
 """How much less of a cosine is enough where two numbers are in common."""
 BLOCK = 4096
 """Evaluated questions whose cosines are held at once."""
@@ -53,7 +53,7 @@ class Neighbours:
         return verdicts
 
     def _same(self, one: Facts, other: Facts, cosine: float) -> bool:
-        least = self._similarity - (WITH_NUMBERS if shared_numbers(one, other) >= 2 else 0)
+        least = self._similarity - (WITH_NUMBERS if telling(one, other) else 0)
         return cosine >= least and agree(one, other)
 
     def _nearest(self, texts: list[str]) -> list[list[tuple[int, float]]]:

@@ -14,20 +14,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from distill.filter.agree import Facts, agree, shared_numbers
+from distill.filter.agree import STEM, Facts, agree, telling
 from distill.filter.bindings import shorten
 from distill.filter.postings import Postings
 from distill.filter.said import Said, Texts
 from distill.filter.seen import SMALL, Evaluated
 from distill.protocols import KEEP, Verdict
 
-STEM = 5
-"""Characters by which words are compared: `paints` and `painting` are one."""
 LONGEST = 400
 """Terms of a question that are compared."""
 SHARE, BITS = 0.5, 30.0
 """Least share of the bits of the words of both that both have, and least bits."""
-SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS = 0.25, 20.0
+SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS = 0.3, 20.0
 """The same where they have two numbers in common: these are seldom met together by chance."""
 NUMBERS = 4
 """Least numbers of a question that is known by its numbers alone."""
@@ -70,8 +68,8 @@ class Reworded:
         """The share of what both say that both have; 0 where that is too little, or numbers or names differ."""
         other = self._owners[owner][1]
         both, all_of_both = self._words.shared(words, owner)
-        telling = shared_numbers(facts, other) >= 2
-        least, bits = (SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS) if telling else (SHARE, BITS)
+        numbers = telling(facts, other)
+        least, bits = (SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS) if numbers else (SHARE, BITS)
         enough = both >= max(bits, least * all_of_both)
         return both / all_of_both if enough and agree(facts, other) else 0.0
 
