@@ -16,16 +16,25 @@ UNSPACED = (
 # Vowel signs and accents belong to the word they stand in, but `re` does not count them as letters.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
 _OPERATORS = r"[+*/=<>^%&|~]+|-(?=[\d(])"
+_MINUS = re.compile(r"-[\d(]")
+_LOWER = {char: char.lower() if char.isalnum() else " " for char in map(chr, range(128))}
+_SPACED = str.maketrans(_LOWER)
+"""ASCII in lower case, with a space for all that is no letter and no digit: several times as fast as `re`."""
+_WITH_OPERATORS = str.maketrans(_LOWER | {char: char for char in "+*/=<>^%&|~"})
 _ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
 
 
 def words(text: str) -> list[str]:
     """The words of a text, case folded, in its order; empty for a text that has none."""
-    return _found(text, "")
+    return text.translate(_SPACED).split() if text.isascii() else _found(text, "")
 
 
 def terms(text: str) -> list[str]:
     """Its words and operators: what makes a text what it is."""
+    if text.isascii():
+        spaced = text.translate(_WITH_OPERATORS)
+        if spaced.replace(" ", "").isalnum() and not ("-" in text and _MINUS.search(text)):
+            return spaced.split()
     return _found(text, f"|{_OPERATORS}")
 
 

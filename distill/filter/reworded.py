@@ -48,7 +48,7 @@ class Reworded:
         verdicts = [KEEP] * len(rows)
         turns = [(place, said) for place, texts in enumerate(rows) for said in texts.asked]
         words = [stems(said.terms) for _, said in turns]
-        near = self._words.near(words, SHARE_WITH_NUMBERS)
+        near = self._words.near(words, SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS)
         for index, (place, said) in enumerate(turns):
             verdict = self._verdict(Facts(said.text), words[index], near.get(index, ()))
             if not verdict.keep and (verdict.score or 0) > (verdicts[place].score or 0):
@@ -68,6 +68,8 @@ class Reworded:
         """The share of what both say that both have; 0 where that is too little, or numbers or names differ."""
         other = self._owners[owner][1]
         both, all_of_both = self._words.shared(words, owner)
+        if both < max(BITS_WITH_NUMBERS, SHARE_WITH_NUMBERS * all_of_both):
+            return 0.0
         numbers = telling(facts, other)
         least, bits = (SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS) if numbers else (SHARE, BITS)
         enough = both >= max(bits, least * all_of_both)

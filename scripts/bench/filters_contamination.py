@@ -14,8 +14,9 @@ The folder (or the environment's DISTILL_BENCH_DATA) holds, under these names, w
 
 `--said` adds paraphrases that scripts/bench/paraphrases.py made ({"set", "text", "paraphrase"}; sets chatterbot,
 gsm8k_first, gsm8k_second, mt_bench, tldr). Thresholds were tuned on the sets of `tune` and on nothing of `test`; both are
-printed. The figures at the end are of `test` with the embedder, but for the speed, which is without. Every clean row that
-is dropped counts as false, though some ask what is evaluated (docs/filters/contamination.md has them read by eye).
+printed. The figures at the end are of `test` with the embedder, but for the speed, which is without. A clean row is one
+whose question is not an evaluated one word for word. Each that is dropped counts as false, though some of them ask what is
+evaluated (docs/filters/contamination.md has them read by eye).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import batches
 from distill.filter.contamination import Contamination, FindEvaluated
 from distill.filter.opener import Opener
-from distill.rows import Message, Provenance, Row, root_of
+from distill.rows import Message, Provenance, Row, normalise, root_of
 from distill.sources.real import Real, read_real
 from distill.sources.references import resolve
 
@@ -50,6 +51,15 @@ ITEMS = 10_000
 SPEED_ROWS = 20_000
 FILLER = "I would have to think about that for a while before I say anything."
 CHATTERBOT = Real(data="package:chatterbot_corpus/data/english", items="conversations", turns="alternate")
+
+
+FIGURES = {
+    "contamination_rows_per_s": "speed",
+    "contamination_recall_verbatim": "verbatim",
+    "contamination_recall_paraphrase": "paraphrase",
+    "contamination_recall_translation": "translation",
+    "contamination_false_positive_rate": "false",
+}
 
 
 class BenchError(Exception):
@@ -74,7 +84,14 @@ class Side:
     """Evaluated problems with other numbers: other problems, or near copies, as one likes."""
 
     def rows(self) -> list[Row]:
-        return [row for pairs in self.evaluated.values() for pair in pairs for row in [chat(pair.question, pair.answer)]]
+        return [chat(pair.question, pair.answer) for pairs in self.evaluated.values() for pair in pairs]
+
+    def clean_rows(self) -> dict[str, list[Row]]:
+        """Without those that ask, word for word, what is evaluated: "Display help" stands on many pages."""
+        asked = {normalise(pair.question) for pairs in self.evaluated.values() for pair in pairs}
+        return {
+            name: [row for row in rows if normalise(row.question) not in asked] for name, rows in self.clean.items()
+        }
 
 
 def chat(*turns: str) -> Row:
@@ -110,7 +127,9 @@ class Data:
         lines = self.lines("tldr_commands.jsonl")
         commands = sorted({line["command"] for line in lines})[half::2]
         mine = set(commands)
-        return list({a["instruction"]: Pair(a["instruction"], a["output"]) for a in lines if a["command"] in mine}.values())
+        return list(
+            {a["instruction"]: Pair(a["instruction"], a["output"]) for a in lines if a["command"] in mine}.values()
+        )
 
     def wikitext(self) -> list[str]:
         return [line.strip() for line in self._read("wikitext2_valid.txt").splitlines() if len(line.split()) > 30]
@@ -131,13 +150,17 @@ class Data:
         with gzip.open(Path(spec.origin).parent / "data" / "HumanEval.jsonl.gz", "rt", encoding="utf-8") as file:
             return [Pair(each["prompt"], each["canonical_solution"]) for each in map(json.loads, file)]
 
-    def said(self, *sets: str) -> dict[str, list[tuple[str, str]]]:
-        """What a model said anew, by set."""
+    def said(self, *sets: str, translated: bool = False) -> dict[str, list[tuple[str, str]]]:
+        """What a model said anew, by set: in other words, or in other languages."""
         if self._said is None:
             return {}
         lines = [json.loads(line) for line in self._said.read_text(encoding="utf-8").split("\n") if line]
-        found = {name: [(a["text"], a["paraphrase"]) for a in lines if a["set"] == name] for name in sets}
-        return {f"{name}, by a small model": pairs for name, pairs in found.items() if pairs}
+        found: dict[str, list[tuple[str, str]]] = {}
+        for line in lines:
+            if line["set"] in sets and (line["way"] != "paraphrase") == translated:
+                name = f"{line['set']}, by a small model" + (f", in {line['way']}" if translated else "")
+                found.setdefault(name, []).append((line["text"], line["paraphrase"]))
+        return found
 
     def _read(self, name: str) -> str:
         path = self._folder / name
@@ -164,7 +187,7 @@ def tune(data: Data) -> Side:
         },
         {
             "GSM8K, second quarter": [chat(pair.question, pair.answer) for pair in gsm8k[250:500]],
-            "chatterbot-corpus": [row for row in small_talk if row.question not in _texts(said)],
+            "chatterbot-corpus": small_talk,
             "WikiText-2, first half": [text(line) for line in data.wikitext()[::2]],
         },
         {"GSM-Plus": [b for _, b in plus], "MMLU algebra": [b for _, b in algebra]}
@@ -174,6 +197,7 @@ def tune(data: Data) -> Side:
     )
 
 
+HELD_OUT = ("gsm8k_second", "mt_bench", "tldr")
 ENGLISH, CHINESE = "rephrase_english_filtered_question", "chinese_filtered_question"
 
 
@@ -184,7 +208,8 @@ def _texts(said: dict[str, list[tuple[str, str]]]) -> set[str]:
 def test(data: Data) -> Side:
     gsm8k = data.gsm8k()
     plus, sociology = data.gsm_plus("problem understanding", 1), data.mmlu("sociology", ENGLISH)
-    said = data.said("gsm8k_second", "mt_bench", "tldr")
+    said, abroad = data.said(*HELD_OUT), data.said(*HELD_OUT, translated=True)
+    asked = _texts(said) | _texts(abroad)
     return Side(
         {
             "GSM8K, third quarter": gsm8k[500:750],
@@ -193,27 +218,24 @@ def test(data: Data) -> Side:
             "HumanEval": data.human_eval(),
             "GSM-Plus": [Pair(before) for before, _ in plus],
             "MMLU sociology": [Pair(before) for before, _ in sociology],
-            "said": [Pair(before) for pairs in said.values() for before, _ in pairs],
+            "said": [Pair(before) for before in sorted(asked)],
         },
         {
-            "GSM8K, fourth quarter": [
-                chat(pair.question, pair.answer) for pair in gsm8k[750:] if pair.question not in _texts(said)
-            ],
-            "tldr-pages, the other commands": [
-                chat(pair.question, pair.answer) for pair in data.tldr(1) if pair.question not in _texts(said)
-            ],
+            "GSM8K, fourth quarter": [chat(pair.question, pair.answer) for pair in gsm8k[750:]],
+            "tldr-pages, the other commands": [chat(pair.question, pair.answer) for pair in data.tldr(1)],
             "WikiText-2, second half": [text(line) for line in data.wikitext()[1::2]],
         },
         {"GSM-Plus": [b for _, b in plus], "MMLU sociology": [b for _, b in sociology]}
         | {name: [b for _, b in pairs] for name, pairs in said.items()}
         | {CODE: [line["text"] for line in data.lines("humaneval_python.jsonl")]},
-        {"MMLU sociology in Chinese": [b for _, b in data.mmlu("sociology", CHINESE)]},
+        {"MMLU sociology in Chinese": [b for _, b in data.mmlu("sociology", CHINESE)]}
+        | {name: [b for _, b in pairs] for name, pairs in abroad.items()},
         {"GSM-Plus": [b for _, b in data.gsm_plus("numerical substitution", 1)]},
     )
 
 
 CODE = "HumanEval, solved and rewritten"
-"""Whole programs with other names and another structure: answers in other words, which nothing here looks for. Not in the figure."""
+"""Whole programs with other names and another structure: answers in other words, which nothing looks for. Shown apart."""
 
 COPIES: dict[str, Callable[[Pair], Row | None]] = {
     "whole row": lambda pair: chat(pair.question, pair.answer or FILLER),
@@ -261,7 +283,7 @@ def report(name: str, side: Side, opener: Opener, embedder: bool) -> dict[str, f
     pool("paraphrase", "found of paraphrases", _asked(side.paraphrased), (CODE,))
     pool("translation", "found of translations", _asked(side.translated))
     pool("changed", "found of problems with other numbers", _asked(side.changed))
-    pool("false", "dropped of clean rows", side.clean)
+    pool("false", "dropped of clean rows", side.clean_rows())
     print("  together: " + ", ".join(f"{key} {value:.2%}" for key, value in figures.items()))
     return figures
 
@@ -288,7 +310,8 @@ def speed(data: Data) -> tuple[float, float]:
     """Clean rows a second, and rows a second of which each is contaminated, against 10,000 items; one core, no model."""
     gsm8k, wikitext = data.gsm8k(), data.wikitext()
     pool = [*gsm8k[:500], *data.tldr(0), *data.mt_bench(), *data.human_eval()]
-    sentences = [part.strip() for line in wikitext[::2] for part in line.split(" . ") if len(part.split()) > 6]
+    pool += [Pair(line["question"], line["solution"]) for line in data.lines("gsmplus_testmini.jsonl")]
+    sentences = [part.strip() for line in wikitext for part in line.split(" . ") if len(part.split()) > 6]
     items = [chat(pair.question, pair.answer) for pair in pool]
     items += [text(sentence) for sentence in sentences[: ITEMS - len(items)]]
     if len(items) < ITEMS:
@@ -311,30 +334,27 @@ def speed(data: Data) -> tuple[float, float]:
     return rate(clean), rate(dirty)
 
 
-def measure(folder: Path | None = None, said: Path | None = None, embedder: bool = True) -> dict[str, float | str]:
+def measure(
+    folder: Path | None = None, said: Path | None = None, embedder: bool = True, cache: Path | None = None
+) -> dict[str, float | str]:
     """Figures by name; of one that could not be measured the reason."""
-    names = ("rows_per_s", "recall_verbatim", "recall_paraphrase", "false_positive_rate")
-    figures: dict[str, float | str] = {f"contamination_{name}": "not measured" for name in names}
     place = folder or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
     if place is None:
-        return dict.fromkeys(figures, f"error: no folder of data; give --data or set {ENVIRONMENT}")
+        return dict.fromkeys(FIGURES, f"error: no folder of data; give --data or set {ENVIRONMENT}")
     data = Data(place, said)
+    figures: dict[str, float | str] = {}
     try:
-        with tempfile.TemporaryDirectory() as cache:
-            opener = _opener(Path(cache))
-            report("tune", tune(data), opener, embedder)
-            found = report("test", test(data), opener, embedder)
         clean, dirty = speed(data)
         print(f"  {clean:,.0f} clean rows a second, {dirty:,.0f} contaminated ones")
+        figures["contamination_rows_per_s"] = round(clean)
+        with tempfile.TemporaryDirectory() as own:
+            opener = _opener(cache or Path(own))
+            report("tune", tune(data), opener, embedder)
+            found = report("test", test(data), opener, embedder)
+        figures |= {name: round(found[key], 4) for name, key in FIGURES.items() if key in found}
     except BenchError as error:
-        return dict.fromkeys(figures, f"error: {error}")
-    return {
-        "contamination_rows_per_s": round(clean),
-        "contamination_recall_verbatim": round(found["verbatim"], 4),
-        "contamination_recall_paraphrase": round(found["paraphrase"], 4),
-        "contamination_recall_translation": round(found["translation"], 4),
-        "contamination_false_positive_rate": round(found["false"], 4),
-    }
+        figures |= {name: f"error: {error}" for name in FIGURES if name not in figures}
+    return figures
 
 
 def _opener(cache: Path) -> Opener:
@@ -347,8 +367,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--said", type=Path)
     parser.add_argument("--no-embedder", action="store_true")
+    parser.add_argument("--cache", type=Path, help="folder where vectors are kept from one run to the next")
     options = parser.parse_args()
-    print(json.dumps(measure(options.data, options.said, not options.no_embedder)))
+    print(json.dumps(measure(options.data, options.said, not options.no_embedder, options.cache)))
 
 
 if __name__ == "__main__":
