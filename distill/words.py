@@ -23,6 +23,8 @@ _SPACED = str.maketrans(_LOWER)
 _WITH_OPERATORS = str.maketrans(_LOWER | {char: char for char in "+*/=<>^%&|~"})
 _ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
 
+_TERM = re.compile(f"{_ASCII}|{_OPERATORS}")
+
 
 def words(text: str) -> list[str]:
     """The words of a text, case folded, in its order; empty for a text that has none."""
@@ -31,10 +33,12 @@ def words(text: str) -> list[str]:
 
 def terms(text: str) -> list[str]:
     """Its words and operators: what makes a text what it is."""
-    if text.isascii():
+    if text.isascii() and not ("-" in text and _MINUS.search(text)):
         spaced = text.translate(_WITH_OPERATORS)
-        if spaced.replace(" ", "").isalnum() and not ("-" in text and _MINUS.search(text)):
-            return spaced.split()
+        parts = spaced.split()
+        if spaced.replace(" ", "").isalnum():
+            return parts
+        return [term for part in parts for term in ((part,) if part.isalnum() else _TERM.findall(part))]
     return _found(text, f"|{_OPERATORS}")
 
 

@@ -67,10 +67,13 @@ class Postings:
                 listed.append(int(owners[place]))
         return near
 
-    def shared(self, words: Words, owner: int) -> tuple[float, float]:
-        """Bits of the words that a set and an indexed one have both, and of those that either has."""
-        other = self._sets[owner]
-        return self._sum(words & other), self._sum(words | other)
+    def both(self, words: Words, owner: int) -> float:
+        """Bits of the words that a set and an indexed one have both."""
+        return self._sum(words & self._sets[owner])
+
+    def either(self, words: Words, owner: int) -> float:
+        """Bits of the words that either has."""
+        return self._sum(words | self._sets[owner])
 
     def _sum(self, words: Words) -> float:
         # Exact, for a plain sum's last digit depends on the order, and that of a set on the process.

@@ -41,7 +41,7 @@ class Reworded:
                 distinct.setdefault(said.key, (name, said))
         self._owners = [(name, Facts(said.text)) for name, said in distinct.values()]
         self._words = Postings([stems(said.terms) for _, said in distinct.values()])
-        self._by_numbers = dict(self._telling_numbers())
+        self._by_numbers = dict(self._telling_numbers([said for _, said in distinct.values()]))
 
     def judge(self, rows: Sequence[Texts]) -> list[Verdict]:
         """Evidence is the evaluated row and its question, score the share of the words, in bits."""
@@ -50,39 +50,34 @@ class Reworded:
         words = [stems(said.terms) for _, said in turns]
         near = self._words.near(words, SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS)
         for index, (place, said) in enumerate(turns):
-            verdict = self._verdict(Facts(said.text), words[index], near.get(index, ()))
-            if not verdict.keep and (verdict.score or 0) > (verdicts[place].score or 0):
-                verdicts[place] = verdict
+            share, owner, reason = 0.0, self._by_numbers.get(_numbers(said), -1), "same_numbers"
+            if index in near:
+                facts = Facts(said.text)
+                share, best = max((self._share(facts, words[index], owner), -owner) for owner in near[index])
+                owner, reason = (-best, "reworded") if share else (owner, reason)
+            if owner >= 0 and (share or 1.0) > (verdicts[place].score or 0):
+                verdicts[place] = self._dropped(reason, owner, share or 1.0)
         return verdicts
-
-    def _verdict(self, facts: Facts, words: frozenset[str], near: Sequence[int]) -> Verdict:
-        shares = [(self._share(facts, words, owner), owner) for owner in near]
-        share, owner = max(shares, default=(0.0, 0))
-        if share > 0:
-            return self._dropped("reworded", owner, share)
-        if self._by_numbers and (owner := self._by_numbers.get(_key(facts), -1)) >= 0:
-            return self._dropped("same_numbers", owner, 1.0)
-        return KEEP
 
     def _share(self, facts: Facts, words: frozenset[str], owner: int) -> float:
         """The share of what both say that both have; 0 where that is too little, or numbers or names differ."""
-        other = self._owners[owner][1]
-        both, all_of_both = self._words.shared(words, owner)
-        if both < max(BITS_WITH_NUMBERS, SHARE_WITH_NUMBERS * all_of_both):
+        both = self._words.both(words, owner)
+        if both < BITS_WITH_NUMBERS:
             return 0.0
-        numbers = telling(facts, other)
-        least, bits = (SHARE_WITH_NUMBERS, BITS_WITH_NUMBERS) if numbers else (SHARE, BITS)
-        enough = both >= max(bits, least * all_of_both)
-        return both / all_of_both if enough and agree(facts, other) else 0.0
+        share, other = both / self._words.either(words, owner), self._owners[owner][1]
+        numbers = share >= SHARE_WITH_NUMBERS and telling(facts, other)
+        enough = numbers or (share >= SHARE and both >= BITS)
+        return share if enough and agree(facts, other) else 0.0
 
-    def _telling_numbers(self) -> Iterator[tuple[tuple[str, ...], int]]:
+    @staticmethod
+    def _telling_numbers(asked: Iterable[Said]) -> Iterator[tuple[tuple[str, ...], int]]:
         """Numbers that are hardly met together by chance, and the evaluated question that has them."""
-        counts = Counter(chain.from_iterable(set(facts.numbers) for _, facts in self._owners))
-        every = len(self._owners) + 1
-        for owner, (_, facts) in enumerate(self._owners):
-            bits = sum(math.log2(every / counts[number]) for number in facts.numbers)
-            if len(facts.numbers) >= NUMBERS and bits >= math.log2(every) + MARGIN:
-                yield _key(facts), owner
+        every = [_numbers(said) for said in asked]
+        counts = Counter(chain.from_iterable(map(set, every)))
+        for owner, numbers in enumerate(every):
+            bits = sum(math.log2((len(every) + 1) / counts[number]) for number in numbers)
+            if len(numbers) >= NUMBERS and bits >= math.log2(len(every) + 1) + MARGIN:
+                yield numbers, owner
 
     def _dropped(self, reason: str, owner: int, share: float) -> Verdict:
         name, facts = self._owners[owner]
@@ -94,5 +89,6 @@ def stems(terms: Sequence[str]) -> frozenset[str]:
     return frozenset([term[:STEM] for term in terms[:LONGEST] if term not in SMALL])
 
 
-def _key(facts: Facts) -> tuple[str, ...]:
-    return tuple(sorted(facts.numbers))
+def _numbers(said: Said) -> tuple[str, ...]:
+    """In any order; what separates thousands, a comma, a point or a space, makes no difference."""
+    return tuple(sorted([term for term in said.terms[:LONGEST] if term.isdigit()]))

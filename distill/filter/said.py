@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from distill.rows import Message, Row
+from distill.rows import Row
 from distill.words import terms
 
 TITLE = "title"
@@ -62,12 +62,16 @@ def said(text: str) -> Said:
 
 def of_row(row: Row, evidence: bool = False) -> Texts:
     """What a row says; with `evidence` what its check needs too, which nobody is trained on."""
-    asked = [said(message.content) for message in row.messages if message.role == "user"]
-    spoken: tuple[Message, ...] = (*row.messages, *row.rejected)
-    answers = [said(message.content) for message in spoken if message.role == "assistant"]
-    others = [said(message.content) for message in spoken if message.role == "tool"]
-    others += [said(message.reasoning) for message in spoken if message.reasoning]
+    is_text = row.kind == "text"
+    asked: list[Said] = []
+    answers: list[Said] = []
+    others: list[Said] = []
+    places = {"user": asked, "assistant": answers, "tool": others}
+    for message in (*row.messages, *row.rejected):
+        if message.role in places:
+            places[message.role].append(said(message.content))
+        if message.reasoning:
+            others.append(said(message.reasoning))
     if evidence:
         others += [said(text) for name, text in row.evidence.items() if name != TITLE]
-    is_text = row.kind == "text"
     return Texts(answers if is_text else asked, answers, others, is_text)
