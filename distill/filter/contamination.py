@@ -21,7 +21,11 @@ from distill.filter.said import Texts, of_row
 from distill.filter.seen import Evaluated, Parts, Whole
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
-from distill.sources.real import Real
+from distill.sources.real import Reading, Real
+
+
+PART = 128
+"""Rows that are looked at together: the words of more do not stay in a processor's cache."""
 
 
 class Contamination(FilterSpec):
@@ -94,6 +98,10 @@ class FindEvaluated:
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Evidence is the evaluated row and what the two share; score the share, or the cosine."""
+        parts = (rows[start : start + PART] for start in range(0, len(rows), PART))
+        return [verdict for part in parts for verdict in self._judge(part)]
+
+    def _judge(self, rows: Sequence[Row]) -> list[Verdict]:
         texts = [of_row(row) for row in rows]
         verdicts = [KEEP] * len(rows)
         left = list(range(len(rows)))
@@ -109,5 +117,8 @@ def _evaluated(spec: Contamination, bindings: Bindings) -> Iterator[Evaluated]:
     for row in bindings.evaluated:
         yield Evaluated(row.id, of_row(row, evidence=True))
     for name, real in spec.benchmarks.items():
-        for row in bindings.open.rows(name, real):
+        reading = bindings.open.rows(name, real)
+        for row in reading:
             yield Evaluated(f"{name} {row.id}", of_row(row, evidence=True))
+        if isinstance(reading, Reading) and reading.skipped:
+            bindings.open.context.say(f"contamination: records of benchmark {name} not looked for: {reading.reasons}")
