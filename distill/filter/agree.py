@@ -71,5 +71,6 @@ def telling(one: Facts, other: Facts) -> bool:
 
 
 def _plain(number: str) -> str:
-    digits = (char for char in number if char.isdigit())
-    return "".join(str(unicodedata.digit(char)) for char in digits).lstrip("0") or "0"
+    digits = "".join(str(unicodedata.digit(char)) for char in number if char.isdigit())
+    # 0.5 is not 5, but 007 is 7.
+    return digits if len(digits) < len(number) else digits.lstrip("0") or "0"

@@ -23,7 +23,6 @@ from distill.protocols import KEEP, Verdict
 from distill.rows import Row
 from distill.sources.real import Reading, Real
 
-
 PART = 128
 """Rows that are looked at together: the words of more do not stay in a processor's cache."""
 

@@ -19,6 +19,9 @@ HINTS = {
     "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
     "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",
     "contamination.question_seen": "take prompts that are not evaluated on",
+    "contamination.reworded": "take prompts that are not evaluated on, in other words either",
+    "contamination.neighbour": "take prompts that are not evaluated on, or raise the similarity of contamination",
+    "contamination.overlap": "take prompts that are not evaluated on, or raise the overlap of contamination",
 }
 """What to do about the reason that costs most."""
 

@@ -42,14 +42,20 @@ def test_the_questions_and_answers_of_a_file(rivers: Path) -> None:
         [chat(QUESTION.upper(), "x"), chat("Tell me of rivers.", ANSWER), chat("Which rivers are long?", "The Nile.")]
     )
     assert (asked.reason, answered.reason, clean.keep) == ("question_seen", "answer_seen", True)
-    assert asked.evidence is not None and asked.evidence.startswith("rivers ") and QUESTION[:-1].lower() in asked.evidence
+    assert (
+        asked.evidence is not None and asked.evidence.startswith("rivers ") and QUESTION[:-1].lower() in asked.evidence
+    )
 
 
-def test_choices_come_in_by_a_template(rivers: Path) -> None:
-    prompt = "{{ question }}\n{{ choices | join('\n') }}"
-    found = bound(rivers.parent, {"rivers": {"data": "./rivers.jsonl", "prompt": prompt}})
-    assert found.judge([chat(f"{QUESTION} the Rhine, the Danube", "x")])[0].reason == "question_seen"
-    assert found.judge([chat(f"Choose. {QUESTION} A) the Rhine B) the Danube", "x")])[0].reason == "overlap"
+def test_a_question_is_found_with_its_choices_and_without(rivers: Path) -> None:
+    evidence = {"choices": "{{ choices | join(', ') }}"}
+    found = bound(rivers.parent, {"rivers": {"data": "./rivers.jsonl", "prompt": "question", "evidence": evidence}})
+    rows = [
+        chat(f"Choose. {QUESTION} A) the Rhine B) the Danube", "x"),
+        chat(QUESTION, "x"),
+        chat("the Rhine, the Danube"),
+    ]
+    assert [verdict.reason for verdict in found.judge(rows)] == ["overlap", "question_seen", ""]
 
 
 def test_a_field_that_is_not_there_is_named_with_those_that_are(rivers: Path) -> None:

@@ -203,7 +203,7 @@ def test_code_of_a_hub_data_set_is_not_run(tmp_path: Path) -> None:
 
 def test_files_may_be_packed(tmp_path: Path) -> None:
     for path in write_all(tmp_path):
-        if path.suffix != ".parquet":
+        if path.suffix.lower() != ".parquet":
             packed = tmp_path / "packed" / f"{path.name}.gz"
             packed.parent.mkdir(exist_ok=True)
             packed.write_bytes(gzip.compress(path.read_bytes()))
