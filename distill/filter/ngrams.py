@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SEPARATOR = "\n"
 """Stands between the texts of a batch. It is no term, so that no n-gram over it is in any table."""
 OWNERS = 32
-"""Most evaluated texts listed under one n-gram. What more of them share is their template and tells nothing."""
+"""Most evaluated texts listed under one n-gram: what hundreds share is looked for in the first of them, so that a template
+costs no more than another text. The n-grams of the others are those that are left."""
 _SLOTS = 16
 """Bytes of the bitmap for an n-gram: one in sixteen that is not in the table is looked for there in vain."""
 _ODD = 0x9E3779B97F4A7C15

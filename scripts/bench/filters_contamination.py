@@ -30,7 +30,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,11 +122,11 @@ class Data:
     def mt_bench(self) -> list[Pair]:
         return [Pair(turn) for each in self.lines("mt_bench_questions.jsonl") for turn in each["turns"]]
 
-    def tldr(self, half: int) -> list[Pair]:
-        """Distinct instructions of every second command."""
+    def tldr(self, half: int, evaluated: Collection[str] = ()) -> list[Pair]:
+        """Distinct instructions of every second command, without the commands that have evaluated ones."""
         lines = self.lines("tldr_commands.jsonl")
-        commands = sorted({line["command"] for line in lines})[half::2]
-        mine = set(commands)
+        mine = set(sorted({line["command"] for line in lines})[half::2])
+        mine -= {line["command"] for line in lines if line["instruction"] in evaluated}
         return list(
             {a["instruction"]: Pair(a["instruction"], a["output"]) for a in lines if a["command"] in mine}.values()
         )
@@ -222,7 +222,7 @@ def test(data: Data) -> Side:
         },
         {
             "GSM8K, fourth quarter": [chat(pair.question, pair.answer) for pair in gsm8k[750:]],
-            "tldr-pages, the other commands": [chat(pair.question, pair.answer) for pair in data.tldr(1)],
+            "tldr-pages, the other commands": [chat(pair.question, pair.answer) for pair in data.tldr(1, asked)],
             "WikiText-2, second half": [text(line) for line in data.wikitext()[1::2]],
         },
         {"GSM-Plus": [b for _, b in plus], "MMLU sociology": [b for _, b in sociology]}

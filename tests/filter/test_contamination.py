@@ -160,7 +160,7 @@ def test_operators_are_part_of_a_question() -> None:
     assert judged(chat("How old is C?", "x"), [chat("How old is C++?")]).keep
 
 
-def test_an_ngram_that_many_evaluated_texts_have_is_their_template() -> None:
+def test_what_many_evaluated_texts_share_hides_none_of_them() -> None:
     head = "This question refers to the following table of the yearly exports of all countries of the world; look it up there:"
     evaluated = [chat(f"{head} how large were those of land number {number} in its best year?") for number in range(60)]
     assert judged(chat(f"{head} which one is the first by alphabet?", "x"), evaluated, reworded=False).keep

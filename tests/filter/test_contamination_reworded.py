@@ -72,6 +72,11 @@ def test_a_translation_has_the_same_numbers() -> None:
     assert judged(chat("In 3 or 16 days?", "x")).keep
 
 
+def test_numbers_that_many_questions_have_tell_nothing() -> None:
+    evaluated = [chat(f"Put 1, 2, 3 and 4 {animal} in a row.") for animal in ("dogs", "cats", "owls", "bees", "ants")]
+    assert judged(chat("Count 4, 3, 2, 1!", "x"), evaluated).keep
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
