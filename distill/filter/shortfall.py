@@ -29,6 +29,9 @@ HINTS = {
     "json_schema.not_json": "ask for JSON alone in the prompt, or take an engine that holds the teacher to a schema",
     "grounded.unsupported": "tell the teacher to answer from the passage, or lower `support`",
     "contamination.question_seen": "take prompts that are not evaluated on",
+    "contamination.reworded": "take prompts that are not evaluated on, in other words either",
+    "contamination.neighbour": "take prompts that are not evaluated on, or raise the similarity of contamination",
+    "contamination.overlap": "take prompts that are not evaluated on, or raise the overlap of contamination",
 }
 """What to do about the reason that costs most."""
 
