@@ -10,14 +10,29 @@ from pydantic import Field
 from distill.filter.bindings import Bindings
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.echo import Echo
+from distill.filter.encoding import Encoding
+from distill.filter.finished import Finished
+from distill.filter.format import Format
+from distill.filter.language import Language
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import KEEP, Filter, Judged, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination,
+    Finished
+    | Length
+    | Repetition
+    | Refusal
+    | Echo
+    | Encoding
+    | Language
+    | Format
+    | ExactDuplicate
+    | NearDuplicate
+    | Contamination,
     Field(discriminator="kind"),
 ]
 

@@ -10,9 +10,10 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.finished import Finished
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.rows import Row
 from tests.filter.make import chat, item, pair, text, word_tokenizer
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from distill.errors import RecipeError
 from distill.filter.bindings import Bindings
-from distill.filter.text import Finished, Length
+from distill.filter.finished import Finished
+from distill.filter.text import Length
 from distill.protocols import Verdict
 from distill.rows import Row
 from tests.filter.make import chat, word_tokenizer
