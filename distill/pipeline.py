@@ -71,7 +71,9 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     chain = filter_spec(recipe)
     counts = {"tokenizer": chain.student} if chain.student else {}
     filters = tuple({**part.model_dump(mode="json"), **counts} for part in recipe.filter)
-    tokenizer = tuple(counts.values())
+    # Whatever the filters read or ask decides what they accept, and so what is asked for.
+    judges = {name: recipe.cast[name] for name in recipe.judging}
+    read = tuple(dict.fromkeys((*counts.values(), *recipe.filtered_by)))
     version = generate.VERSION * 1000 + filtering.VERSION  # what the filters accept decides what is asked
     asked = {name: recipe.cast[name] for name in recipe.asked}
     models = tuple(ref for one in asked.values() for ref in one.references)
@@ -88,11 +90,14 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
             "generate", 1, ("split", *names),
             GenerateSpec(
                 teachers=asked, generate=recipe.generate, filter=filters, seed=seed,
-                templates=generate.templates_digest(recipe.generate.methods),
+                templates=generate.templates_digest(recipe.generate.methods), judges=judges, oversample=chain.oversample,
             ),
-            generate.run, version, (*models, *tokenizer), models, "generate",
+            generate.run, version, (*models, *read), models, "generate",
         ),
-        Node("filter", 2, ("split", *names, "generate"), chain, filtering.run, filtering.VERSION, tokenizer),
+        Node(
+            "filter", 2, ("split", *names, "generate"), chain, filtering.run, filtering.VERSION, read,
+            launch="filter" if filtering.heavy(chain) or "filter" in recipe.runtime.launch else None,
+        ),
         Node(
             "mix", 3, ("split", *names, "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
         ),
@@ -154,6 +159,8 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
         shares=recipe.generate.shares,
         min_yield=recipe.generate.min_yield,
         student=recipe.student.model if recipe.student and counting else None,
+        teachers={name: recipe.cast[name] for name in recipe.judging},
+        oversample=max((part.oversample for part in recipe.filter if part.CHOOSES), default=1.0),
     )
 
 

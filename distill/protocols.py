@@ -139,7 +139,11 @@ class Scorer(Protocol):
 
 class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(texts,) -> (texts, dim), each row of length 1."""
+        """(texts,) -> (texts, dim), each row of length 1. All ranks give the same texts and get all vectors."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
         ...
 
 
@@ -151,11 +155,18 @@ class Verdict:
     reason: str = ""
     """A slug that says what was found, such as `too_long`: a count in the ledger."""
     score: float | None = None
+    """Of a row that is kept it goes into the row's scores, under the filter's label."""
     evidence: str | None = None
     """What the judgement rests on, such as the row it duplicates."""
+    row: Row | None = None
+    """The row as it goes on, where the filter changed it."""
 
 
 KEEP = Verdict(True)
+
+
+Scope = Literal["row", "set", "pool"]
+"""`row` judges a row alone; `set` remembers the rows before; `pool` must have seen all before it judges any."""
 
 
 class Filter(Protocol):
@@ -163,12 +174,18 @@ class Filter(Protocol):
     def kind(self) -> str: ...
 
     @property
-    def scope(self) -> Literal["row", "set"]:
-        """`row` judges a row alone; `set` needs the others."""
-        ...
+    def scope(self) -> Scope: ...
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Same length, same order."""
+        ...
+
+
+class Pool(Protocol):
+    """What a filter of scope `pool` can do besides."""
+
+    def survey(self, rows: Sequence[Row]) -> None:
+        """A batch of all the rows; `judge` is then given the same batches in the same order."""
         ...
 
 
@@ -177,9 +194,14 @@ class Judged:
     """A row with the first verdict that dropped it, or the verdict that all filters passed."""
 
     row: Row
+    """As it went on: with the scores of the filters that it passed, and as a filter changed it."""
     verdict: Verdict
     filter: str
     """Kind of the filter that dropped it; empty when kept."""
+    also: tuple[str, ...] = ()
+    """Kinds of later filters that would have dropped it too, where that was looked at."""
+    changed: tuple[str, ...] = ()
+    """`<filter>.<reason>` of every change that was made to it."""
 
 
 class Accept(Protocol):

@@ -32,7 +32,7 @@ from distill.train.settings import Train
 from distill.train.student import Student
 
 TeacherName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-LAUNCHED = ("generate", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "train", "evaluate")
 """Stages that may have processes of their own."""
 
 
@@ -78,6 +78,18 @@ class Recipe(Frozen):
         return tuple(name for name in self.benchmark.asks if name in self.cast) if self.benchmark else ()
 
     @property
+    def judging(self) -> tuple[str, ...]:
+        """Names of the teachers that filters ask."""
+        named = dict.fromkeys(name for part in self.filter for name in part.asks)
+        return tuple(name for name in named if name in self.cast)
+
+    @property
+    def filtered_by(self) -> tuple[str, ...]:
+        """Every reference that filters follow: models, data, and what the teachers that they ask consist of."""
+        judges = (ref for name in self.judging for ref in self.cast[name].references)
+        return tuple(dict.fromkeys((*judges, *(ref for part in self.filter for ref in (*part.models, *part.data)))))
+
+    @property
     def methods(self) -> Iterator[tuple[KeyPath, MethodSpec]]:
         """Every method with its place in the recipe."""
         for section, part in (("generate", self.generate), ("benchmark", self.benchmark)):
@@ -88,8 +100,13 @@ class Recipe(Frozen):
     def references(self) -> dict[str, Literal["model", "data"]]:
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
+        data |= {ref: "data" for part in self.filter for ref in part.data}
         local: list[str] = [ref for one in self.cast.values() for ref in one.references if ref not in self.served]
-        models = [*local, self.student.model] if self.student else local
+        models = [
+            *local,
+            *([self.student.model] if self.student else []),
+            *(ref for part in self.filter for ref in part.models),
+        ]
         return {**data, **dict.fromkeys(models, "model")}
 
     @property
@@ -182,8 +199,12 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in (*recipe.asked, *recipe.examined):
-            yield ("teachers", name), "no method asks this model"
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
+            yield ("teachers", name), "no method and no filter asks this model"
+    for index, part in enumerate(recipe.filter):
+        for name in part.asks:
+            if name not in recipe.cast:
+                yield ("filter", index), f"no model {name!r} under teachers; {nearest(name, known)}"
     confirm = recipe.benchmark.confirm if recipe.benchmark else None
     if confirm is not None and confirm not in recipe.cast:
         yield ("benchmark", "confirm"), f"no model {confirm!r} under teachers; {nearest(confirm, known)}"

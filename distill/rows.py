@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +69,16 @@ class Row(Frozen):
             content += [[message.model_dump() for message in self.rejected], self.evidence]
         return digest(content)[:16]
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Row:
+        """The same row but for some fields; its id follows the content."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("id", None)  # pydantic would copy the remembered one
+        return copy
+
+    def scored(self, **scores: float) -> Row:
+        """The same row with more scores."""
+        return self.model_copy(update={"scores": {**self.scores, **scores}})
+
     @property
     def prompt(self) -> tuple[Message, ...]:
         """Everything before the answer: what a model is asked."""
@@ -109,7 +119,17 @@ def root_of(messages: Sequence[Message]) -> str:
 
 def to_line(row: Row) -> str:
     """One row as one line of JSON, its id first for the eye of the reader."""
-    return json.dumps({"id": row.id, **row.model_dump(mode="json", exclude_defaults=True)}, ensure_ascii=False) + "\n"
+    return to_json({"id": row.id, **row.model_dump(exclude_defaults=True)}) + "\n"
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    """JSON for people to read, in their own letters; half a surrogate pair, which UTF-8 cannot write, as `\\ud800`."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

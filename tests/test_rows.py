@@ -72,3 +72,11 @@ def test_a_digest_refuses_what_is_not_json() -> None:
     with pytest.raises(ValueError, match="JSON"):
         digest(float("nan"))
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+
+
+def test_the_id_of_a_copy_follows_its_content() -> None:
+    row = chat("Who?")
+    first = row.id
+    other = row.model_copy(update={"messages": (row.messages[0], Message(role="assistant", content="two"))})
+    assert other.id != first and other.id == Row.model_validate(other.model_dump()).id
+    assert row.scored(judge=3.0).id == first and row.scored(judge=3.0).scores == {"judge": 3.0}

@@ -3,21 +3,22 @@
     spec (what the recipe says) -> spec.bind(bindings) -> filter (judges rows)
 
 A filter that looks at one row and nothing else is its own spec. One that needs the student's tokenizer, the evaluated
-rows or a memory of the rows before is another object, made by `bind`.
+rows, a model or a memory of the rows before is another object, made by `bind`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
-from distill.protocols import Filter, Verdict
+from distill.filter.opener import Opener
+from distill.protocols import Filter, Scope, Verdict
 from distill.rows import Frozen, Row
 
-Scope = Literal["row", "set"]
+__all__ = ["Bindings", "FilterSpec", "RowFilter", "Scope", "shorten"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Bindings:
     """`tokenizer.json` of the student; None where no filter counts tokens."""
     evaluated: Sequence[Row] = ()
     """Every row that anything is evaluated on, prompts included."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are kept in the end, by method."""
+    open: Opener = field(default_factory=Opener)
+    """Models, data files and kept scores."""
 
 
 class FilterSpec(Frozen):
@@ -37,10 +42,39 @@ class FilterSpec(Frozen):
     scope: ClassVar[Scope] = "row"
     judges_real: ClassVar[bool] = False
     """Whether real training rows are judged too, not only what the teacher wrote."""
+    COSTLY: ClassVar[bool] = False
+    """It asks a model: never for what other filters would drop anyway."""
+
+    CHOOSES: ClassVar[bool] = False
+    """It chooses among accepted rows as many as are asked for: what it leaves is not made up for."""
+
+    oversample: ClassVar[float] = 1.0
+    """Accepted rows for each that is kept, where it chooses."""
+
+    @property
+    def label(self) -> str:
+        """Name of its score in the rows that it keeps."""
+        return self.kind
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """References of the models that it loads itself."""
+        return ()
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """References of the data that it reads."""
+        return ()
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Names of the recipe's teachers that it asks."""
+        return ()
 
     @abstractmethod
     def bind(self, bindings: Bindings) -> Filter:
-        """The filter itself. One of scope `set` starts with an empty memory: it is bound anew for every pass."""
+        """The filter itself. One that is not of scope `row` starts with an empty memory: it is bound anew for every
+        pass."""
 
 
 class RowFilter(FilterSpec):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated, cast
 
 from pydantic import Field
 
+from distill.context import Ranks
+from distill.engines.batches import share
 from distill.filter.bindings import Bindings
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
@@ -17,8 +20,9 @@ from distill.filter.format import Format
 from distill.filter.language import Language
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
+from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Length
-from distill.protocols import KEEP, Filter, Judged, Verdict
+from distill.protocols import KEEP, Filter, Judged, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
@@ -36,16 +40,20 @@ AnyFilter = Annotated[
     Field(discriminator="kind"),
 ]
 
+Judge = Callable[[Sequence[Row]], list[Verdict]]
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 8_000_000
 """A batch ends at the one or the other; a row longer than that is a batch of its own."""
 
 
+Batch = list[Judged]
+
+
 class Chain:
     """Filters bound and in order; the `Accept` that generation asks.
 
-    Filters that judge a row alone are bound once. Those that judge sets start anew with every pass, or a row judged a
-    second time would be its own duplicate. They see only the rows that all filters before them kept.
+    Filters that judge a row alone are bound once. The others start anew with every pass, or a row judged a second time
+    would be its own duplicate. A filter sees only the rows that all filters before it kept, as they left them.
     """
 
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
@@ -54,28 +62,88 @@ class Chain:
 
     def alone(self, rows: Sequence[Row]) -> list[Judged]:
         """One result per row, in the same order, by the filters that judge a row alone."""
-        return list(_judge(list(self._alone.values()), rows))
+        asked = [(self._specs[index], one) for index, one in self._alone.items()]
+        return self._judged(asked, rows)
 
     def together(self, rows: Sequence[Row]) -> list[Judged]:
-        """One result per row, in the same order, by all filters. Rows added at the end change nothing before them."""
-        return list(self.judge(rows))
+        """One result per row, in the same order, by all filters but those that choose among accepted rows."""
+        return self._judged([(spec, one) for spec, one in self._bound() if not spec.CHOOSES], rows)
+
+    def _judged(self, asked: Sequence[tuple[AnyFilter, Filter]], rows: Sequence[Row]) -> list[Judged]:
+        stream = _through(asked, rows, self._bindings.open.context.ranks, Memory, audit=False)
+        return [result for batch in stream for result in batch]
 
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
-        """`together`, as the rows come: one batch is held at a time. Real rows meet only those that judge real rows."""
-        asked = [(index, spec) for index, spec in enumerate(self._specs) if spec.judges_real or not real]
-        return _judge([self._alone.get(index) or spec.bind(self._bindings) for index, spec in asked], rows)
+        """All filters, as the rows come: one batch is held at a time, and where a filter must have seen all rows they
+        wait on the disk. Real rows meet only those that judge real rows. Of each dropped row it is said which other
+        filters that judge a row alone, without a model, would have dropped it.
+        """
+        asked = [(spec, one) for spec, one in self._bound() if spec.judges_real or not real]
+        for batch in _through(asked, rows, self._bindings.open.context.ranks, Spool, audit=True):
+            yield from batch
+
+    def _bound(self) -> Iterator[tuple[AnyFilter, Filter]]:
+        for index, spec in enumerate(self._specs):
+            yield spec, self._alone.get(index) or spec.bind(self._bindings)
 
 
-def _judge(filters: Sequence[Filter], rows: Iterable[Row]) -> Iterator[Judged]:
-    for batch in batches(rows):
-        judged = [Judged(row, KEEP, "") for row in batch]
-        for one in filters:
-            left = [index for index, result in enumerate(judged) if result.verdict.keep]
-            verdicts: list[Verdict] = one.judge([batch[index] for index in left])
-            for index, verdict in zip(left, verdicts, strict=True):
-                if not verdict.keep:
-                    judged[index] = Judged(batch[index], verdict, one.kind)
-        yield from judged
+def _through(
+    asked: Sequence[tuple[AnyFilter, Filter]],
+    rows: Iterable[Row],
+    ranks: Ranks,
+    waiting: Callable[[], Waiting],
+    audit: bool,
+) -> Iterator[Batch]:
+    """Rows through one filter after the other, batch by batch."""
+    stream: Iterator[Batch] = ([Judged(row, KEEP, "") for row in batch] for batch in batches(rows))
+    for spec, one in asked:
+        if one.scope == "pool":
+            stream = _surveyed(cast(Pool, one), stream, waiting())
+        cheap = one.scope == "row" and not spec.COSTLY
+        judge = _shared(one, ranks) if cheap and ranks.world > 1 else one.judge
+        stream = _past(spec, judge, stream, audit and cheap)
+    return stream
+
+
+def _surveyed(one: Pool, stream: Iterator[Batch], waiting: Waiting) -> Iterator[Batch]:
+    """The same batches, after the filter has seen what is left in all of them."""
+    with waiting:
+        for batch in stream:
+            one.survey([result.row for result in batch if result.verdict.keep])
+            waiting.put(batch)
+        yield from waiting
+
+
+def _past(spec: AnyFilter, judge: Judge, stream: Iterator[Batch], audit: bool) -> Iterator[Batch]:
+    """Batches with the verdicts of one filter on what was left in them."""
+    for batch in stream:
+        places = [place for place, result in enumerate(batch) if result.verdict.keep or audit]
+        for place, verdict in zip(places, judge([batch[place].row for place in places]), strict=True):
+            batch[place] = _entered(batch[place], spec, verdict)
+        yield batch
+
+
+def _entered(result: Judged, spec: AnyFilter, verdict: Verdict) -> Judged:
+    if not result.verdict.keep:
+        return result if verdict.keep else replace(result, also=(*result.also, spec.kind))
+    row = verdict.row or result.row
+    if not verdict.keep:
+        return Judged(row, replace(verdict, row=None), spec.kind, changed=result.changed)
+    if verdict.score is not None:
+        row = row.scored(**{spec.label: verdict.score})
+    changed = (*result.changed, f"{spec.kind}.{verdict.reason}") if verdict.row else result.changed
+    return replace(result, row=row, changed=changed)
+
+
+def _shared(one: Filter, ranks: Ranks) -> Judge:
+    """Each rank judges its part, and all get all verdicts."""
+
+    def judge(rows: Sequence[Row]) -> list[Verdict]:
+        mine = share(range(len(rows)), ranks.rank, ranks.world)
+        verdicts = dict(ranks.gather(list(zip(mine, one.judge([rows[place] for place in mine]), strict=True))))
+        return [verdicts[place] for place in range(len(rows))]
+
+    return judge
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

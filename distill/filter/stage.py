@@ -13,25 +13,27 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from distill.context import Context
+from distill.engines.teacher import Teacher
 from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.ledger import QUOTA, Ledger, asked_for
+from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
 from distill.filter.text import Length
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas
-from distill.rows import Frozen, Row, read_rows, to_line
+from distill.rows import Frozen, Row, read_rows, to_json, to_line
 from distill.suites import heldout
 
-VERSION = 1
+VERSION = 2
 
 
 class Spec(Frozen):
@@ -44,6 +46,15 @@ class Spec(Frozen):
     """Least share of the requested rows that the filters must accept, surplus counted in."""
     student: str | None
     """Reference of the student's model, whose tokenizer counts tokens; None where no filter counts."""
+    teachers: dict[str, Teacher] = {}
+    """Models that filters ask, by name."""
+    oversample: float = 1.0
+    """Accepted rows for each that is kept: what a choice among them needs."""
+
+
+def heavy(spec: Spec) -> bool:
+    """Whether a filter loads a model, so that the stage deserves a process of its own."""
+    return any(part.COSTLY for part in spec.filter)
 
 
 def acceptance(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Chain:
@@ -59,11 +70,14 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     ledger = asked_for(inputs["generate"])
     bindings = _bindings(spec, inputs, context)
-    # Every rank judges, for all must know whether the run goes on; one writes.
-    with nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder:
+    # Every rank knows all verdicts, for all must know whether the run goes on; one writes.
+    with (
+        closing(bindings.open),
+        nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder,
+    ):
         _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
         ledger.check(inputs["generate"])
-        record = json.dumps(ledger.record(), indent=1, ensure_ascii=False)
+        record = to_json(ledger.record(), indent=1)
         (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
@@ -86,7 +100,7 @@ def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindi
         tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
     if any(isinstance(part, Contamination) for part in spec.filter):
         evaluated = list(heldout.evaluated(inputs))
-    return Bindings(tokenizer, evaluated)
+    return Bindings(tokenizer, evaluated, quotas(spec.rows, spec.shares), Opener(context, spec.teachers))
 
 
 def _judge_all(
@@ -135,7 +149,7 @@ def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
         return
     found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
     del found["keep"]
-    dropped.write(json.dumps(found, ensure_ascii=False) + "\n")
+    dropped.write(to_json(found) + "\n")
 
 
 def _real(split: Path) -> Iterator[Row]:

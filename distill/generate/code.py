@@ -106,7 +106,9 @@ class Code(MethodSpec):
         found = programs(completions, problem)
         codes = list(dict.fromkeys(found.values()))
         given = parents[0].evidence if self.problems is not None else {}
-        name = given.get(ENTRY_POINT) or reading.entry_point(codes[0]) or ""
+        name = (
+            given.get(ENTRY_POINT) or reading.tested(given.get(TESTS, ""), codes) or reading.entry_point(codes[0]) or ""
+        )
         sets = [given[TESTS]] if TESTS in given else (yield from self.tests(problem, codes, name, work))
         trials: list[Trial] = yield Check(partial(tried, codes, name, sets, self.limits))
         tests, result = self.verdict(sets, trials)

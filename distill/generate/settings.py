@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -96,5 +97,14 @@ class Spec(Frozen):
     filter: tuple[dict[str, Any], ...]
     """The chain as the recipe has it: what is accepted decides what is asked, so it belongs to the key."""
     seed: int
+    judges: dict[str, Teacher] = {}
+    """Models that filters ask, by name."""
+    oversample: float = 1.0
+    """Accepted rows for each that is kept in the end: what the filter chain chooses from."""
     templates: str = ""
     """Hash of the prompt files the methods ask with: `templates_digest(generate.methods)`."""
+
+    @property
+    def wanted(self) -> Generate:
+        """What is asked for: more rows than are kept where the filters choose among the accepted ones."""
+        return self.generate.model_copy(update={"rows": math.ceil(self.generate.rows * self.oversample)})

@@ -77,7 +77,7 @@ def driver_of(budget: Budget, teachers: Iterable[str], models: Staff, context: C
 
 def rounds_of(spec: Spec, inputs: Mapping[str, Path], models: Staff, context: Context) -> Rounds:
     """A generation that has not begun."""
-    generate = spec.generate
+    generate = spec.wanted
     driver = driver_of(generate.budget, spec.teachers, models, context)
     streams = streams_of(generate, side_rows(inputs["split"], "train", generate.methods), models)
     held_out = roots_of(evaluated(inputs))

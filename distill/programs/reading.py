@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LONGEST = 40_000
 """Most characters of a program that is looked at."""
@@ -66,6 +66,14 @@ def entry_point(code: str) -> str | None:
     }
     free = [name for name in found if name not in used] or list(found)
     return free[-1] if free else None
+
+
+def tested(tests: str, codes: Iterable[str]) -> str | None:
+    """What tests use of what programs define: the first solution may have given it another name."""
+    tree = parsed(tests)
+    used = [part.id for part in ast.walk(tree) if isinstance(part, ast.Name)] if tree is not None else []
+    names = {name for code in codes for name in defined(code)}
+    return next((name for name in used if name in names), None)
 
 
 def signature(code: str, name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.context import Context, Ranks, Resolved
+from distill.context import Context, Resolved
 from distill.errors import ArtifactError, SourceError, YieldError
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
@@ -21,6 +21,7 @@ from distill.filter.stage import Spec, acceptance, run
 from distill.filter.text import Length
 from distill.protocols import Summary
 from distill.rows import Row, read_rows, write_rows
+from tests.beside import together
 from tests.filter.make import chat, word_tokenizer
 
 CHAIN: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
@@ -54,7 +55,7 @@ def context(root: Path, **more: Any) -> Context:
 
 def go(root: Path, spec: Spec, inputs: dict[str, Path], **more: Any) -> tuple[Summary, Path]:
     out = root / "out"
-    out.mkdir(exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     return run(spec, inputs, out, context(root, **more)), out
 
 
@@ -207,10 +208,15 @@ def test_generation_accepts_as_the_stage_does(tmp_path: Path) -> None:
     assert [judged.verdict.keep for judged in accept.alone(ROWS)] == [True, False, True, True, False]
 
 
-def test_a_second_rank_judges_and_writes_nothing(tmp_path: Path) -> None:
+def test_two_ranks_keep_the_same_rows_and_one_writes_them(tmp_path: Path) -> None:
     inputs = folders(tmp_path, ROWS)
-    summary, out = go(tmp_path, spec(3), inputs, ranks=Ranks(1, 2))
-    assert summary["counts"]["kept"] == 3 and list(out.iterdir()) == []
+    alone, written = go(tmp_path / "alone", spec(3), inputs)
+    results = together(2, lambda ranks: go(tmp_path / str(ranks.rank), spec(3), inputs, ranks=ranks))
+    assert [summary for summary, _ in results] == [alone, alone] and alone["counts"]["kept"] == 3
+    assert {p.name: p.read_bytes() for p in results[0][1].iterdir()} == {
+        p.name: p.read_bytes() for p in written.iterdir()
+    }
+    assert list(results[1][1].iterdir()) == []
 
 
 def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:

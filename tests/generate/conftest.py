@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from distill.context import Context, Resolved
-from distill.generate import teacher
+from distill.engines import teacher
 from distill.generate.author import Author
 from distill.generate.method import Work
 from distill.protocols import Completion, Request, Sampling

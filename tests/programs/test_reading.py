@@ -99,3 +99,10 @@ def test_a_signature_tells_how_and_not_what() -> None:
 )
 def test_statements_that_assert_something(text: str, tests: str | None) -> None:
     assert reading.tests(text, frozenset({"add"})) == tests
+
+
+def test_what_is_tested_is_named_by_the_tests() -> None:
+    wrong, right = "def total_of_none(x):\n    return 0", "def helper():\n    pass\n\ndef total(x):\n    return sum(x)"
+    assert reading.tested("import math\nassert math.floor(total([1])) == 1", [wrong, right]) == "total"
+    assert reading.tested("assert other(1)", [wrong, right]) is None
+    assert reading.tested("assert (", [right]) is None

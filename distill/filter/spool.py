@@ -1,0 +1,71 @@
+"""batches of judged rows, put by until a filter has seen all of them: on the disk, or in memory where they are anyway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from tempfile import TemporaryFile
+from typing import Any, Protocol
+
+from distill.protocols import Judged, Verdict
+from distill.rows import Row, to_line
+
+
+class Waiting(AbstractContextManager[Any], Protocol):
+    def put(self, batch: list[Judged]) -> None: ...
+
+    def __iter__(self) -> Iterator[list[Judged]]: ...
+
+
+class Memory:
+    """Keeps the batches as they are."""
+
+    def __init__(self) -> None:
+        self._batches: list[list[Judged]] = []
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._batches.clear()
+
+    def put(self, batch: list[Judged]) -> None:
+        self._batches.append(batch)
+
+    def __iter__(self) -> Iterator[list[Judged]]:
+        return iter(self._batches)
+
+
+class Spool:
+    """Keeps them in a file that nobody else sees and that goes with the process, a batch a line."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put(self, batch: list[Judged]) -> None:
+        json.dump([_record(result) for result in batch], self._file)
+        self._file.write("\n")
+
+    def __iter__(self) -> Iterator[list[Judged]]:
+        self._file.seek(0)
+        for line in self._file:
+            yield [_result(record) for record in json.loads(line)]
+
+
+def _record(result: Judged) -> list[Any]:
+    verdict = {**vars(result.verdict), "row": None}
+    return [to_line(result.row), verdict, result.filter, result.also, result.changed]
+
+
+def _result(record: list[Any]) -> Judged:
+    line, verdict, name, also, changed = record
+    row = json.loads(line)
+    del row["id"]
+    return Judged(Row.model_validate(row), Verdict(**verdict), name, tuple(also), tuple(changed))
