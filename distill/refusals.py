@@ -52,6 +52,13 @@ SELF_TALK = (
     r"|the (?:ability|capability|capacity) to|access to (?:real|your|the|current|personal|any))",
 )
 """Talk of being a language model, as regular expressions."""
+REFUSED_HAS = tuple(
+    "not|n't|unable|decline|refuse|inappropriate|unethical| my |leid|siento|lamentable|désol|抱歉|对不起|申し訳".split(
+        "|"
+    )
+)
+SELF_TALK_HAS = ("as a", "i'm ", "i am ", "not have", "n't have")
+"""One of these is in whatever the patterns are met by: most answers have none, and need no more than this look."""
 _QUOTED = re.compile(
     r"```.*?(?:```|\Z)|(`|\")(?:(?!\1).)*(?:\1|\Z)|“[^”]*(?:”|\Z)|«[^»]*(?:»|\Z)|「[^」]*(?:」|\Z)|^>.*?$", re.M | re.S
 )
@@ -69,7 +76,16 @@ def phrase(
     answer: str, question: str, patterns: Sequence[re.Pattern[str]] = _REFUSED, opening: int = OPENING
 ) -> tuple[int, str] | None:
     """Where in the opening of an answer the first of the patterns is met, and the opening from there on."""
-    said = _GREETING.sub("", _plain(_QUOTED.sub(" ", answer[:opening])))
+    return met(own_words(answer[:opening]), question, patterns)
+
+
+def own_words(opening: str) -> str:
+    """What patterns meet: lower case, straight quotes, single spaces, without quotations and words of greeting."""
+    return _GREETING.sub("", _plain(_QUOTED.sub(" ", opening)))
+
+
+def met(said: str, question: str, patterns: Sequence[re.Pattern[str]]) -> tuple[int, str] | None:
+    """Where the first of the patterns is met that the question does not hold itself, and what is said from there on."""
     asked = None
     for pattern in patterns:
         match = pattern.search(said)

@@ -61,7 +61,8 @@ def demands(question: str) -> Iterator[Demand]:
     """The demands of a question, in no order that matters."""
     text = question if len(question) <= 2 * _ENDS else f"{question[:_ENDS]}\n\n{question[-_ENDS:]}"
     lower = text.lower()
-    kinds = [kind for kind in _KINDS if any(key in lower for key in kind[0])]
+    met = {key for key in _KEYS if key in lower}
+    kinds = [kind for kind in _KINDS if not met.isdisjoint(kind[0])] if met else []
     if not kinds:
         return
     text = text.replace("’", "'")
@@ -218,3 +219,4 @@ _KINDS = (
     _kind('"|“', "wrong_end", rf"{_START}(?P<edge>end|finish) {_WITH}", _edge),
 )
 """Parts of a question without which a pattern cannot be met, reason, pattern, and what it demands."""
+_KEYS = sorted({key for kind in _KINDS for key in kind[0]})

@@ -5,6 +5,7 @@ Every answer of a conversation is measured, and of a preference both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _CHARACTERS = 32
 """Characters a token that are read before an answer is known to be too long; ordinary text has three to five."""
+_UTF8 = ("utf-8", "replace")
+"""Half of a surrogate pair, which tokenizers refuse, counts as a question mark."""
+_LETTER = re.compile(r"\w")
 
 
 class Length(FilterSpec):
@@ -81,6 +85,8 @@ class MeasureLength:
 
     def __init__(self, spec: Length, tokenizer: Tokenizer | None) -> None:
         self.kind, self._spec, self._tokenizer = spec.kind, spec, tokenizer
+        # Compatibility forms, into which some tokenizers bring a text, are up to eleven times as long.
+        self._longer = 11 if tokenizer and tokenizer.normalizer else 1
         self._counts_words = spec.bounds("words") != (None, None)
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
@@ -104,20 +110,19 @@ class MeasureLength:
         return counts
 
     def _within(self, answer: str) -> bool:
-        """Whether no count is needed: ASCII letters are at least one token and at most one each, one more in front."""
+        """Whether no count is needed: a letter is at least one token, and a byte at most one."""
         least, most = self._spec.bounds("tokens")
-        return (
-            (most is None or len(answer) < most)
-            and (not least or (least == 1 and answer[:1].isalnum()))
-            and answer.isascii()
-        )
+        if least and (least > 1 or not _LETTER.search(answer)):
+            return False
+        if most is None or answer.isascii():
+            return most is None or len(answer) < most
+        return self._longer * len(answer.encode(*_UTF8)) < most
 
     def _counted(self, answers: Sequence[str]) -> list[int]:
         """Tokens of each answer; of one much too long, as many as show that (10 MB would take half a minute)."""
         assert self._tokenizer
         most = self._spec.max_tokens
-        # A tokenizer refuses half of a surrogate pair, which is one character and no less.
-        whole = [answer.encode("utf-8", "replace").decode() for answer in answers]
+        whole = [answer.encode(*_UTF8).decode() for answer in answers]
         read = [answer if most is None else answer[: _CHARACTERS * most] for answer in whole]
         counts = [len(one) for one in self._tokenizer.encode_batch_fast(read, add_special_tokens=False)]
         for index, (answer, part) in enumerate(zip(whole, read, strict=True)):
