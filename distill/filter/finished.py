@@ -62,15 +62,16 @@ def _unfinished(answer: str) -> str | None:
 
 
 def _open_fence(text: str) -> bool:
-    """Whether a code block is open at the end. As CommonMark has it: a block ends with a fence of the same character
-    that is at least as long and says nothing more."""
-    opened = ""
-    for fence, info in _FENCE.findall(text):
+    """Whether code is in a block that is open at the end. As CommonMark has it, a block ends with a fence of the same
+    character that is at least as long and says nothing more."""
+    opened, begins = "", 0
+    for match in _FENCE.finditer(text):
+        fence, info = match.groups()
         if not opened:
-            opened = fence
+            opened, begins = fence, match.end()
         elif fence.startswith(opened) and not info.strip():
             opened = ""
-    return bool(opened)
+    return bool(opened and text[begins:].strip())
 
 
 def _mid_sentence(text: str) -> bool:

@@ -35,9 +35,9 @@ _LIKELY = 0.6
 such as Hindi in Latin letters."""
 _READ = 8000
 """Characters of an answer that are read."""
-_PIECE = 200
-"""Characters of lines that are put together before they are looked at, and twice as many of a longer one at once."""
-_NO_PROSE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\S*(?:://|@|www\.)\S*|<[^<>\n]*>", re.S)
+_SHORT, _LONG = 80, 400
+"""Characters: shorter lines are put together before they are looked at, longer ones are cut."""
+_NO_PROSE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|(?<!\S)\S*(?:://|@|www\.)\S*|<[^<>\n]*>", re.S)
 _LETTER = re.compile(r"[^\W\d_]")
 _SPEAKS_OF_LANGUAGE = re.compile(
     r"translat|\bsay in\b|\blanguage|tradu[cizs]|übersetz|переве[дс]|перекла[дс]|翻[译譯訳]|अनुवाद|ترجم|번역|terjemah|çevir"
@@ -124,12 +124,12 @@ class Language(RowFilter):
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Lines put together until they are long enough to tell, and no longer than twice that."""
+    """Lines, the short ones put together and the long ones cut."""
     piece = ""
     for line in text.split("\n"):
-        for start in range(0, len(line), 2 * _PIECE):
-            piece += line[start : start + 2 * _PIECE] + "\n"
-            if len(piece) >= _PIECE:
+        for start in range(0, len(line), _LONG):
+            piece += line[start : start + _LONG] + "\n"
+            if len(piece) > _SHORT:
                 yield piece
                 piece = ""
     if piece:

@@ -67,7 +67,7 @@ def items(text: str) -> int | None:
     if numbers:
         whole = numbers == list(range(1, len(numbers) + 1))
         return len(numbers) if whole and len(numbers) > 1 else None
-    body = without_code(text)[top[0].start() : top[-1].start()]
+    body = without_code(text)[top[0].start() : top[-1].end()]
     apart = re.search(r"\n[ \t]*\n(?![ \t]*[-*•+–])", body)
     return len(top) if len(top) > 1 and not apart else None
 
