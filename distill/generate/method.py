@@ -66,6 +66,8 @@ class Work:
     """Every model the recipe names, by name."""
     rows: Mapping[str, Sequence[Row]]
     """Training side of the data sets that the method reads, by name."""
+    part: str = ""
+    """Name that the method itself has for the stream: that of its rows, unless another method has it too."""
 
 
 class OwnSampling(Frozen):
@@ -148,6 +150,8 @@ class MethodSpec(Frozen):
             if name not in self.files:
                 there = f"there are: {', '.join(self.files)}" if self.files else "it has none"
                 raise ValueError(f"{self.kind} has no template {name!r}; {there}")
+            if (fault := templates.fault(self.templates[name])) is not None:
+                raise ValueError(f"templates.{name} is {fault}")
         return self
 
     def text(self, name: str) -> str:

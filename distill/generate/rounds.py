@@ -24,7 +24,7 @@ from distill.rows import Row, root_of
 
 TOP_UPS = 3
 PILOT = 16
-"""Candidates of the first round of a generation that is four times as large: they say what the others will cost."""
+"""Candidates of the first round of a generation that is at least twice as large: they say what the others will cost."""
 PENDING = Outcome(None, MISSING, "not answered yet")
 
 
@@ -117,7 +117,7 @@ class Rounds:
     def next_round(self) -> list[tuple[int, Candidate]]:
         """The next candidates with their places in `asked`: methods interleaved evenly, cut at the budget."""
         slots = []
-        pilot = not self.rounds and sum(stream.quota for stream in self.streams) >= 4 * PILOT
+        pilot = not self.rounds and sum(stream.quota for stream in self.streams) >= 2 * PILOT
         for number, stream in enumerate(self.streams):
             wanted = min(stream.wanted(), -(-PILOT // len(self.streams))) if pilot else stream.wanted()
             slots += [((turn + 1) / wanted, number) for turn in range(wanted)]

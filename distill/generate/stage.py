@@ -22,13 +22,13 @@ from distill.protocols import Summary
 from distill.rows import Row, digest, read_rows, root_of, write_rows
 from distill.suites.heldout import evaluated
 
-VERSION = 2
+VERSION = 3
 Over = Callable[[Work, Candidate], Candidate]
 
 
 def templates_digest(methods: Sequence[MethodSpec]) -> str:
     """Hash of the prompt files that methods ask with: an edited prompt makes new rows. Empty where there are none."""
-    texts = {method.kind: method.texts for method in methods if method.texts}
+    texts = [[method.kind, method.texts] for method in methods if method.texts]
     return digest(texts)[:16] if texts else ""
 
 
@@ -59,13 +59,13 @@ def streams_of(
         over: puts a candidate of its own over each of a method's.
     """
     streams = []
-    for method, quotas in zip(generate.methods, generate.quotas, strict=True):
+    for method, named, quotas in zip(generate.methods, generate.streams, generate.quotas, strict=True):
         author = models.author(method.teacher, method.sampling.over(generate.sampling), method.notes)
         own = {name: rows[name] for name in method.reads}
-        for name, quota in quotas.items():
-            work = Work(name, author, models.cast, own)
+        for part, name in named.items():
+            work = Work(name, author, models.cast, own, part)
             candidates = map(partial(over, work), method.candidates(work))
-            streams.append(Stream(name, quota, candidates, ", ".join(method.reads)))
+            streams.append(Stream(name, quotas[name], candidates, ", ".join(method.reads)))
     return streams
 
 

@@ -45,6 +45,16 @@ def _compile(text: str, where: str) -> object:
         raise TemplateError(f"not a Jinja template: {error}", where=where) from error
 
 
+def fault(text: str) -> str | None:
+    """What is wrong with a template before it is given any value; None where it can be read."""
+    try:
+        for part in TURN.split(text)[::2]:
+            _compile(part, "")
+    except TemplateError as error:
+        return str(error)
+    return None
+
+
 def render(text: str, where: str, /, **values: object) -> str:
     """The text with its values in place, without white space around it.
 
@@ -86,7 +96,7 @@ def _fill(text: str, where: str, values: Mapping[str, object]) -> str:
     assert isinstance(template, Template)
     try:
         return template.render(**values).strip()
-    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise TemplateError(f"{error}; it may use {_known(values)}", where=where) from error
 
 
