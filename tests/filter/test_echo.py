@@ -58,6 +58,7 @@ def test_the_system_message_and_earlier_questions_count() -> None:
     system = "You are a friendly guide to the mountains of Java."
     assert Echo().judge([chat("Hi", system, system=system)])[0].reason == "echoes_prompt"
     assert Echo().judge([chat(ASKED, ASKED, "No, tell me!", "Semeru.")])[0].reason == "echoes_prompt"
+    assert Echo().judge([chat("Hi", "Hello.", ASKED, ASKED)])[0].reason == "echoes_prompt"
 
 
 def test_bounds() -> None:

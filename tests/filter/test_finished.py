@@ -58,6 +58,7 @@ def test_a_row_that_does_not_say_how_it_ended_passes() -> None:
         "1. Do this:\n   ```sh\n   ls\n2. And that.",
         "````md\n```\ncode\n```\n",
         "```a```\n```\nx",
+        "```\na\n```python\nb",
     ],
 )
 def test_open_code(answer: str) -> None:
