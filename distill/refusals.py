@@ -53,15 +53,18 @@ SELF_TALK = (
 )
 """Talk of being a language model, as regular expressions."""
 REFUSED_HAS = tuple(
-    "not|n't|unable|decline|refuse|inappropriate|unethical| my |leid|siento|lamentable|désol|抱歉|对不起|申し訳".split(
-        "|"
-    )
+    "can't|cannot|can not|won't|will not|unable|not able|not allowed|not permitted|not something|not comfortable|not programmed"
+    "|not designed|decline|refuse|appropriate|ethical|against my|beyond my|outside|leid|siento|lamentable|désol|抱歉|对不起|申し訳"
+    "".split("|")
 )
-SELF_TALK_HAS = ("as a", "i'm ", "i am ", "not have", "n't have")
+SELF_TALK_HAS = tuple(
+    " ai|a.i.|artificial|language model|chatbot|chat bot|virtual|machine learning|not have|n't have".split("|")
+)
 """One of these is in whatever the patterns are met by: most answers have none, and need no more than this look."""
 _QUOTED = re.compile(
     r"```.*?(?:```|\Z)|(`|\")(?:(?!\1).)*(?:\1|\Z)|“[^”]*(?:”|\Z)|«[^»]*(?:»|\Z)|「[^」]*(?:」|\Z)|^>.*?$", re.M | re.S
 )
+_QUOTING = '`"“«「>'
 _GREETING = re.compile(r"^(?:(?:hi|hello|hey|oh|well|hmm|ok|okay|no|sure|thanks|thank you)\b[\w ]{0,20}[,.!]+ )+")
 
 
@@ -81,7 +84,17 @@ def phrase(
 
 def own_words(opening: str) -> str:
     """What patterns meet: lower case, straight quotes, single spaces, without quotations and words of greeting."""
-    return _GREETING.sub("", _plain(_QUOTED.sub(" ", opening)))
+    if has(_QUOTING, opening) or opening[:1] == ">":
+        opening = _QUOTED.sub(" ", opening)
+    return _GREETING.sub("", _plain(opening))
+
+
+def has(parts: Sequence[str], text: str) -> bool:
+    """Whether one of the parts is in a text."""
+    for part in parts:  # noqa: SIM110 - on the path of every answer, and `any` takes twice as long
+        if part in text:
+            return True
+    return False
 
 
 def met(said: str, question: str, patterns: Sequence[re.Pattern[str]]) -> tuple[int, str] | None:

@@ -18,6 +18,8 @@ _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06e
 _OPERATORS = r"[+*/=<>^%&|~]+|-(?=[\d(])"
 _SPACED = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 """What an ASCII character becomes before words are split at spaces: four times faster than to look for them."""
+_MARKS_OF_PRINT = "’“”–—…‘•\xa0"
+"""Between words like a space, and in many a text all that is not ASCII."""
 _ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
 
 
@@ -32,8 +34,12 @@ def terms(text: str) -> list[str]:
 
 
 def _found(text: str, more: str) -> list[str]:
-    if text.isascii() and not more:
-        return text.lower().translate(_SPACED).split()
+    if not more:
+        plain = text
+        for mark in "" if text.isascii() else _MARKS_OF_PRINT:
+            plain = plain.replace(mark, " ")
+        if plain.isascii():
+            return plain.lower().translate(_SPACED).split()
     # `re` keeps what it compiled.
     if text.isascii():
         return re.findall(_ASCII + more, text.lower())

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from distill.filter.bindings import shorten
 from distill.filter.turns import Turn, TurnFilter
 from distill.protocols import Verdict
-from distill.refusals import OPENING, REFUSED, REFUSED_HAS, SELF_TALK, SELF_TALK_HAS, compiled, met, own_words
+from distill.refusals import OPENING, REFUSED, REFUSED_HAS, SELF_TALK, SELF_TALK_HAS, compiled, has, met, own_words
 
 
 class Refusal(TurnFilter):
@@ -54,7 +54,7 @@ class Refusal(TurnFilter):
         """Score is the place in the opening where the phrase begins."""
         said = own_words(turn.said[: self.opening])
         for reason, needed, patterns in self._looked_for:
-            found = met(said, turn.asked, patterns) if patterns and any(part in said for part in needed) else None
+            found = met(said, turn.asked, patterns) if patterns and has(needed, said) else None
             if found:
                 return Verdict(False, reason, found[0], shorten(found[1]))
         return None

@@ -75,7 +75,8 @@ class Repetition(TurnFilter):
         return Verdict(False, "repeated_words", round(repeated / len(tokens), 4), f"{times} times: {shorten(said)}")
 
     def _lines(self, text: str) -> Verdict | None:
-        bare = [_LIST_MARK.sub("", line).casefold().rstrip() for line in text.splitlines()]
+        lines = text.splitlines()
+        bare = [_LIST_MARK.sub("", line).casefold().rstrip() for line in lines] if len(lines) > 1 else []
         if len(set(bare)) == len(bare):
             return None
         seen: set[str] = set()
@@ -105,7 +106,10 @@ def _may_run(text: str, longest: int) -> bool:
     step = longest - 22
     if step < 1:
         return len(text) > longest
-    return any(text[at : at + 12] == text[at + 12 : at + 24] for at in range(0, len(text) - 23, step))
+    for at in range(0, len(text) - 23, step):  # noqa: SIM110 - on the path of every answer
+        if text[at : at + 12] == text[at + 12 : at + 24]:
+            return True
+    return False
 
 
 def _said_before(grams: Sequence[tuple[str, ...]], n: int) -> tuple[int, Counter[tuple[str, ...]]]:

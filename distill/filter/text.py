@@ -131,9 +131,14 @@ class MeasureLength:
                 counts[index] = len(self._tokenizer.encode(answer, add_special_tokens=False))
         return counts
 
+    def _few(self, answer: str) -> bool:
+        """Whether words need no count: there are more characters than words, one between two at least in ASCII."""
+        least, most = self._spec.bounds("words")
+        return not least and most is not None and answer.isascii() and len(answer) <= 2 * most
+
     def _verdict(self, answer: str, tokens: int | None) -> Verdict:
         counts = {"tokens": tokens, "chars": len(answer)}
-        if self._counts_words:
+        if self._counts_words and not self._few(answer):
             counts["words"] = len(words(answer))
         for unit, count in counts.items():
             least, most = self._spec.bounds(unit)
