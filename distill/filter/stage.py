@@ -79,11 +79,13 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         ledger.check(inputs["generate"])
         record = to_json(ledger.record(), indent=1)
         (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
+        bill = bindings.open.meter.total(context.ranks).bill()
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
         raise too_few(ledger, spec.rows, spec.min_yield, out)
     return {
         "counts": ledger.teacher.counts(),
+        **bill,
         "real": ledger.real.counts(),
         "dropped": ledger.teacher.record()["dropped"],
         "accepted_share": accepted,

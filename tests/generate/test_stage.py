@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from distill import templates
 from distill.context import Context
 from distill.errors import SourceError, YieldError
-from distill.generate import templates
+from distill.generate import method
 from distill.generate.self_instruct import SelfInstruct
 from distill.generate.settings import Generate, Spec
 from distill.generate.stage import run, templates_digest
@@ -283,7 +284,7 @@ def test_the_prompt_file_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp
     before = templates_digest(asked)
     (tmp_path / "self_instruct").mkdir()
     (tmp_path / "self_instruct" / "instruction.md.j2").write_text("Write something else.")
-    monkeypatch.setattr(templates, "FOLDER", tmp_path)
+    monkeypatch.setattr(method, "PROMPTS", tmp_path)
     templates.shipped.cache_clear()
     assert before and templates_digest(asked) not in ("", before)
     templates.shipped.cache_clear()

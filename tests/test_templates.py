@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distill.errors import TemplateError
-from distill.generate.templates import fault, render, shipped, turns
+from distill.generate.method import PROMPTS
+from distill.templates import fault, render, shipped, turns
 
 
 def test_values_are_put_in_place_and_white_space_around_goes() -> None:
@@ -30,8 +31,8 @@ def test_what_cannot_be_said_is_an_error_with_its_place(text: str, found: str) -
 
 
 def test_a_method_has_its_own_files_and_shares_others() -> None:
-    assert "another one" in shipped("self_instruct", "instruction")
-    assert "JSON" in shipped("self_instruct", "repair")
+    assert "another one" in shipped(PROMPTS, "self_instruct", "instruction")
+    assert "JSON" in shipped(PROMPTS, "self_instruct", "repair")
 
 
 def test_a_file_may_hold_turns() -> None:
