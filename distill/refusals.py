@@ -39,7 +39,7 @@ REFUSED = (
     r"^i(?:'m| am) not (?:comfortable (?:with th|\w+ing)|programmed to|designed to|permitted to|allowed to)",
     # The commonest of other languages; `more_patterns` takes the rest.
     r"^(?:es tut mir (?:sehr )?leid|leider),? (?:aber )?(?:ich kann|kann ich)\b",
-    r"^(?:lo siento|lamentablemente),? (?:pero )?no puedo\b",
+    r"^(?:lo siento|lamentablemente),? (?:pero )?no puedo\b(?! (?:escuchar|oír|creer|esperar|dejar|evitar))",
     r"^(?:je suis )?(?:vraiment )?désolée?,? (?:mais )?je ne (?:peux|suis)\b",
     r"^很?(?:抱歉|对不起)[,，]? ?(?:但)?我(?:无法|不能)",
     r"^申し訳(?:ありません|ございません)",

@@ -78,6 +78,7 @@ def test_as_a_model(answer: str) -> None:
         "I am a language model. I can speak English and Spanish.",
         "I'm glad to have you as a helpful AI.",
         "Es tut mir leid, das zu hören.",
+        "Lo siento, no puedo escucharte por el sonido de lo increíble que soy.",
         "A long and useful answer comes first. " * 8 + "I'm sorry, but I can't help with that.",
         "",
     ],
