@@ -28,12 +28,17 @@ _SPACED = str.maketrans(_LOWER)
 _WITH_OPERATORS = str.maketrans(_LOWER | {char: char for char in "+*/=<>^%&|~"})
 _ASCII, _ANY = r"[a-z0-9]+", f"[{UNSPACED}]|{LETTER}+"
 
+_MARKS_OF_PRINT = "’“”–—…‘•\xa0"
+"""Between words like a space, and in many a text all that is not ASCII."""
 _TERM = re.compile(f"{_ASCII}|{_OPERATORS}")
 
 
 def words(text: str) -> list[str]:
     """The words of a text, case folded, in its order; empty for a text that has none."""
-    return text.translate(_SPACED).split() if text.isascii() else _found(text, "")
+    plain = text
+    for mark in "" if text.isascii() else _MARKS_OF_PRINT:
+        plain = plain.replace(mark, " ")
+    return plain.translate(_SPACED).split() if plain.isascii() else _found(text, "")
 
 
 def terms(text: str) -> list[str]:
