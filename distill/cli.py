@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run",
         metavar="N",
-        type=int,
+        type=_count,
         nargs="?",
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
@@ -54,11 +54,18 @@ def _parser() -> argparse.ArgumentParser:
         "--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence"
     )
     shower.add_argument("--tokens", action="store_true", help="training rows token by token, what is learnt marked")
-    shower.add_argument("-n", type=int, default=3, help="how many rows")
+    shower.add_argument("-n", type=_count, default=3, help="how many rows")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
+
+
+def _count(text: str) -> int:
+    """How many of something are wanted."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _command(
@@ -118,7 +125,7 @@ def _run(options: argparse.Namespace) -> None:
     show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
     workspace.fetch_missing()
     if options.dry_run is not None:
-        print(workspace.preview(max(1, options.dry_run)))
+        print(workspace.preview(options.dry_run))
         return
     workspace.save_recipe()
     wanted = {name for goal in goals for name in workspace.wanted(goal)}

@@ -16,8 +16,31 @@ REPAIR = "repair"
 
 
 def schema_of(form: type[BaseModel]) -> str:
-    """JSON Schema of a form, as a request carries it."""
-    return json.dumps(form.model_json_schema(), sort_keys=True)
+    """JSON Schema of a form, as a request carries it: its fields in their order, so that a reason comes before a choice.
+
+    It is strict, as servers want it: every field is asked for, also one that may be missing when the form is read.
+    """
+    return json.dumps(_strict(form.model_json_schema()))
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema with every object closed: all of its fields, and no others."""
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}  # strict servers refuse anything beside it
+    made = {name: _inside(name, value) for name, value in schema.items() if name != "default"}
+    if made.get("type") == "object":
+        assert "properties" in made, "a form's objects have named fields"
+        made |= {"additionalProperties": False, "required": list(made["properties"])}
+    return made
+
+
+def _inside(name: str, value: Any) -> Any:
+    """What stands under a keyword, with the schemas in it made strict."""
+    if name in ("properties", "$defs"):
+        return {key: _strict(part) for key, part in value.items()}
+    if name in ("anyOf", "prefixItems"):
+        return [_strict(part) for part in value]
+    return _strict(value) if name == "items" else value
 
 
 class Malformed(ValueError):

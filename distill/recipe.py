@@ -18,7 +18,8 @@ from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
-from distill.filter.text import Finished
+from distill.filter.finished import Finished
+from distill.filter.measured import Measured
 from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate
@@ -120,6 +121,12 @@ class Recipe(Frozen):
         endpoint = self.runtime.endpoint(teacher)
         return endpoint is not None and endpoint.start is not None
 
+    def charges(self, teacher: str) -> bool:
+        """Whether a teacher may cost money: it is behind a server of others, or the recipe has a price for it."""
+        endpoint = self.runtime.endpoint(teacher)
+        priced = endpoint is not None and endpoint.price is not None
+        return self.cast[teacher].served and (priced or not self.starts(teacher))
+
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""
@@ -213,9 +220,10 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     for name in recipe.runtime.servers:
         if name not in recipe.cast:
             yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"
-    priced = any(end.price for name in recipe.cast if (end := recipe.runtime.endpoint(name)))
-    if recipe.generate.budget.cost and not (priced or recipe.served):
-        yield ("generate", "budget", "cost"), "no teacher costs money: all of them are in this process"
+    asking = (("generate", recipe.generate, recipe.asked), ("benchmark", recipe.benchmark, recipe.examined))
+    for section, wanted, asked in asking:
+        if wanted and wanted.budget.cost and not any(map(recipe.charges, asked)):
+            yield (section, "budget", "cost"), f"no teacher that {section} asks costs money: they run on this machine"
 
 
 def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -238,8 +246,8 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """A choice that is not the last, and two scores of one name."""
     for index, part in enumerate(recipe.filter):
-        if part.CHOOSES and index < len(recipe.filter) - 1:
-            after = ", ".join(other.kind for other in recipe.filter[index + 1 :])
+        after = ", ".join(other.kind for other in recipe.filter[index + 1 :] if not other.FIRST)
+        if part.CHOOSES and after:
             yield ("filter", index), f"{part.kind} must be the last filter: {after} would drop what was chosen"
     wanted = math.ceil(recipe.generate.rows * max((part.candidates for part in recipe.filter), default=1.0))
     if recipe.generate.candidates < wanted:
@@ -247,9 +255,9 @@ def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             ("generate", "budget", "candidates"),
             f"{recipe.generate.candidates} candidates are fewer than the {wanted} accepted rows that are chosen from",
         )
-    labels = [part.label for part in recipe.filter if part.COSTLY]
+    labels = [part.label for part in recipe.filter if isinstance(part, Measured)]
     for index, part in enumerate(recipe.filter):
-        if part.COSTLY and part.label in _repeated(labels):
+        if isinstance(part, Measured) and part.label in _repeated(labels):
             yield ("filter", index), f"another filter's score is called {part.label!r} too; give each a `name`"
 
 

@@ -95,3 +95,14 @@ def test_offline_a_hub_id_that_is_not_here_is_one_clear_error(
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Recipe"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", QUICKSTART, "--dry-run", wrong] for wrong in ("-3", "0", "two")] + [["show", "x", "-n", "-3"]]
+)
+def test_a_count_that_is_none_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{arguments[-2]}: {arguments[-1]!r} is not a whole number of at least 1" in said

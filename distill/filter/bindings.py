@@ -39,9 +39,10 @@ class FilterSpec(Frozen):
     """A filter as a recipe names it."""
 
     kind: str
-    scope: ClassVar[Scope] = "row"
     judges_real: ClassVar[bool] = False
     """Whether real training rows are judged too, not only what the teacher wrote."""
+    FIRST: ClassVar[bool] = False
+    """It judges before all others, wherever the recipe names it: what they drop or quote is written."""
     COSTLY: ClassVar[bool] = False
     """It asks a model: never for what other filters would drop anyway."""
 
@@ -52,6 +53,10 @@ class FilterSpec(Frozen):
     def candidates(self) -> float:
         """Accepted rows for each that is kept, where it chooses."""
         return 1.0
+
+    @property
+    def scope(self) -> Scope:
+        return "row"
 
     @property
     def label(self) -> str:
@@ -77,6 +82,11 @@ class FilterSpec(Frozen):
     def texts(self) -> dict[str, str]:
         """Text of its prompt files by name: part of the key of what it keeps."""
         return {}
+
+    @property
+    def note(self) -> str:
+        """What the report must say where it is in use; most often nothing."""
+        return ""
 
     @abstractmethod
     def bind(self, bindings: Bindings) -> Filter:

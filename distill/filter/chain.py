@@ -11,17 +11,29 @@ from pydantic import Field
 from distill.context import Ranks
 from distill.engines.batches import share
 from distill.filter.bindings import Bindings
+from distill.filter.blocklist import Blocklist
 from distill.filter.contamination import Contamination
 from distill.filter.difficulty import Difficulty
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.echo import Echo
+from distill.filter.encoding import Encoding
+from distill.filter.finished import Finished
+from distill.filter.format import Format
 from distill.filter.judge import Judge
+from distill.filter.language import Language
 from distill.filter.perplexity import Perplexity
+from distill.filter.privacy import Privacy
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.reward import Reward
 from distill.filter.select import Select
+from distill.filter.semantic import SemanticDuplicate
 from distill.filter.spool import Memory, Spool, Waiting
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
+from distill.filter.verify_code import Code
+from distill.filter.verify_json import JsonSchema
+from distill.filter.verify_math import Math
+from distill.filter.verify_passage import Grounded
 from distill.protocols import KEEP, Filter, Judged, Noting, Pool, Verdict
 from distill.rows import Row
 
@@ -32,7 +44,18 @@ AnyFilter = Annotated[
     | Refusal
     | ExactDuplicate
     | NearDuplicate
+    | SemanticDuplicate
     | Contamination
+    | Privacy
+    | Blocklist
+    | Code
+    | Math
+    | JsonSchema
+    | Grounded
+    | Echo
+    | Encoding
+    | Language
+    | Format
     | Judge
     | Reward
     | Perplexity
@@ -58,8 +81,8 @@ class Chain:
     """
 
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
-        self._specs, self._bindings = tuple(specs), bindings
-        self._alone = {index: spec.bind(bindings) for index, spec in enumerate(specs) if spec.scope == "row"}
+        self._specs, self._bindings = tuple(sorted(specs, key=lambda spec: not spec.FIRST)), bindings
+        self._alone = {index: spec.bind(bindings) for index, spec in enumerate(self._specs) if spec.scope == "row"}
         self.notes: list[str] = []
         """What the filters had to say of the rows that `judge` has gone through."""
 

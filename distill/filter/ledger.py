@@ -1,6 +1,7 @@
 """The books of a filter stage: every row that was asked for is kept, dropped for a reason, failed or missing.
 
-ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example}}
+ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example},
+               "changed": {"teacher": {"<filter>.<change>": rows}, "real": …}}
 account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
 """
 
@@ -20,9 +21,11 @@ QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
 ENOUGH = (f"{QUOTA}.surplus", "select.not_chosen")
 """Reasons that say nothing against a row."""
-COMPARING = ("exact_duplicate", "near_duplicate", "contamination")
+COMPARING = ("exact_duplicate", "near_duplicate", "semantic_duplicate", "contamination")
 """Filters whose evidence begins with the id of another row."""
-MAJORITY = 0.2
+AND = "+"
+"""Between the changes that one filter made to one row."""
+MUCH = 0.1
 """Share of the judged rows that one row may make duplicates of before it is said."""
 _EXAMPLE = 300
 """Characters of question and answer in an example."""
@@ -58,6 +61,8 @@ class Ledger:
     real: Account = field(default_factory=Account)
     by_method: dict[str, Account] = field(default_factory=dict)
     examples: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    changed: dict[str, Counter[str]] = field(default_factory=lambda: {"teacher": Counter(), "real": Counter()})
+    """Kept rows by what a filter changed in them; a row in which several things were changed counts for each."""
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
 
@@ -68,6 +73,7 @@ class Ledger:
         if result.verdict.keep:
             for account in accounts:
                 account.kept += 1
+            self.changed["real" if real else "teacher"].update(changes(result))
             return
         reason = f"{result.filter}.{result.verdict.reason}"
         for account in accounts:
@@ -113,7 +119,12 @@ class Ledger:
             f"{count} of {judged} rows were dropped as {reason} because of one row, {keeper}: look at them in "
             "dropped.jsonl, they may share a template and still differ in what matters"
             for (reason, keeper), count in self._eaters.most_common()
-            if count > MAJORITY * judged
+            if count > MUCH * judged
+        ] + [
+            f"rows of the {source} data that were changed: "
+            + ", ".join(f"{n} {what}" for what, n in counts.most_common())
+            for source, counts in self.changed.items()
+            if counts
         ]
 
     def record(self) -> dict[str, Any]:
@@ -123,7 +134,16 @@ class Ledger:
             "real": self.real.record(),
             "by_method": {method: account.record() for method, account in self.by_method.items()},
             "examples": self.examples,
+            "changed": {source: dict(counts.most_common()) for source, counts in self.changed.items()},
         }
+
+
+def changes(result: Judged) -> set[str]:
+    """What filters changed in a row, as `<filter>.<change>`."""
+    split = (
+        (kind, each) for kind, _, reason in (one.partition(".") for one in result.changed) for each in reason.split(AND)
+    )
+    return {f"{kind}.{each}" for kind, each in split}
 
 
 def asked_for(generate: Path) -> Ledger:

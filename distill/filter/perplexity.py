@@ -59,7 +59,7 @@ class Perplexity(Measured):
         return self.drop_lowest > 0 or self.drop_highest > 0
 
     @property
-    def scope(self) -> Scope:  # type: ignore[override]  # the only filter whose scope its options decide
+    def scope(self) -> Scope:
         return "pool" if self.by_share else "row"
 
     @property

@@ -54,9 +54,12 @@ class Select(FilterSpec):
     oversample: float = Field(2.0, ge=1)
     """Accepted rows that generation makes for each that is kept."""
 
-    scope: ClassVar[Scope] = "pool"
     COSTLY: ClassVar[bool] = True
     CHOOSES: ClassVar[bool] = True
+
+    @property
+    def scope(self) -> Scope:
+        return "pool"
 
     @property
     def models(self) -> tuple[str, ...]:

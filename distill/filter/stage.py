@@ -30,7 +30,7 @@ from distill.filter.shortfall import too_few
 from distill.filter.text import Length
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas
-from distill.rows import Frozen, Row, digest, read_rows, to_line
+from distill.rows import Frozen, Row, digest, read_rows, to_json, to_line
 from distill.suites import heldout
 
 VERSION = 2
@@ -85,17 +85,20 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     ):
         notes = _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
         ledger.check(inputs["generate"])
-        record = json.dumps(ledger.record(), indent=1, ensure_ascii=False)
+        record = to_json(ledger.record(), indent=1)
         (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
+        bill = bindings.open.meter.total(context.ranks).bill()
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
         raise too_few(ledger, spec.rows, spec.min_yield, out)
     return {
         "counts": ledger.teacher.counts(),
+        **bill,
         "real": ledger.real.counts(),
         "dropped": ledger.teacher.record()["dropped"],
+        "changed": ledger.record()["changed"],
         "accepted_share": accepted,
-        "notes": [*ledger.notes(), *notes],
+        "notes": [*(part.note for part in spec.filter if part.note), *ledger.notes(), *notes],
     }
 
 
@@ -158,7 +161,7 @@ def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
         return
     found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
     del found["keep"]
-    dropped.write(json.dumps(found, ensure_ascii=False) + "\n")
+    dropped.write(to_json(found) + "\n")
 
 
 def _real(split: Path) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from distill.evidence import ENTRY_POINT, TESTS
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import distinct, prompts, several
 from distill.generate.instructions import COPY, opening, written
@@ -26,9 +27,6 @@ from distill.rows import Message, Row
 from distill.sandbox.outcome import Limits
 from distill.sandbox.run import require
 from distill.words import words
-
-TESTS, ENTRY_POINT = "tests", "entry_point"
-"""Names among a row's evidence."""
 
 
 class Code(MethodSpec):

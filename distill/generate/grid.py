@@ -18,9 +18,9 @@ from pydantic import Field, StringConstraints, model_validator
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import distinct, one
 from distill.generate.instructions import COPY, HELPS, asks, opening, overlap, parse, written
-from distill.generate.languages import spoken
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
+from distill.languages import spoken
 from distill.protocols import Completion
 from distill.refusals import phrase
 from distill.rows import Frozen, Message, Row

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distill.context import Context
+from distill.engines.spent import Spent
 from distill.generate.drive import MISSING, Driver, Outcome
 from distill.generate.estimate import estimate, left, remaining, yields
 from distill.generate.method import Candidate
-from distill.generate.spent import Spent
 from distill.generate.streams import SMALL, Stream
 from distill.protocols import KEEP, Judged
 from distill.rows import Row, root_of

@@ -14,9 +14,10 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain, batches
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.finished import Finished
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Accept
 from distill.rows import Row
 from tests.filter.make import chat, word_tokenizer
@@ -37,11 +38,27 @@ def reasons(results: list[chain.Judged]) -> list[str]:
 
 def test_every_filter_is_known_by_its_kind() -> None:
     adapter: TypeAdapter[AnyFilter] = TypeAdapter(AnyFilter)
-    kinds = ["finished", "length", "repetition", "refusal", "exact_duplicate", "near_duplicate", "contamination"]
+    kinds = [
+        "finished",
+        "length",
+        "repetition",
+        "refusal",
+        "exact_duplicate",
+        "near_duplicate",
+        "semantic_duplicate",
+        "contamination",
+    ]
     made = [adapter.validate_python({"kind": kind}) for kind in kinds]
     assert [spec.kind for spec in made] == kinds
-    assert [spec.kind for spec in made if spec.scope == "set"] == ["exact_duplicate", "near_duplicate"]
+    assert [spec.kind for spec in made if spec.scope == "set"] == kinds[4:7]
     assert [spec.kind for spec in made if spec.judges_real] == ["contamination"]
+    more: list[dict[str, object]] = [{"kind": "privacy"}, {"kind": "blocklist", "words": ["darn"]}]
+    more += [{"kind": kind} for kind in ("code", "math", "json_schema", "grounded")]
+    checks = [adapter.validate_python(one) for one in more]
+    assert [spec.kind for spec in checks] == [one["kind"] for one in more]
+    assert {spec.scope for spec in checks} == {"row"}
+    assert [spec.kind for spec in checks if spec.judges_real] == ["privacy", "blocklist"]
+    assert [spec.kind for spec in checks if spec.FIRST] == ["privacy"]
     with pytest.raises(ValidationError):
         adapter.validate_python({"kind": "finished", "max": 3})
 

@@ -16,9 +16,10 @@ from distill.errors import ArtifactError, SourceError, YieldError
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
+from distill.filter.finished import Finished
 from distill.filter.select import Select
 from distill.filter.stage import Spec, acceptance, run
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Summary
 from distill.rows import Row, read_rows, write_rows
 from tests.beside import together
