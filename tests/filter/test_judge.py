@@ -53,6 +53,9 @@ class Canned:
             if said is not None:
                 yield said
 
+    def late(self) -> list[Completion]:
+        return []
+
     def close(self) -> None: ...
 
 
