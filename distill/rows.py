@@ -119,7 +119,17 @@ def root_of(messages: Sequence[Message]) -> str:
 
 def to_line(row: Row) -> str:
     """One row as one line of JSON, its id first for the eye of the reader."""
-    return json.dumps({"id": row.id, **row.model_dump(mode="json", exclude_defaults=True)}, ensure_ascii=False) + "\n"
+    return to_json({"id": row.id, **row.model_dump(mode="json", exclude_defaults=True)}) + "\n"
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    """JSON that can be written as UTF-8: in the text's own letters, and escaped where it holds a lone surrogate."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

@@ -1,20 +1,25 @@
 """The books of a filter stage: every row that was asked for is kept, dropped for a reason, failed or missing.
 
-ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "examples": {reason: example}}
+ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "by_origin": {origin: origin's},
+               "overlap": {"<filter>+<filter>": rows}, "changed": {"<filter>.<reason>": rows}, "examples": {reason: example}}
 account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
+origin's      {"source", "rows", "kept", "dropped"}: of one data set, or of what one teacher wrote, its yield
+overlap       rows that the first filter dropped and the second would have dropped too, where that was looked at
+changed       kept rows that a filter changed, by what it did
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distill.errors import ArtifactError
 from distill.protocols import Judged
+from distill.rows import to_json
 
 QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
@@ -42,8 +47,7 @@ class Account:
         return self.kept + self.dropped.total()
 
     def record(self) -> dict[str, Any]:
-        dropped = dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])))
-        return {**vars(self), "dropped": dropped}
+        return {**vars(self), "dropped": commonest_first(self.dropped)}
 
     def counts(self) -> dict[str, int]:
         """The same with all drops in one number."""
@@ -51,22 +55,45 @@ class Account:
 
 
 @dataclass
+class Origin:
+    """What became of the rows of one data set or one teacher. What failed before it was a row has no origin."""
+
+    source: str
+    """`teacher` or `real`."""
+    rows: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def record(self) -> dict[str, Any]:
+        return {**vars(self), "dropped": commonest_first(self.dropped)}
+
+
+@dataclass
 class Ledger:
     teacher: Account = field(default_factory=Account)
     real: Account = field(default_factory=Account)
     by_method: dict[str, Account] = field(default_factory=dict)
+    by_origin: dict[str, Origin] = field(default_factory=dict)
+    overlap: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, dict[str, str | None]] = field(default_factory=dict)
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
 
     def enter(self, result: Judged, real: bool) -> None:
-        """Book one judged row: a real one by itself, a teacher's also under its method."""
-        method = result.row.provenance.method
-        accounts = [self.real] if real else [self.teacher, self.by_method.setdefault(method, Account())]
+        """Book one judged row: a real one by itself, a teacher's also under its method; each under its origin."""
+        made = result.row.provenance
+        origin = self.by_origin.setdefault(made.origin, Origin(made.source))
+        origin.rows += 1
+        accounts: list[Account | Origin] = [origin, self.real if real else self.teacher]
+        if not real:
+            accounts.append(self.by_method.setdefault(made.method, Account()))
         if result.verdict.keep:
+            self.changed.update(result.changed)
             for account in accounts:
                 account.kept += 1
             return
+        self.overlap.update(f"{result.filter}+{other}" for other in dict.fromkeys(result.also))
         reason = f"{result.filter}.{result.verdict.reason}"
         for account in accounts:
             account.dropped[reason] += 1
@@ -103,6 +130,9 @@ class Ledger:
         for what in ("requested", "kept", "failed", "missing", "judged"):
             whole = sum(getattr(account, what) for account in self.by_method.values())
             assert whole == getattr(self.teacher, what), (what, self)
+        origins = self.by_origin.values()
+        assert all(one.rows == one.kept + one.dropped.total() for one in origins), self
+        assert sum(one.rows for one in origins) == self.teacher.judged + self.real.judged, self
 
     def notes(self) -> list[str]:
         """What a user should look at: one row that makes many others its duplicates is mostly a template."""
@@ -114,14 +144,25 @@ class Ledger:
             if count > MAJORITY * judged
         ]
 
+    def write(self, folder: Path) -> None:
+        (folder / "ledger.json").write_text(to_json(self.record(), indent=1) + "\n", encoding="utf-8")
+
     def record(self) -> dict[str, Any]:
         """As `ledger.json` holds it; commonest reasons first."""
         return {
             "teacher": self.teacher.record(),
             "real": self.real.record(),
             "by_method": {method: account.record() for method, account in self.by_method.items()},
+            "by_origin": {name: origin.record() for name, origin in self.by_origin.items()},
+            "overlap": commonest_first(self.overlap),
+            "changed": commonest_first(self.changed),
             "examples": self.examples,
         }
+
+
+def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts that are not 0, the same ones by name."""
+    return {name: count for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count}
 
 
 def asked_for(generate: Path) -> Ledger:

@@ -2,7 +2,8 @@
 
     kept.jsonl      teacher rows that all filters passed: of each method the first of its quota, in request order
     real.jsonl      real training rows that the filters passed which judge real rows
-    dropped.jsonl   {"filter", "reason", "score", "evidence", "row"} a line, teacher rows first
+    dropped.jsonl   {"filter", "reason", "score", "evidence", "also", "row"} a line, teacher rows first; `also` are other
+                    filters that would have dropped it
     ledger.json     how many went where, and an example of each reason (see ledger.py)
 
 Rows pass through in bounded batches; what stays in memory are counts and the filters' hashes.
@@ -10,13 +11,11 @@ Rows pass through in bounded batches; what stays in memory are counts and the fi
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
 
 from distill.context import Context
 from distill.engines.teacher import Teacher
@@ -28,9 +27,10 @@ from distill.filter.ledger import QUOTA, Ledger, asked_for
 from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
 from distill.filter.text import Length
+from distill.filter.written import Written
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas
-from distill.rows import Frozen, Row, read_rows, to_line
+from distill.rows import Frozen, Row, read_rows
 from distill.suites import heldout
 
 VERSION = 2
@@ -77,8 +77,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     ):
         _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
         ledger.check(inputs["generate"])
-        record = json.dumps(ledger.record(), indent=1, ensure_ascii=False)
-        (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
+        ledger.write(Path(folder))
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
         raise too_few(ledger, spec.rows, spec.min_yield, out)
@@ -107,21 +106,15 @@ def _judge_all(
     spec: Spec, inputs: Mapping[str, Path], out: Path, bindings: Bindings, ledger: Ledger, context: Context
 ) -> None:
     """Teacher rows, then real ones, each to its file and into the books."""
-    with ExitStack() as stack:
-        kept, real, dropped = (
-            stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8"))
-            for name in ("kept", "real", "dropped")
-        )
+    with Written(out, ledger) as written:
         chain = Chain(spec.filter, bindings)
         rows = read_rows(inputs["generate"] / "rows.jsonl")
         judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
         for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
-            _write(result, kept, dropped)
-            ledger.enter(result, real=False)
+            written.enter(result)
         for result in chain.judge(_real(inputs["split"]), real=True):
-            _write(result, real, dropped)
             ledger.real.requested += 1
-            ledger.enter(result, real=True)
+            written.enter(result, real=True)
 
 
 def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterator[Judged]:
@@ -138,18 +131,9 @@ def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterato
         accepted[method] += result.verdict.keep
         if result.verdict.keep and accepted[method] > quota[method]:
             verdict = Verdict(False, "surplus", accepted[method], f"{quota[method]} rows of {method} are asked for")
-            yield Judged(result.row, verdict, QUOTA)
+            yield Judged(result.row, verdict, QUOTA, changed=result.changed)
         else:
             yield result
-
-
-def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
-    if result.verdict.keep:
-        kept.write(to_line(result.row))
-        return
-    found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
-    del found["keep"]
-    dropped.write(json.dumps(found, ensure_ascii=False) + "\n")
 
 
 def _real(split: Path) -> Iterator[Row]:
