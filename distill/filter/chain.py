@@ -29,8 +29,6 @@ Judge = Callable[[Sequence[Row]], list[Verdict]]
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 8_000_000
 """A batch ends at the one or the other; a row longer than that is a batch of its own."""
-
-
 Batch = list[Judged]
 
 
@@ -55,7 +53,7 @@ class Chain:
         return self._judged([(spec, one) for spec, one in self._bound() if not spec.CHOOSES], rows)
 
     def _judged(self, asked: Sequence[tuple[AnyFilter, Filter]], rows: Sequence[Row]) -> list[Judged]:
-        stream = _through(asked, rows, self._bindings.open.context.ranks, Memory, audit=False)
+        stream = _through(asked, fresh(rows), self._bindings.open.context.ranks, Memory, audit=False)
         return [result for batch in stream for result in batch]
 
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
@@ -63,8 +61,12 @@ class Chain:
         wait on the disk. Real rows meet only those that judge real rows. Of each dropped row it is said which other
         filters that judge a row alone, without a model, would have dropped it.
         """
+        yield from self.further(fresh(rows), real)
+
+    def further(self, judged: Iterable[Judged], real: bool = False) -> Iterator[Judged]:
+        """The same of rows that filters before these have judged."""
         asked = [(spec, one) for spec, one in self._bound() if spec.judges_real or not real]
-        for batch in _through(asked, rows, self._bindings.open.context.ranks, Spool, audit=True):
+        for batch in _through(asked, judged, self._bindings.open.context.ranks, Spool, audit=True):
             yield from batch
 
     def _bound(self) -> Iterator[tuple[AnyFilter, Filter]]:
@@ -74,13 +76,13 @@ class Chain:
 
 def _through(
     asked: Sequence[tuple[AnyFilter, Filter]],
-    rows: Iterable[Row],
+    judged: Iterable[Judged],
     ranks: Ranks,
     waiting: Callable[[], Waiting],
     audit: bool,
 ) -> Iterator[Batch]:
     """Rows through one filter after the other, batch by batch."""
-    stream: Iterator[Batch] = ([Judged(row, KEEP, "") for row in batch] for batch in batches(rows))
+    stream = batches(judged)
     for spec, one in asked:
         if one.scope == "pool":
             stream = _surveyed(cast(Pool, one), stream, waiting())
@@ -131,16 +133,21 @@ def _shared(one: Filter, ranks: Ranks) -> Judge:
     return judge
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The rows in their order, in lists of bounded size."""
-    batch: list[Row] = []
+def fresh(rows: Iterable[Row]) -> Iterator[Judged]:
+    """Rows that nobody has judged yet."""
+    return (Judged(row, KEEP, "") for row in rows)
+
+
+def batches(judged: Iterable[Judged]) -> Iterator[Batch]:
+    """The same in their order, in lists of bounded size."""
+    batch: Batch = []
     size = 0
-    for row in rows:
-        length = sum(len(message.content) for message in row.messages)
+    for result in judged:
+        length = sum(len(message.content) for message in result.row.messages)
         if batch and (len(batch) == BATCH_ROWS or size + length > BATCH_CHARACTERS):
             yield batch
             batch, size = [], 0
-        batch.append(row)
+        batch.append(result)
         size += length
     if batch:
         yield batch

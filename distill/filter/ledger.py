@@ -80,6 +80,13 @@ class Ledger:
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
 
+    def ask(self, method: str, became: str = "parsed") -> None:
+        """Book one row of a method that was asked for: it was `parsed` and is to be entered, `failed` or is `missing`."""
+        for account in (self.teacher, self.by_method.setdefault(method, Account())):
+            account.requested += 1
+            account.failed += became == "failed"
+            account.missing += became == "missing"
+
     def enter(self, result: Judged, real: bool) -> None:
         """Book one judged row: a real one by itself, a teacher's also under its method; each under its origin."""
         made = result.row.provenance
@@ -147,6 +154,12 @@ class Ledger:
     def write(self, folder: Path) -> None:
         (folder / "ledger.json").write_text(to_json(self.record(), indent=1) + "\n", encoding="utf-8")
 
+    @staticmethod
+    def read(folder: Path) -> dict[str, Any]:
+        """What was written there."""
+        record: dict[str, Any] = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+        return record
+
     def record(self) -> dict[str, Any]:
         """As `ledger.json` holds it; commonest reasons first."""
         return {
@@ -178,10 +191,7 @@ def asked_for(generate: Path) -> Ledger:
         ledger.by_method = {method: _account(counts) for method, counts in summary["by_method"].items()}
         return ledger
     for method, became in _counted(generate):
-        for account in (ledger.teacher, ledger.by_method.setdefault(method, Account())):
-            account.requested += 1
-            account.failed += became == "failed"
-            account.missing += became == "missing"
+        ledger.ask(method, became)
     return ledger
 
 

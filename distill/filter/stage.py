@@ -59,7 +59,7 @@ def heavy(spec: Spec) -> bool:
 
 def acceptance(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Chain:
     """The recipe's filters as generation asks them; `inputs` holds `split` and what is evaluated on."""
-    return Chain(spec.filter, _bindings(spec, inputs, context))
+    return Chain(spec.filter, bindings(spec, inputs, context))
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -69,13 +69,13 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         YieldError: too few were kept; `dropped.jsonl` and `ledger.json` are written all the same.
     """
     ledger = asked_for(inputs["generate"])
-    bindings = _bindings(spec, inputs, context)
+    bound = bindings(spec, inputs, context)
     # Every rank knows all verdicts, for all must know whether the run goes on; one writes.
     with (
-        closing(bindings.open),
+        closing(bound.open),
         nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder,
     ):
-        _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
+        _judge_all(spec, inputs, Path(folder), bound, ledger, context)
         ledger.check(inputs["generate"])
         ledger.write(Path(folder))
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
@@ -90,7 +90,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindings:
+def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindings:
     """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds."""
     tokenizer, evaluated = None, []
     if spec.student and any(isinstance(part, Length) and part.counts_tokens for part in spec.filter):
@@ -103,16 +103,16 @@ def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindi
 
 
 def _judge_all(
-    spec: Spec, inputs: Mapping[str, Path], out: Path, bindings: Bindings, ledger: Ledger, context: Context
+    spec: Spec, inputs: Mapping[str, Path], out: Path, bound: Bindings, ledger: Ledger, context: Context
 ) -> None:
     """Teacher rows, then real ones, each to its file and into the books."""
     with Written(out, ledger) as written:
-        chain = Chain(spec.filter, bindings)
+        chain = Chain(spec.filter, bound)
         rows = read_rows(inputs["generate"] / "rows.jsonl")
         judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
         for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
             written.enter(result)
-        for result in chain.judge(_real(inputs["split"]), real=True):
+        for result in chain.judge(real_rows(inputs["split"]), real=True):
             ledger.real.requested += 1
             written.enter(result, real=True)
 
@@ -136,7 +136,7 @@ def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterato
             yield result
 
 
-def _real(split: Path) -> Iterator[Row]:
+def real_rows(split: Path) -> Iterator[Row]:
     """Real conversations and texts on the training side. Prompts without an answer teach nothing, and what a teacher
     wrote in another run (`run:`, `rows:`) serves as prompts and passages only: neither is judged.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,13 +16,13 @@ from distill.rows import to_json, to_line
 class Written:
     """Writes each row where it belongs; the ledger's own file is written by who asks for the rows."""
 
-    def __init__(self, folder: Path, ledger: Ledger) -> None:
-        self._folder, self._ledger = folder, ledger
+    def __init__(self, folder: Path, ledger: Ledger, files: Sequence[str] = ("kept", "real", "dropped")) -> None:
+        self._folder, self._ledger, self._names = folder, ledger, files
         self._stack = ExitStack()
         self._files: dict[str, TextIO] = {}
 
     def __enter__(self) -> Written:
-        for name in ("kept", "real", "dropped"):
+        for name in self._names:
             file = (self._folder / f"{name}.jsonl").open("w", encoding="utf-8")
             self._files[name] = self._stack.enter_context(file)
         return self

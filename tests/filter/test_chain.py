@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.filter import chain
 from distill.filter.bindings import Bindings
-from distill.filter.chain import AnyFilter, Chain, batches
+from distill.filter.chain import AnyFilter, Chain, batches, fresh
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.refusal import Refusal
@@ -103,7 +103,13 @@ def test_batches_are_bounded_by_rows_and_by_characters(monkeypatch: pytest.Monke
     monkeypatch.setattr(chain, "BATCH_ROWS", 3)
     monkeypatch.setattr(chain, "BATCH_CHARACTERS", 10)
     rows = [chat("q", "a" * size) for size in (1, 1, 1, 1, 30, 1, 5, 5)]
-    assert [[len(row.answer) for row in batch] for batch in batches(rows)] == [[1, 1, 1], [1], [30], [1, 5], [5]]
+    assert [[len(one.row.answer) for one in batch] for batch in batches(fresh(rows))] == [
+        [1, 1, 1],
+        [1],
+        [30],
+        [1, 5],
+        [5],
+    ]
     assert list(batches([])) == []
 
 
