@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence"
     )
     shower.add_argument("--tokens", action="store_true", help="training rows token by token, what is learnt marked")
+    shower.add_argument(
+        "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
+    )
     shower.add_argument("-n", type=int, default=3, help="how many rows")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
@@ -200,6 +203,8 @@ def _show(options: argparse.Namespace) -> None:
         print(show.tokens(run, options.cache, options.n))
     elif options.rows:
         print(show.rows(run, options.rows, options.n))
+    elif options.page:
+        print(show.page(run))
     elif options.dropped is not None:
         print(show.dropped(run, options.dropped, options.n))
     else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from distill import artifacts, pipeline
+from distill.compare import browse
 from distill.context import Resolved
 from distill.errors import DistillError, SourceError
 from distill.filter import shards, stage
@@ -81,7 +82,8 @@ def write(
     record = Ledger.read(out)
     kinds = [part.kind for part in spec.filter]
     notes = _unmeasured(workspace, inputs)
-    return "\n".join([table(record, kinds), *notes, "", f"rows: {out}"])
+    page = browse.write(out, out.name, out)
+    return "\n".join([table(record, kinds), *notes, "", f"rows: {out}", f"read them: {page}"])
 
 
 def settings(options: Sequence[str]) -> dict[str, Any]:

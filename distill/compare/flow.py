@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.compare.arms import summary_of
-from distill.compare.report import Data, Example, MethodBooks, Point
+from distill.compare.report import Data, Example, MethodBooks, OriginBooks, Point
 from distill.errors import CompareError
 
 POINTS = 240
@@ -40,6 +40,9 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         heldout_rows=counts["heldout_rows"],
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
         by_method=by_method(inputs["generate"], inputs["filter"]),
+        by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},
+        overlap=ledger.get("overlap", {}),
+        changed=ledger.get("changed", {}),
     )
 
 
