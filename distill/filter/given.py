@@ -1,7 +1,8 @@
 """A file or folder that somebody has -> rows to be judged: rows that distill wrote, or records with a question and an answer.
 
 Every file is a shard: it can be read by itself, wherever it is judged. A record is taken as it is, an empty answer too:
-what is wrong with it is for the filters to say.
+what is wrong with it is for the filters to say. One that does not say where it is from is taken as what a model wrote,
+for filters look at that most strictly.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from distill.sources.records import READERS, Record, read_files
 
 QUESTION = ("question", "prompt", "instruction", "query")
 ANSWER = ("answer", "response", "output", "completion")
+METHOD = "given"
+"""Of records that do not say how they were made."""
 MORE = ("system", "input")
 """Columns that are read where they are there: a system message, and what an instruction is about."""
 KINDS = (
@@ -81,7 +84,7 @@ class Given:
         text = len(messages) == 1 and messages[0].role == "assistant"
         if messages[-1].role != "assistant":
             raise SourceError("no answer: the last to speak is not the assistant", where=where)
-        made = Provenance(source="real", origin=self.origin, method="real", root=root_of(messages))
+        made = Provenance(source="teacher", origin=self.origin, method=METHOD, root=root_of(messages), depth=1)
         return Row(kind="text" if text else "chat", messages=messages, provenance=made)
 
 
