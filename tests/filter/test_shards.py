@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def test_tasks_keep_what_one_process_keeps(
     assert files(this.out) == expected and set(expected) == {"kept.jsonl", "dropped.jsonl", "ledger.json"}
     if chain == CHAIN:
         account = Ledger.read(this.out)["teacher"]
-        assert len(account["dropped"]) == 6 and account["kept"] == 32 and account["requested"] == 40
+        assert len(account["dropped"]) == 6 and account["kept"] == 33 and account["requested"] == 40
 
 
 def test_filters_that_follow_each_other_share_a_phase(tmp_path: Path) -> None:
@@ -123,26 +122,44 @@ def test_datatroves_workers_keep_what_one_process_keeps(tmp_path: Path) -> None:
     assert next(read_rows(this.out / "kept.jsonl")).question == "another", "a second run is a run"
 
 
+CLUSTER = {
+    "sbatch": """
+        echo "$@" >> {notes}
+        for script; do :; done
+        last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
+        for task in $(seq 0 "$last"); do
+            SLURM_ARRAY_TASK_ID=$task SLURM_NODELIST=here RUN_OFFSET=0 bash "$script" >> {notes}.log 2>&1 || exit 1
+        done
+        echo Submitted batch job $(wc -l < {notes})
+    """,
+    "srun": 'shift 3; exec "$@"',
+    "scontrol": "echo here",
+}
+"""A cluster of this machine: it runs what it is given at once, task after task."""
+
+
 @pytest.mark.distributed
 def test_slurm_is_given_a_job_for_each_phase_after_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`sbatch` here is a script that notes what it is given: no cluster has run this."""
+    """The batch files are run, by a scheduler of a few lines: no real one has seen them."""
     pytest.importorskip("datatrove")
-    notes = tmp_path / "notes"
-    fake = tmp_path / "bin" / "sbatch"
-    fake.parent.mkdir()
-    fake.write_text(f'#!/bin/sh\necho "$@" >> {notes}\necho Submitted batch job $(wc -l < {notes})\n')
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    notes, commands = tmp_path / "notes", tmp_path / "bin"
+    commands.mkdir()
+    for name, text in CLUSTER.items():
+        (commands / name).write_text(f"#!/bin/bash\n{text.replace('{notes}', str(notes))}\n")
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     this = job(tmp_path, CHAIN[:4])
     told = shards.run(this, 3, "slurm", {"time": "1:00:00", "partition": "cpu"})
-    assert told.startswith("submitted 3 jobs")
+    assert told.startswith("submitted 3 jobs"), (tmp_path / "notes.log").read_text()
     submitted = [line for line in notes.read_text().splitlines() if "RUN_OFFSET" in line]
     assert len(submitted) == 3 and all("afterok" in line for line in submitted[1:])
     scripts = [(this.work / "logs" / str(n) / "launch_script.slurm").read_text() for n in range(3)]
     assert "#SBATCH --array=0-2\n" in scripts[0] and "#SBATCH --array=0-0\n" in scripts[1]
-    assert all("#SBATCH --partition=cpu\n" in script and "launch_pickled_pipeline" in script for script in scripts)
+    assert all("#SBATCH --partition=cpu\n" in script and "#SBATCH --time=1:00:00\n" in script for script in scripts)
+    assert files(this.out) == alone(this, tmp_path / "alone")
 
 
 @pytest.mark.parametrize(
