@@ -70,6 +70,7 @@ def write(
     """
     spec, inputs = pipeline.filter_spec(workspace.recipe), _inputs(workspace)
     given = _given(workspace, ref)
+    _refuse_other(out)
     if tasks:
         job = shards.Job(spec, inputs, workspace.context, given, out.absolute())
         with artifacts.disk(out):
@@ -108,13 +109,17 @@ def judge(spec: stage.Spec, inputs: dict[str, Path], workspace: Workspace, rows:
     ledger.write(out)
 
 
-@contextmanager
-def whole(out: Path) -> Iterator[Path]:
-    """A folder to write in, which takes the place of `out` when it is done, and of nothing but an earlier such folder."""
+def _refuse_other(out: Path) -> None:
+    """Nothing is written over but an earlier such folder."""
     if out.exists() and not (out / "ledger.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise DistillError(
             "is there, and not what filters wrote", where=str(out), hint="name another folder with --out"
         )
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[Path]:
+    """A folder to write in, which takes the place of `out` when it is done."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
         folder = Path(draft) / "new"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.compare.chosen import choose
+from distill.compare.flow import changed
 from distill.compare.html import TEMPLATES
 from distill.errors import SourceError
 from distill.rows import to_json
@@ -57,6 +58,7 @@ def render(folder: Path, title: str) -> str:
     return environment.get_template("rows.html.j2").render(
         title=title,
         ledger=ledger,
+        changed=changed(ledger),
         shown=len(chosen.rows),
         total=chosen.total,
         reasons=_reasons(ledger),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,16 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         by_method=by_method(inputs["generate"], inputs["filter"]),
         by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},
         overlap=ledger.get("overlap", {}),
-        changed=ledger.get("changed", {}),
+        changed=changed(ledger),
     )
+
+
+def changed(ledger: Mapping[str, Any]) -> dict[str, int]:
+    """Kept rows that a filter changed, whoever wrote them."""
+    counts: Counter[str] = Counter()
+    for found in ledger.get("changed", {}).values():
+        counts.update(found)
+    return _commonest_first(counts)
 
 
 def by_method(generate: Path, filtered: Path) -> dict[str, MethodBooks]:

@@ -74,7 +74,7 @@ class RememberExact:
         # A length before each text, so that no two pairs run together into the same bytes.
         canonical = [canon(text) for text in texts(row, self._on)]
         joined = row.kind + "".join(f"{len(text)}:{text}" for text in canonical)
-        key = hashlib.blake2b(joined.encode(), digest_size=16).digest()
+        key = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if key in self._keepers:
             return Verdict(False, f"same_{what(row, self._on)}", 1.0, self._keepers[key])
         self._keepers[key] = row.id

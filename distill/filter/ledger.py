@@ -1,11 +1,12 @@
 """The books of a filter stage: every row that was asked for is kept, dropped for a reason, failed or missing.
 
 ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "by_origin": {origin: origin's},
-               "overlap": {"<filter>+<filter>": rows}, "changed": {"<filter>.<reason>": rows}, "examples": {reason: example}}
+               "overlap": {"<filter>+<filter>": rows}, "changed": {"teacher": changed, "real": changed},
+               "examples": {reason: example}}
 account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
 origin's      {"source", "rows", "kept", "dropped"}: of one data set, or of what one teacher wrote, its yield
 overlap       rows that the first filter dropped and the second would have dropped too, where that was looked at
-changed       kept rows that a filter changed, by what it did
+changed       {"<filter>.<change>": rows}: kept rows by what a filter changed in them
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
 COMPARING = ("exact_duplicate", "near_duplicate", "contamination")
 """Filters whose evidence begins with the id of another row."""
+AND = "+"
+"""Between the changes that one filter made to one row."""
 MAJORITY = 0.2
 """Share of the judged rows that one row may make duplicates of before it is said."""
 _EXAMPLE = 300
@@ -75,7 +78,8 @@ class Ledger:
     by_method: dict[str, Account] = field(default_factory=dict)
     by_origin: dict[str, Origin] = field(default_factory=dict)
     overlap: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
+    changed: dict[str, Counter[str]] = field(default_factory=lambda: {"teacher": Counter(), "real": Counter()})
+    """Kept rows by what a filter changed in them; a row in which several things were changed counts for each."""
     examples: dict[str, dict[str, str | None]] = field(default_factory=dict)
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
@@ -96,7 +100,7 @@ class Ledger:
         if not real:
             accounts.append(self.by_method.setdefault(made.method, Account()))
         if result.verdict.keep:
-            self.changed.update(result.changed)
+            self.changed["real" if real else "teacher"].update(changes(result))
             for account in accounts:
                 account.kept += 1
             return
@@ -168,9 +172,17 @@ class Ledger:
             "by_method": {method: account.record() for method, account in self.by_method.items()},
             "by_origin": {name: origin.record() for name, origin in self.by_origin.items()},
             "overlap": commonest_first(self.overlap),
-            "changed": commonest_first(self.changed),
+            "changed": {source: commonest_first(counts) for source, counts in self.changed.items()},
             "examples": self.examples,
         }
+
+
+def changes(result: Judged) -> set[str]:
+    """What filters changed in a row, as `<filter>.<change>`."""
+    split = (
+        (kind, each) for kind, _, reason in (one.partition(".") for one in result.changed) for each in reason.split(AND)
+    )
+    return {f"{kind}.{each}" for kind, each in split}
 
 
 def commonest_first(counts: Mapping[str, int]) -> dict[str, int]:

@@ -100,12 +100,11 @@ def table(record: Mapping[str, Any], filters: Iterable[str]) -> str:
 
 def beside(record: Mapping[str, Any]) -> Iterator[str]:
     """Lines on what a ledger counts beside the drops: overlap, changes, and the yield of each origin."""
-    for name, title in (
-        ("overlap", "dropped by the first, and by the second had it been asked"),
-        ("changed", "changed"),
-    ):
-        if record.get(name):
-            yield f"{title}: " + ", ".join(f"{what} {count:,}" for what, count in record[name].items())
+    counted = {"dropped by the first, and by the second had it been asked": record.get("overlap", {})}
+    counted |= {f"{source}'s rows changed": counts for source, counts in record.get("changed", {}).items()}
+    for title, counts in counted.items():
+        if counts:
+            yield f"{title}: " + ", ".join(f"{what} {count:,}" for what, count in counts.items())
     origins = record.get("by_origin", {})
     for origin, one in origins.items():
         lost = ", ".join(f"{reason} {count:,}" for reason, count in one["dropped"].items())

@@ -113,7 +113,7 @@ def longest_run(text: str) -> tuple[int, int]:
     """Start and length of the longest stretch in which a group of one to four characters follows itself."""
     import numpy as np
 
-    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     table = _not_rules()
     plain = table[np.minimum(codes, len(table) - 1)]
     found = (0, 0)

@@ -76,7 +76,11 @@ def test_what_the_ledger_counts_beside_the_drops_is_in_the_report(make_run: Make
     assert (flow.read_data(inputs).by_origin, flow.read_data(inputs).overlap) == ({}, {}), "of a ledger without them"
     ledger = json.loads((inputs["filter"] / "ledger.json").read_text())
     one = {"source": "teacher", "rows": 8, "kept": 6, "dropped": {"finished.truncated": 2}}
-    more = {"by_origin": {"a|b@1": one}, "overlap": {"finished+length": 2}, "changed": {"privacy.email": 3}}
+    more = {
+        "by_origin": {"a|b@1": one},
+        "overlap": {"finished+length": 2},
+        "changed": {"teacher": {"privacy.email": 2}, "real": {"privacy.email": 1}},
+    }
     (inputs["filter"] / "ledger.json").write_text(json.dumps({**ledger, **more}))
     report = build(Spec(name="r", use="research", primary="heldout_teacher.loss", seed=0), inputs)
     assert report.data.by_origin["a|b@1"].share == 0.75

@@ -52,10 +52,13 @@ def test_overlap_counts_rows_that_two_filters_would_drop() -> None:
 
 
 def test_changes_are_counted_in_what_is_kept() -> None:
-    row = of("one@1")
-    gone = dropped(row, "a", changed=("privacy.redacted_email",))
-    books = ledger(kept(row, "privacy.redacted_email"), kept(row, "privacy.redacted_email", "x.y"), kept(row), gone)
-    assert books.record()["changed"] == {"privacy.redacted_email": 2, "x.y": 1}
+    row, real = of("one@1"), of("data@3", real=True)
+    gone = dropped(row, "a", changed=("privacy.email",))
+    books = ledger(
+        kept(row, "privacy.email+phone"), kept(row, "privacy.email", "x.y"), kept(real, "x.y"), kept(row), gone
+    )
+    teacher = {"privacy.email": 2, "privacy.phone": 1, "x.y": 1}
+    assert books.record()["changed"] == {"teacher": teacher, "real": {"x.y": 1}}
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.booleans(), st.sampled_from(["", "a", "b"])), max_size=40))
