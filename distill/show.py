@@ -112,10 +112,10 @@ def overview(run: Path, cache: Path) -> str:
 def filtered(folder: Path) -> Iterator[str]:
     """What the filters dropped and why, what two of them would have dropped, and the yield of each origin."""
     ledger = Ledger.read(folder)
-    for source in ("teacher", "real"):
+    for source, rows in (("teacher", "teacher's rows"), ("real", "real rows")):
         if ledger[source]["dropped"]:
             lost = ", ".join(f"{reason} {count:,}" for reason, count in ledger[source]["dropped"].items())
-            yield f"{source}'s rows dropped: {lost}"
+            yield f"{rows} dropped: {lost}"
     yield from beside(ledger)
 
 

@@ -82,13 +82,16 @@ def _lines(folder: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
 
 
 def _keepers(folder: Path, rows: Iterable[dict[str, Any]], places: set[tuple[str, int]]) -> list[dict[str, Any]]:
-    """Rows that those chosen are duplicates of and that were not chosen themselves."""
-    wanted = {row["like"] for row in rows if row["like"]} - {row["id"] for row in rows}
+    """Rows that those chosen are duplicates of and that were not chosen themselves. A copy has the id of what it copies:
+    what was kept is wanted then."""
+    dropped = {row["id"] for row in rows if not row["kept"]}
+    wanted = {row["like"] for row in rows if row["like"]} - {row["id"] for row in rows if row["kept"]}
     found: dict[str, dict[str, Any]] = {}
     if wanted:
         for name, offset, record in _lines(folder):
             row = record.get("row", record)
-            if row["id"] in wanted and (name, offset) not in places:
+            known = (name, offset) in places or (name == "dropped" and row["id"] in dropped)
+            if row["id"] in wanted and not known:
                 found.setdefault(row["id"], _shown(name, record))
     return list(found.values())
 

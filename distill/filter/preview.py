@@ -101,7 +101,8 @@ def table(record: Mapping[str, Any], filters: Iterable[str]) -> str:
 def beside(record: Mapping[str, Any]) -> Iterator[str]:
     """Lines on what a ledger counts beside the drops: overlap, changes, and the yield of each origin."""
     counted = {"dropped by the first, and by the second had it been asked": record.get("overlap", {})}
-    counted |= {f"{source}'s rows changed": counts for source, counts in record.get("changed", {}).items()}
+    changed = record.get("changed", {})
+    counted |= {"teacher's rows changed": changed.get("teacher"), "real rows changed": changed.get("real")}
     for title, counts in counted.items():
         if counts:
             yield f"{title}: " + ", ".join(f"{what} {count:,}" for what, count in counts.items())

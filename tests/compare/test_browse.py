@@ -86,6 +86,14 @@ def test_of_many_rows_a_sample_by_id_with_every_reason_and_what_duplicates_repea
     assert "<strong>This page shows 10 of 81 rows</strong>" in browse.render(tmp_path, "a run")
 
 
+def test_a_copy_is_shown_with_the_kept_row_of_the_same_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen, "MOST", 4)
+    kept = sorted((row(f"q{n}", "a") for n in range(9)), key=lambda one: one.id)
+    copies = [dropped(kept[-1], "exact_duplicate.same_pair", kept[-1].id)] * 3
+    rows = chosen.choose(folder(tmp_path, kept, copies)).rows
+    assert [(one["id"], one["kept"]) for one in rows[-3:]] == [(kept[-1].id, False)] * 2 + [(kept[-1].id, True)]
+
+
 @given(st.dictionaries(st.text(max_size=3), st.integers(1, 50), max_size=8), st.integers(0, 100))
 def test_groups_share_the_room_fairly(sizes: dict[str, int], most: int) -> None:
     level = chosen.fair(sizes, most)

@@ -138,7 +138,7 @@ function go(id) {
   }
   if (side.box.hidden) { show.value = ""; update(); }
   side.turn(Math.floor(side.rows.indexOf(row) / PAGE), false);
-  const article = $(`row-${id}`);
+  const article = side.list.querySelector(`#row-${id}`);
   document.querySelectorAll(".found").forEach((one) => one.classList.remove("found"));
   article.classList.add("found");
   article.focus({ preventScroll: true });
@@ -163,7 +163,9 @@ function step(by) {
   if (next) { next.focus(); next.scrollIntoView({ block: "nearest" }); }
 }
 
-const at = new Map(ROWS.map((row) => [row.id, row]).reverse());
+// A copy has the id of what it copies: the id leads to the row that was kept.
+const at = new Map();
+for (const row of ROWS) if (!at.has(row.id) || (row.kept && !at.get(row.id).kept)) at.set(row.id, row);
 sides.dropped = new Side("dropped", "Dropped");
 sides.kept = new Side("kept", "Kept");
 options(why, ROWS.map((row) => row.why));
