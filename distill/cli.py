@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -19,6 +20,9 @@ from distill.workspace import Workspace
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console command. Returns 0, or 2 after an error the user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # half a surrogate pair can be shown, but not as UTF-8
     options = _parser().parse_args(arguments)
     return guarded(lambda: options.command(options))
 

@@ -41,7 +41,7 @@ def preview(workspace: Workspace, count: int, ref: str | None, models: bool) -> 
     spec = spec.model_copy(update={"filter": filters})
     place, rows = _at_hand(workspace, inputs["split"], ref)
     chosen, total = drawn(rows, max(1, count))
-    with closing((bound := stage.bindings(spec, inputs, workspace.context)).open):
+    with closing((bound := stage.bindings(spec, inputs, workspace.context, of_file=True)).open):
         looked = look(filters, bound, chosen)
     which = f"all {total:,} rows" if len(chosen) == total else f"{len(chosen):,} of {total:,} rows, drawn by lot,"
     lines = [f"{workspace.recipe.name}: {which} of {place}", "", page(looked, filters), ""]
@@ -99,7 +99,7 @@ def judge(spec: stage.Spec, inputs: dict[str, Path], workspace: Workspace, rows:
     """Rows through the whole chain, whoever wrote them, into a folder."""
     ledger = Ledger()
     with (
-        closing((bound := stage.bindings(spec, inputs, workspace.context)).open),
+        closing((bound := stage.bindings(spec, inputs, workspace.context, of_file=True)).open),
         Written(out, ledger, ("kept", "dropped")) as written,
     ):
         judged = Chain(spec.filter, bound).judge(rows)

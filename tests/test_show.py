@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from distill.cli import main
 from distill.rows import Message, Provenance, Row, root_of, write_rows
 from distill.show import rows
 
@@ -35,3 +38,11 @@ def test_each_file_of_a_node_and_all_that_a_row_holds(tmp_path: Path) -> None:
     ):
         assert part in shown, part
     assert "chat ·" not in shown
+
+
+def test_half_a_surrogate_pair_is_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "3-mix"
+    folder.mkdir()
+    write_rows(folder / "train.jsonl", [row("chat", ASKED, ANSWERED.model_copy(update={"content": "half \ud83d"}))])
+    assert main(["show", str(tmp_path), "--rows", "mix"]) == 0
+    assert "half \\ud83d" in capsys.readouterr().out

@@ -89,7 +89,7 @@ class Phase:
         spec = self.job.spec.model_copy(update={"filter": self.job.spec.filter[start:end]})
         folder = self.job.work / str(self.number)
         folder.mkdir(parents=True, exist_ok=True)
-        with closing((bound := bindings(spec, self.job.inputs, self.job.context)).open):
+        with closing((bound := bindings(spec, self.job.inputs, self.job.context, of_file=True)).open):
             chain, parts = Chain(spec.filter, bound), parts_before(self.job, self.number)
             if not alone:
                 _cut(chain.further(_all(self.job, parts)), folder)

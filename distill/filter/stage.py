@@ -23,6 +23,7 @@ from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
+from distill.filter.given import METHOD
 from distill.filter.ledger import QUOTA, Ledger, asked_for
 from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
@@ -90,8 +91,12 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindings:
-    """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds."""
+def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context, of_file: bool = False) -> Bindings:
+    """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds.
+
+    Args:
+        of_file: the rows are of a file, and may be of no method: of those as many are kept as the recipe asks for in all.
+    """
     tokenizer, evaluated = None, []
     if spec.student and any(isinstance(part, Length) and part.counts_tokens for part in spec.filter):
         from distill.engines.models import tokenizer_file
@@ -99,7 +104,9 @@ def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindin
         tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
     if any(isinstance(part, Contamination) for part in spec.filter):
         evaluated = list(heldout.evaluated(inputs))
-    return Bindings(tokenizer, evaluated, quotas(spec.rows, spec.shares), Opener(context, spec.teachers))
+    rows = quotas(spec.rows, spec.shares)
+    rows |= dict.fromkeys((METHOD, "real"), spec.rows) if of_file else {}
+    return Bindings(tokenizer, evaluated, rows, Opener(context, spec.teachers))
 
 
 def _judge_all(
