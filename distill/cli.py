@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run",
         metavar="N",
-        type=int,
+        type=_count,
         nargs="?",
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument(
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
-    shower.add_argument("-n", type=int, default=3, help="how many rows")
+    shower.add_argument("-n", type=_count, default=3, help="how many rows")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
@@ -76,7 +76,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     judge.add_argument(
         "--preview",
         metavar="N",
-        type=int,
+        type=_count,
         nargs="?",
         const=1000,
         help="what each filter would drop of N rows (1000), with examples; nothing is written and no model is asked",
@@ -89,7 +89,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     judge.add_argument("--models", action="store_true", help="in a preview, run filters that ask a model too")
     judge.add_argument(
-        "--tasks", metavar="N", type=int, default=0, help="judge the files under --rows by N tasks of datatrove"
+        "--tasks", metavar="N", type=_count, default=0, help="judge the files under --rows by N tasks of datatrove"
     )
     judge.add_argument("--executor", choices=("local", "slurm", "ray"), default="local", help="where the tasks run")
     judge.add_argument(
@@ -101,6 +101,13 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
         help="argument of datatrove's executor, such as time=2:00:00 and partition=cpu for Slurm",
     )
     return judge
+
+
+def _count(text: str) -> int:
+    """How many of something are wanted."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _command(
@@ -160,7 +167,7 @@ def _run(options: argparse.Namespace) -> None:
     show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
     workspace.fetch_missing()
     if options.dry_run is not None:
-        print(workspace.preview(max(1, options.dry_run)))
+        print(workspace.preview(options.dry_run))
         return
     workspace.save_recipe()
     wanted = {name for goal in goals for name in workspace.wanted(goal)}

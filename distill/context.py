@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from distill.endpoint import Endpoint
+from distill.endpoint import FREE, Endpoint, Price
 from distill.rows import Frozen
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ class Runtime(Frozen):
     def endpoint(self, teacher: str) -> Endpoint | None:
         """Where the server of a teacher is, by the teacher's name."""
         return self.servers.get(teacher, self.server)
+
+    def price(self, teacher: str) -> Price | None:
+        """What the server of a teacher charges, None where the recipe does not say; servers started here are free."""
+        endpoint = self.endpoint(teacher)
+        if endpoint is None:
+            return None
+        return endpoint.price or (FREE if endpoint.start else None)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ class Price(Frozen):
     completion: float = Field(ge=0)
 
 
+FREE = Price(prompt=0, completion=0)
+
+
 class Endpoint(Frozen):
     """Where the engine `server` finds its server, and how it is treated."""
 

@@ -18,7 +18,7 @@ from distill.compare import browse
 from distill.context import Resolved
 from distill.errors import DistillError, SourceError
 from distill.filter import shards, stage
-from distill.filter.chain import Chain
+from distill.filter.chain import Chain, in_order
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
 from distill.filter.preview import affordable, drawn, look, page, table
@@ -81,7 +81,7 @@ def write(
         with artifacts.disk(out), whole(out) as folder:
             judge(spec, inputs, workspace, given, folder)
     record = Ledger.read(out)
-    kinds = [part.kind for part in spec.filter]
+    kinds = [part.kind for part in in_order(spec.filter)]
     notes = _unmeasured(workspace, inputs)
     page = browse.write(out, out.name, out)
     return "\n".join([table(record, kinds), *notes, "", f"rows: {out}", f"read them: {page}"])

@@ -73,7 +73,7 @@ def start(workspace: Workspace, name: str) -> Artifact:
 
 
 def _stopped(name: str, status: int, said: bool) -> StageError:
-    again = "run the same command again: finished stages and every answer so far are kept"
+    again = "mend it and run the same command again: finished stages and every answer so far are kept"
     if said:
         return StageError("stopped, see above", where=name, hint=again)
     # A launcher between us and the worker turns the signal that killed it into a status of its own.

@@ -90,6 +90,10 @@ class Engine(Protocol):
         """
         ...
 
+    def late(self) -> list[Completion]:
+        """Of the last `generate`, where it was closed before its end: completions that came nevertheless."""
+        ...
+
     def close(self) -> None:
         """Free the model; asked again, the engine loads it again."""
         ...

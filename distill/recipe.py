@@ -119,6 +119,12 @@ class Recipe(Frozen):
         endpoint = self.runtime.endpoint(teacher)
         return endpoint is not None and endpoint.start is not None
 
+    def charges(self, teacher: str) -> bool:
+        """Whether a teacher may cost money: it is behind a server of others, or the recipe has a price for it."""
+        endpoint = self.runtime.endpoint(teacher)
+        priced = endpoint is not None and endpoint.price is not None
+        return self.cast[teacher].served and (priced or not self.starts(teacher))
+
     @property
     def stated_terms(self) -> list[tuple[str, tuple[str, ...]]]:
         """What the recipe itself says of the licence of each reference; empty where it leaves that to the source."""
@@ -211,9 +217,10 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     for name in recipe.runtime.servers:
         if name not in recipe.cast:
             yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"
-    priced = any(end.price for name in recipe.cast if (end := recipe.runtime.endpoint(name)))
-    if recipe.generate.budget.cost and not (priced or recipe.served):
-        yield ("generate", "budget", "cost"), "no teacher costs money: all of them are in this process"
+    asking = (("generate", recipe.generate, recipe.asked), ("benchmark", recipe.benchmark, recipe.examined))
+    for section, wanted, asked in asking:
+        if wanted and wanted.budget.cost and not any(map(recipe.charges, asked)):
+            yield (section, "budget", "cost"), f"no teacher that {section} asks costs money: they run on this machine"
 
 
 def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

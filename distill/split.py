@@ -6,9 +6,11 @@ Knows nothing of models. Memory is hashes: rows go through a file.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -17,9 +19,9 @@ from distill.context import Context
 from distill.errors import SourceError
 from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, root_of, to_line
-from distill.sources.real import Reading, Real, read_real
+from distill.sources.real import PEOPLE, Reading, Real, read_real
 
-VERSION = 1
+VERSION = 2
 DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """Name of a data set in a recipe: it becomes the name of a file."""
 
@@ -62,12 +64,15 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     roots: dict[str, list[str]] = {}
     by_data: dict[str, dict[str, Any]] = {}
     copies: Counter[str] = Counter()
+    marks: dict[str, dict[str, list[float]]] = {name: {} for name in spec.real}
     notes: list[str] = []
     with spool.open("w", encoding="utf-8") as file:
         for name, real in spec.real.items():
             reading = read_real(name, real, context.resolved[real.data])
             roots[name], seen = [], set()
             for row in context.progress(reading, total=real.limit or 0, label=f"read {name}", unit="rows"):
+                if PEOPLE in row.scores:
+                    marks[name].setdefault(row.id, []).append(row.scores[PEOPLE])
                 if (same := _sameness(row)) not in seen:
                     seen.add(same)
                     roots[name].append(row.provenance.root)
@@ -75,10 +80,14 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
             copies.update(seen)
             by_data[name] = _counted(reading, len(seen))
             notes += _notes(reading)
+            if again := sum(len(values) > 1 for values in marks[name].values()):
+                notes.append(f"{name}: {again} rows were scored more than once and have the mean of their scores")
     aside = _aside(roots, spec)
     with spool.open(encoding="utf-8") as lines:
         for name in spec.real:
-            by_data[name] |= _write_sides(lines, roots[name], aside, out, name)
+            means = {row: fmean(values) for row, values in marks[name].items() if len(values) > 1}
+            marked = (_marked(line, means) for line in lines) if means else lines
+            by_data[name] |= _write_sides(marked, roots[name], aside, out, name)
     spool.unlink()
     shared = sum(count > 1 for count in copies.values())
     if shared:
@@ -116,6 +125,15 @@ def _write_sides(lines: Iterator[str], roots: list[str], aside: frozenset[str], 
             (other if side == "heldout" else one).write(next(lines))
             counts[side] += 1
     return counts
+
+
+def _marked(line: str, means: Mapping[str, float]) -> str:
+    """A row's line with the mean of what people gave it: several of them may have scored one answer."""
+    record = json.loads(line)
+    if record["id"] not in means:
+        return line
+    record["scores"][PEOPLE] = means[record["id"]]
+    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _counted(reading: Reading, kept: int) -> dict[str, Any]:

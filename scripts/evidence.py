@@ -79,7 +79,7 @@ def table(by_method: dict[str, Any], ledger: dict[str, Any]) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|"
     for method, asked in by_method.items():
         account = Account(**ledger["by_method"][method])
-        kept = account.kept + account.dropped.get("quota.surplus", 0)
+        kept = account.kept
         tokens = asked["prompt_tokens"] + asked["new_tokens"]
         cost = f"{tokens / kept:,.0f}" if kept else "–"
         yield f"| {method} | {asked['requested']} | {kept} | {kept / asked['requested']:.0%} | {cost} |"

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,22 @@ def folders(tmp_path: Path) -> list[str]:
     return ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
 
 
-def test_check_answers_in_a_second_without_torch(folders: list[str]) -> None:
+def test_check_needs_nothing_that_is_slow_to_import(folders: list[str]) -> None:
+    """`scripts/bench/pipeline.py` measures that it takes less than a second."""
+    heavy = (
+        "torch", "transformers", "trl", "datasets", "peft", "accelerate", "numpy", "scipy", "sklearn",
+        "sentence_transformers", "aiohttp", "pyarrow", "sacrebleu",
+    )  # fmt: skip
     code = (
-        "import sys\n"
-        "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate'): sys.modules[name] = None\n"
+        f"import sys\nfor name in {heavy}: sys.modules[name] = None\n"
         "from distill.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     command = [sys.executable, "-c", code, "check", QUICKSTART, *folders]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        seconds.append(time.monotonic() - started)
-        assert done.returncode == 0, done.stderr
-        assert "ok, 10 steps, 2 references" in done.stdout
-    assert min(seconds) < 1.0
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ok, 10 steps, 2 references" in done.stdout
 
 
 def test_plan_says_what_would_be_made_and_why(folders: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,3 +95,14 @@ def test_offline_a_hub_id_that_is_not_here_is_one_clear_error(
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Recipe"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", QUICKSTART, "--dry-run", wrong] for wrong in ("-3", "0", "two")] + [["show", "x", "-n", "-3"]]
+)
+def test_a_count_that_is_none_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{arguments[-2]}: {arguments[-1]!r} is not a whole number of at least 1" in said

@@ -13,10 +13,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "protocols", "start"), 2),
+    **dict.fromkeys(("evidence", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("context", "endpoint", "languages", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
-    **dict.fromkeys(("mathematics", "programs"), 3),
+    **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(("quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("problems", "recipe"), 5),

@@ -128,6 +128,25 @@ def test_a_teacher_whose_servers_are_started_is_one_of_this_machine(tmp_path: Pa
     assert load_recipe(put(tmp_path, teacher=SERVED, runtime=by_name, evaluate=chrf)).served == ()
 
 
+def test_a_budget_of_money_is_for_teachers_that_cost_some(tmp_path: Path) -> None:
+    paid, chrf = {"cost": 1.0}, {"primary": "heldout_teacher.chrf"}
+    priced = {"address": "http://a/v1", "price": {"prompt": 1, "completion": 2}}
+    started = {"start": {"kind": "llama_cpp", "args": []}}
+    generate = {**BASE["generate"], "budget": paid}
+    benchmark = {**BASE["benchmark"], "budget": paid}
+    none = "budget.cost: no teacher that {} asks costs money"
+    # A price of a server that nobody asks pays for nothing, and neither does a served judge that only the benchmark asks.
+    judge = {"judge": {**SERVED, "model": "J"}}
+    for changes in ({}, {"runtime": {"server": priced}}, {"teachers": judge, "runtime": {"server": priced}}):
+        assert "generate." + none.format("generate") in problems(tmp_path, generate=generate, **changes)
+    ours = {"teacher": SERVED, "evaluate": chrf, "runtime": {"server": started}}
+    assert "generate." + none.format("generate") in problems(tmp_path, generate=generate, **ours)
+    assert "benchmark." + none.format("benchmark") in problems(tmp_path, benchmark=benchmark)
+    for server in (priced, {"address": "http://a/v1"}, {**started, "price": priced["price"]}):
+        theirs = {"teacher": SERVED, "evaluate": chrf, "runtime": {"server": server}}
+        assert load_recipe(put(tmp_path, generate=generate, benchmark=benchmark, **theirs))
+
+
 def test_overrides_are_checked_like_the_file(tmp_path: Path) -> None:
     assert load_recipe(put(tmp_path), ["train.learning_rate=1e-3"]).train.learning_rate == 0.001
     with pytest.raises(RecipeError, match=r"--set train.epochs=fast  train.epochs: .*valid number"):

@@ -205,3 +205,17 @@ def test_the_same_split_in_every_process(tmp_path: Path) -> None:
     assert len(side(tmp_path / "0", "train", "chat")) == 719
     assert len(side(tmp_path / "0", "heldout", "chat")) == 179
     assert len(roots(tmp_path / "0", "heldout")) == 128
+
+
+def test_an_answer_that_several_people_scored_has_the_mean(tmp_path: Path) -> None:
+    given = [("one", 2), ("one", 9), ("two", 5), ("one", 10)]
+    path = tmp_path / "scored.jsonl"
+    path.write_text("".join(json.dumps({"q": "Which?", "a": text, "s": score}) + "\n" for text, score in given))
+    real = {"chat": Real.model_validate({"data": "./d.jsonl", "prompt": "q", "answer": "a", "score": "s"})}
+    context = Context(tmp_path, {"./d.jsonl": Resolved("./d.jsonl", path, "sha256:0")})
+    summary = run(Spec(real=real, split=Split(held_out_prompts=0), seed=1), {}, tmp_path / "out", context)
+    assert [(row.answer, row.scores) for row in side(tmp_path / "out", "train", "chat")] == [
+        ("one", {"people": 7.0}),
+        ("two", {"people": 5.0}),
+    ]
+    assert any("1 rows were scored more than once" in note for note in summary["notes"])

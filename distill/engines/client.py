@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FIRST_WAIT = 1.0
 """Seconds before the second attempt, give or take a half; doubled for each one after."""
 LONGEST_WAIT = 60.0
+GRACE = 10.0
+"""Seconds that what is in flight has to come to its end, once nothing more is asked: it is paid for in any case."""
 IN_A_ROW = 20
 """Requests given up one after the other, with no answer between them, after which the others are not tried."""
 
@@ -101,7 +103,9 @@ class Client:
         self._error: BaseException | None = None
 
     async def run(self, requests: Iterable[Request], put: Callable[[Completion], None]) -> None:
-        """Put one completion for each request, as it comes. Cancelled, it leaves nothing behind.
+        """Put one completion for each request, as it comes.
+
+        Cancelled, it asks nothing more, puts what still comes within a grace, and leaves nothing behind.
 
         Raises:
             EngineError: nobody answers, or everybody would be refused.
@@ -112,18 +116,27 @@ class Client:
         async with self._line.session() as session:
             try:
                 while self._waiting or self._later or self._running:
-                    self._send_out(session)
-                    await self._woken()
+                    now = time.monotonic()  # one for both: a pause that ends between two would have no timer
+                    self._send_out(session, now)
+                    await self._woken(now)
                     if self._error is not None:
                         raise self._error
             finally:
-                for task in self._running:
-                    task.cancel()
-                await asyncio.gather(*self._running, return_exceptions=True)
+                await self._end()
 
-    def _send_out(self, session: ClientSession) -> None:
+    async def _end(self) -> None:
+        """Nothing more is sent; what is in flight is waited for, not for long, and then let go."""
+        try:
+            if self._running:
+                self._say(f"  no more is asked; {len(self._running)} answers on their way have {GRACE:g} s to come")
+                await asyncio.wait(self._running, timeout=GRACE)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _send_out(self, session: ClientSession, now: float) -> None:
         """Give what waits to whoever has room, the least loaded first."""
-        now = time.monotonic()
         while self._later and self._later[0][0] <= now:
             self._waiting.appendleft(heapq.heappop(self._later)[2])
         while self._waiting and len(self._running) < self._most:
@@ -143,9 +156,8 @@ class Client:
             self._error = self._error or task.exception()
         self._wake.set()
 
-    async def _woken(self) -> None:
-        """Until a request has ended, a pause is over, or an address may be asked again."""
-        now = time.monotonic()
+    async def _woken(self, now: float) -> None:
+        """Until a request has ended, a pause is over, or an address may be asked again, of those not over at `now`."""
         due = [self._later[0][0]] if self._later else []
         due += [each.rests for each in self.addresses if each.rests > now] if self._waiting else []
         timer = asyncio.get_running_loop().call_later(min(due) - now, self._wake.set) if due else None

@@ -36,6 +36,10 @@ class EchoEngine:
             if request.key not in known:
                 yield _answer(request)
 
+    def late(self) -> list[Completion]:
+        """Nothing is ever in flight."""
+        return []
+
     def close(self) -> None:
         """Nothing is held."""
 

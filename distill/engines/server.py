@@ -23,6 +23,7 @@ from pydantic import Field
 from distill.context import UNVERSIONED, Context, Resolved
 from distill.endpoint import Endpoint
 from distill.engines import adapters
+from distill.engines import client as clients
 from distill.engines.batches import share
 from distill.engines.client import Client
 from distill.engines.openai import Dialect
@@ -35,8 +36,8 @@ from distill.start import Word
 
 VERSION = 2
 """Raised when the same server would be asked the same request otherwise."""
-GRACE = 5.0
-"""Seconds that what is in flight has to let go, once nobody waits for it."""
+LET_GO = 5.0
+"""Seconds that a connection has to be closed, once its answer has had the client's grace."""
 
 
 class Server(Frozen):
@@ -73,6 +74,7 @@ class ServerEngine:
         self._spec, self._source, self._context, self._endpoint = spec, source, context, endpoint
         self._model = spec.model or source.ref
         self._client: Client | None = None
+        self._late: list[Completion] = []
         start = endpoint.start
         self._fleet = Fleet(start, spec.args, source, self._model, context, adapter) if start else None
         template = [context.resolved[spec.tokenizer].identity] if spec.tokenizer else []
@@ -83,11 +85,12 @@ class ServerEngine:
     def generate(self, requests: Sequence[Request], known: Container[str] = ()) -> Iterator[Completion]:
         """One completion per distinct request of this rank's share that is not known yet, as each arrives.
 
-        Closed early, it drops what is in flight.
+        Closed early, it asks nothing more; what had come, or still comes within a grace, is then `late`.
 
         Raises:
             EngineError: no server at the address, or one that would refuse every request. What came before is kept.
         """
+        self._late = []
         ranks = self._context.ranks
         distinct = list({request.key: request for request in requests}.values())
         asked = [each for each in share(distinct, ranks.rank, ranks.world) if each.key not in known]
@@ -96,7 +99,11 @@ class ServerEngine:
         client = self._client
         if not asked:
             return
-        yield from in_background(lambda put: client.run(asked, put))
+        yield from in_background(lambda put: client.run(asked, put), self._late.append)
+
+    def late(self) -> list[Completion]:
+        """What came after `generate` was closed early."""
+        return self._late
 
     def close(self) -> None:
         """Stop the servers that were started. Of others nothing is held between questions but what was learnt of them."""
@@ -140,13 +147,18 @@ class ServerEngine:
         return key
 
 
-def in_background(work: Callable[[Callable[[Completion], None]], Coroutine[Any, Any, None]]) -> Iterator[Completion]:
+Put = Callable[[Completion], None]
+
+
+def in_background(work: Callable[[Put], Coroutine[Any, Any, None]], late: Put) -> Iterator[Completion]:
     """What a coroutine puts, while it runs on an event loop of its own.
 
-    The thread is a daemon: nobody who is interrupted waits for what is in flight.
+    Closed early, it cancels the coroutine and waits for its end. The thread is a daemon: who is interrupted once more
+    does not wait.
 
     Args:
         work: makes the coroutine from the function that it is to call with each item.
+        late: takes what was put and had not been read when this was closed.
     """
     done: SimpleQueue[Completion | Exception | None] = SimpleQueue()
     loop = asyncio.new_event_loop()
@@ -173,4 +185,9 @@ def in_background(work: Callable[[Callable[[Completion], None]], Coroutine[Any, 
     finally:
         with suppress(RuntimeError):  # it is done, and its loop closed
             loop.call_soon_threadsafe(task.cancel)
-        thread.join(GRACE)
+        try:
+            thread.join(clients.GRACE + LET_GO)
+        finally:
+            while not done.empty():
+                if isinstance(item := done.get(), Completion):
+                    late(item)

@@ -8,7 +8,7 @@ Failures are not kept: they are asked again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,10 @@ class Resumable(Protocol):
         """
         ...
 
+    def late(self) -> list[Completion]:
+        """What came after `generate` was closed early; nothing where nothing is in flight outside this process."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -66,9 +70,14 @@ class StoredEngine:
     def __init__(self, inner: Resumable, store: AnswerStore, ranks: Ranks) -> None:
         self.name, self.template = inner.name, inner.template
         self._inner, self._store, self._ranks = inner, store, ranks
+        self._late: list[Completion] = []
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per distinct request of this rank's share, stored ones first. All ranks ask the same."""
+        """One completion per distinct request of this rank's share, stored ones first. All ranks ask the same.
+
+        Left early, by whatever way, it keeps what the engine still has: it is paid for.
+        """
+        self._late = []
         keys = list(dict.fromkeys(request.key for request in requests))
         known = self._known_to_all(keys)
         for key in share([key for key in keys if key in known], self._ranks.rank, self._ranks.world):
@@ -77,17 +86,29 @@ class StoredEngine:
             yield replace(stored, stored=True)
         if len(known) == len(keys):
             return
-        for completion in self._inner.generate(requests, known):
-            if completion.request in known:
-                continue
-            if completion.finish != "error":
-                self._store.put(completion)
-            yield completion
+        answers = self._inner.generate(requests, known)
+        try:
+            for completion in answers:
+                if completion.request not in known:
+                    yield self._kept(completion)
+        finally:
+            if isinstance(answers, Generator):
+                answers.close()
+            self._late = [self._kept(completion) for completion in self._inner.late()]
+
+    def late(self) -> list[Completion]:
+        """What came after `generate` was closed early, in the store like all others."""
+        return self._late
 
     def close(self) -> None:
         """Free the model and the file; the engine can still be used, and loads again."""
         self._inner.close()
         self._store.close()
+
+    def _kept(self, completion: Completion) -> Completion:
+        if completion.finish != "error":
+            self._store.put(completion)
+        return completion
 
     def _known_to_all(self, keys: Sequence[str]) -> dict[str, int]:
         """What every rank found in the store: on a slow shared disk one may see less, and all must share out alike."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.context import Context
+from distill.endpoint import Price
 from distill.engines.open import AnyEngine, open_engine, open_scorer
 from distill.engines.transformers import Transformers
 from distill.protocols import Engine, Scorer
@@ -71,6 +72,12 @@ class Models:
                 teacher.engine, teacher.model, self.context, adapter=self._adapter(teacher)
             )
         return self._scorers[name]
+
+    @property
+    def prices(self) -> dict[str, Price | None]:
+        """Of each teacher behind a server, None where no price is known; the others are in this process."""
+        runtime = self.context.runtime
+        return {name: runtime.price(name) for name, teacher in self.teachers.items() if teacher.served}
 
     def _adapter(self, teacher: Teacher) -> Path | None:
         return self.context.resolved[teacher.adapter].path if teacher.adapter else None

@@ -93,6 +93,10 @@ class TransformersEngine:
             if any(rows[place].known is None for place in lane):
                 yield from self._lane([rows[place] for place in lane], self._context.runtime.batch_tokens)
 
+    def late(self) -> list[Completion]:
+        """What is closed early stops at once, and what it had begun is lost and has cost nothing."""
+        return []
+
     def score(self, requests: Sequence[ScoreRequest], top_k: int) -> Iterator[TokenScores]:
         """Scores of the last turn of each request of this rank's share, batch by batch.
 

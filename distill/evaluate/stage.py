@@ -21,6 +21,8 @@ from pydantic import Field
 from distill.context import Context
 from distill.engines import models
 from distill.engines.open import AnyEngine, scores
+from distill.engines.spent import Spent
+from distill.engines.teacher import MAIN
 from distill.engines.transformers import Dtype, Transformers
 from distill.errors import DistillError
 from distill.evaluate import arms, metrics, scoring
@@ -106,7 +108,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "decoding": {"temperature": 0, **spec.generation.model_dump()},
         "counts": {"requested": len(items), "scored": len(items) - failed, "failed": failed},
         "answers": dict(Counter(answer.finish for answer in answers.values())),
-        "tokens": _tokens(answers),
+        **_spent(spec, answers, context).bill(),
         "notes": notes + _unscored(scored) + _unfinished(answers, spec.generation.max_new_tokens),
     }
 
@@ -204,13 +206,12 @@ def _line(item: Item, scored: Scored, answer: Completion | None) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _tokens(answers: Mapping[str, Completion]) -> dict[str, int]:
+def _spent(spec: Spec, answers: Mapping[str, Completion], context: Context) -> Spent:
     """What generation spent: a prompt that two suites share was answered once."""
-    spent = {answer.request: answer for answer in answers.values()}.values()
-    return {
-        "prompt": sum(answer.prompt_tokens for answer in spent),
-        "new": sum(answer.new_tokens for answer in spent),
-    }
+    served = spec.engine is not None and spec.engine.kind == "server"
+    price = context.runtime.price(MAIN) if served else None
+    distinct = {answer.request: answer for answer in answers.values()}.values()
+    return sum((Spent.of(answer, price) for answer in distinct), Spent())
 
 
 def _unscored(scored: Mapping[str, Scored]) -> list[str]:

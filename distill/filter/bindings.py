@@ -42,6 +42,8 @@ class FilterSpec(Frozen):
     scope: ClassVar[Scope] = "row"
     judges_real: ClassVar[bool] = False
     """Whether real training rows are judged too, not only what the teacher wrote."""
+    FIRST: ClassVar[bool] = False
+    """It judges before all others, wherever the recipe names it: what they drop or quote is written."""
     COSTLY: ClassVar[bool] = False
     """It asks a model: never for what other filters would drop anyway."""
 
@@ -70,6 +72,11 @@ class FilterSpec(Frozen):
     def asks(self) -> tuple[str, ...]:
         """Names of the recipe's teachers that it asks."""
         return ()
+
+    @property
+    def note(self) -> str:
+        """What the report must say where it is in use; most often nothing."""
+        return ""
 
     @abstractmethod
     def bind(self, bindings: Bindings) -> Filter:

@@ -11,17 +11,35 @@ from pydantic import Field
 from distill.context import Ranks
 from distill.engines.batches import share
 from distill.filter.bindings import Bindings
+from distill.filter.blocklist import Blocklist
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.privacy import Privacy
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
+from distill.filter.verify_code import Code
+from distill.filter.verify_json import JsonSchema
+from distill.filter.verify_math import Math
+from distill.filter.verify_passage import Grounded
 from distill.protocols import KEEP, Filter, Judged, Pool, Verdict
 from distill.rows import Row
 
 AnyFilter = Annotated[
-    Finished | Length | Repetition | Refusal | ExactDuplicate | NearDuplicate | Contamination,
+    Finished
+    | Length
+    | Repetition
+    | Refusal
+    | ExactDuplicate
+    | NearDuplicate
+    | Contamination
+    | Privacy
+    | Blocklist
+    | Code
+    | Math
+    | JsonSchema
+    | Grounded,
     Field(discriminator="kind"),
 ]
 
@@ -32,6 +50,11 @@ BATCH_CHARACTERS = 8_000_000
 Batch = list[Judged]
 
 
+def in_order(specs: Iterable[AnyFilter]) -> tuple[AnyFilter, ...]:
+    """As the recipe names them, but those that must see a row before any other comes to write of it."""
+    return tuple(sorted(specs, key=lambda spec: not spec.FIRST))
+
+
 class Chain:
     """Filters bound and in order; the `Accept` that generation asks.
 
@@ -40,8 +63,8 @@ class Chain:
     """
 
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
-        self._specs, self._bindings = tuple(specs), bindings
-        self._alone = {index: spec.bind(bindings) for index, spec in enumerate(specs) if spec.scope == "row"}
+        self._specs, self._bindings = in_order(specs), bindings
+        self._alone = {index: spec.bind(bindings) for index, spec in enumerate(self._specs) if spec.scope == "row"}
 
     def alone(self, rows: Sequence[Row]) -> list[Judged]:
         """One result per row, in the same order, by the filters that judge a row alone."""

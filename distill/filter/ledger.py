@@ -153,6 +153,11 @@ class Ledger:
             "dropped.jsonl, they may share a template and still differ in what matters"
             for (reason, keeper), count in self._eaters.most_common()
             if count > MAJORITY * judged
+        ] + [
+            f"rows of the {source} data that were changed: "
+            + ", ".join(f"{n} {what}" for what, n in counts.most_common())
+            for source, counts in self.changed.items()
+            if counts
         ]
 
     def write(self, folder: Path) -> None:

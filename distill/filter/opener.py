@@ -12,6 +12,7 @@ from distill.context import Context, Runtime
 from distill.engines.embedding import open_embedder
 from distill.engines.journal import Journal
 from distill.engines.open import open_scorer
+from distill.engines.spent import Meter
 from distill.engines.teacher import Models, Teacher
 from distill.engines.transformers import Transformers
 from distill.protocols import Embedder, Engine, Scorer
@@ -40,9 +41,14 @@ class Opener:
     def _models(self) -> Models:
         return Models(self.teachers, self.context)
 
+    @cached_property
+    def meter(self) -> Meter:
+        """What the models have cost that filters asked."""
+        return Meter(self._models.prices)
+
     def engine(self, teacher: str) -> Engine:
-        """What answers under that name; answers are stored."""
-        return self._models.engine(teacher)
+        """What answers under that name; answers are stored and metered."""
+        return self.meter.over(teacher, self._models.engine(teacher))
 
     def scorer(self, ref: str, dtype: str = "float32") -> Scorer:
         """A causal language model that scores answers."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from distill.filter.bindings import Bindings
-from distill.filter.chain import AnyFilter, Chain
+from distill.filter.chain import AnyFilter, Chain, in_order
 from distill.filter.ledger import Ledger
 from distill.protocols import Judged
 from distill.rows import Row
@@ -75,7 +75,7 @@ def look(filters: Sequence[AnyFilter], bindings: Bindings, rows: Iterable[Row]) 
 def page(looked: Looked, filters: Sequence[AnyFilter]) -> str:
     """What was found, for a terminal: the table, overlap, changes, scores, and examples with their evidence."""
     record = looked.ledger.record()
-    parts = [table(record, [one.kind for one in filters])]
+    parts = [table(record, [one.kind for one in in_order(filters)])]
     parts += [f"scores of the rows kept:\n{_scores(looked.scores)}"] if looked.scores else []
     for reason, found in looked.examples.items():
         parts.append("\n".join([reason, *(line for one in found for line in _example(one))]))

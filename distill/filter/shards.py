@@ -26,7 +26,7 @@ from typing import Any
 from distill.context import Context
 from distill.errors import LaunchError
 from distill.filter import spool
-from distill.filter.chain import Chain, batches, fresh
+from distill.filter.chain import AnyFilter, Chain, batches, fresh, in_order
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
 from distill.filter.stage import Spec, bindings
@@ -56,10 +56,15 @@ class Job:
     out: Path
 
     @cached_property
+    def filters(self) -> tuple[AnyFilter, ...]:
+        """In the order in which they judge."""
+        return in_order(self.spec.filter)
+
+    @cached_property
     def phases(self) -> list[tuple[int, int, bool]]:
         """First filter, end, and whether tasks share the rows."""
         found, start = [], 0
-        for alone, group in groupby(self.spec.filter, key=lambda one: one.scope == "row"):
+        for alone, group in groupby(self.filters, key=lambda one: one.scope == "row"):
             end = start + len(list(group))
             found.append((start, end, alone))
             start = end
@@ -82,11 +87,11 @@ class Phase:
 
     def __repr__(self) -> str:
         start, end, _ = self.job.phases[self.number]
-        return f"filters {', '.join(one.kind for one in self.job.spec.filter[start:end])}"
+        return f"filters {', '.join(one.kind for one in self.job.filters[start:end])}"
 
     def __call__(self, data: object = None, rank: int = 0, world_size: int = 1) -> None:  # noqa: ARG002
         start, end, alone = self.job.phases[self.number]
-        spec = self.job.spec.model_copy(update={"filter": self.job.spec.filter[start:end]})
+        spec = self.job.spec.model_copy(update={"filter": self.job.filters[start:end]})
         folder = self.job.work / str(self.number)
         folder.mkdir(parents=True, exist_ok=True)
         with closing((bound := bindings(spec, self.job.inputs, self.job.context, of_file=True)).open):

@@ -18,6 +18,14 @@ HINTS = {
     "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
     "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
     "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",
+    "privacy.email": "set `action: redact` for the privacy filter, or leave `email` out of its kinds",
+    "privacy.name": "set `action: redact` for the privacy filter, or `names: false`",
+    "privacy.phone": "set `action: redact` for the privacy filter, or leave `phone` out of its kinds",
+    "blocklist.listed_word": "look at the list: it may hold a word that means something else here",
+    "code.failed_tests": "take a stronger teacher, or ask for several `solutions`",
+    "math.wrong_answer": "take a stronger teacher, or ask for several `answers`",
+    "json_schema.not_json": "ask for JSON alone in the prompt, or take an engine that holds the teacher to a schema",
+    "grounded.unsupported": "tell the teacher to answer from the passage, or lower `support`",
     "contamination.question_seen": "take prompts that are not evaluated on",
 }
 """What to do about the reason that costs most."""

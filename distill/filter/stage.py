@@ -79,15 +79,18 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         _judge_all(spec, inputs, Path(folder), bound, ledger, context)
         ledger.check(inputs["generate"])
         ledger.write(Path(folder))
+        bill = bound.open.meter.total(context.ranks).bill()
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
         raise too_few(ledger, spec.rows, spec.min_yield, out)
     return {
         "counts": ledger.teacher.counts(),
+        **bill,
         "real": ledger.real.counts(),
         "dropped": ledger.teacher.record()["dropped"],
+        "changed": ledger.record()["changed"],
         "accepted_share": accepted,
-        "notes": ledger.notes(),
+        "notes": [*(part.note for part in spec.filter if part.note), *ledger.notes()],
     }
 
 

@@ -16,20 +16,20 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from distill import templates
 from distill.cards import UNKNOWN
 from distill.context import Context
 from distill.engines.teacher import Teacher
-from distill.generate import templates
 from distill.generate.author import Author, Unusable, whole
 from distill.generate.books import counts, notes, shortfall, write_failures
 from distill.generate.drive import Outcome
-from distill.generate.grounding import numbers, terms
 from distill.generate.instructions import COPY, bare, overlap
-from distill.generate.method import Candidate, Work
+from distill.generate.method import PROMPTS, Candidate, Work
 from distill.generate.rounds import Rounds
 from distill.generate.settings import Generate
 from distill.generate.stage import driver_of, roots_of, side_rows, streams_of, templates_digest
 from distill.generate.teacher import Staff, staff
+from distill.grounding import numbers, terms
 from distill.protocols import KEEP, Completion, Judged, Summary, Verdict
 from distill.rows import Frozen, Message, Row, digest, normalise, read_rows, write_rows
 from distill.words import words
@@ -72,7 +72,7 @@ class Benchmark(Generate):
     @property
     def text(self) -> str:
         """Of the prompt file that asks for the answer in few words."""
-        return self.template if self.template is not None else templates.shipped(NAME, "short")
+        return self.template if self.template is not None else templates.shipped(PROMPTS, NAME, "short")
 
     @property
     def digest(self) -> str:
@@ -131,11 +131,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     if context.ranks.main:
         write_rows(out / "rows.jsonl", (asked.outcome.row for asked in rounds.asked if asked.outcome.row is not None))
         write_failures(out / "failures.jsonl", rounds.asked)
-    spent = rounds.driver.spent
     return {
         **counts(rounds.asked),
-        "tokens": {"prompt": spent.prompt_tokens, "new": spent.new_tokens},
-        "money": round(spent.cost, 6),
+        **rounds.driver.spent.bill(),
         "notes": noted,
     }
 
@@ -146,7 +144,7 @@ def rounds_of(spec: Spec, split: Path, models: Staff, context: Context) -> Round
     rows = side_rows(split, "heldout", section.methods)
     trained = (row for path in sorted((split / "train").glob("*.jsonl")) for row in read_rows(path))
     streams = streams_of(section, rows, models, section.confirmed)
-    driver = driver_of(section.budget, spec.teachers, models, context)
+    driver = driver_of(section.budget, models, context)
     return Rounds(
         streams, driver, context, section.candidates, section.min_yield, roots_of(trained), NAME, "training_prompt"
     )

@@ -105,7 +105,9 @@ def shortfall(rounds: Rounds, budget: Budget) -> YieldError:
         hints.append(f"raise {rounds.what}.budget.candidates (now {rounds.budget})")
     for reason, count, example in lost(rounds.asked)[:5]:
         lines.append(f"  {count} {reason}, such as {example}")
-    hints.append("loosen the filter that drops most, or ask for fewer rows; answers are kept and not asked for again")
+    filtered = any(one.judged is not None and not one.judged.verdict.keep for one in rounds.asked)
+    loosen = "loosen the filter that drops most, or " if filtered else ""
+    hints.append(f"{loosen}ask for fewer rows; answers are kept and not asked for again")
     return YieldError("\n".join(lines), where=rounds.what, hint="; ".join(hints))
 
 

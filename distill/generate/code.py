@@ -13,21 +13,20 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from distill.evidence import ENTRY_POINT, TESTS
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import distinct, prompts, several
-from distill.generate.instructions import opening, written
+from distill.generate.instructions import COPY, opening, written
+from distill.generate.known import Known
 from distill.generate.method import Candidate, Check, MethodSpec, Work
 from distill.generate.self_instruct import MAX_WORDS, check, one_more
 from distill.programs import reading
 from distill.programs.trial import Trial, trial
 from distill.protocols import Completion
-from distill.rows import Message, Row, normalise
+from distill.rows import Message, Row
 from distill.sandbox.outcome import Limits
 from distill.sandbox.run import require
 from distill.words import words
-
-TESTS, ENTRY_POINT = "tests", "entry_point"
-"""Names among a row's evidence."""
 
 
 class Code(MethodSpec):
@@ -82,18 +81,19 @@ class Code(MethodSpec):
                 yield self.candidate([row], row.prompt, work)
             return
         pool = distinct(row for row in rows if len(words(opening(row))) <= MAX_WORDS)
-        known = frozenset(normalise(opening(row)) for row in pool)
+        known = Known(map(opening, pool), COPY)
         index = 0
         while pool:
             yield self.invented(several(pool, self.shown, work.author.seed, "seeds", index), known, work, index)
             index += 1
 
-    def invented(self, seeds: Sequence[Row], known: frozenset[str], work: Work, index: int) -> Candidate:
+    def invented(self, seeds: Sequence[Row], known: Known, work: Work, index: int) -> Candidate:
         """A new problem, and its solution."""
         turns = one_more(seeds, lambda written: self.prompt("problem", written=written))
         completion: Completion = yield work.author.ask(turns, index, self.problem_tokens)
         problem = written(completion, MAX_WORDS, what="problem")
-        check(problem, [opening(row) for row in seeds], known)
+        check(problem, known)
+        known.add(problem)
         return (yield from self.candidate(seeds, [user(problem)], work))
 
     def candidate(self, parents: Sequence[Row], prompt: Sequence[Message], work: Work) -> Candidate:

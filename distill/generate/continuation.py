@@ -20,8 +20,8 @@ from pydantic import Field, model_validator
 from distill.generate.author import Unusable, said, user
 from distill.generate.draws import Span, dealt, one
 from distill.generate.instructions import opening, unwrapped
-from distill.generate.languages import named, spoken
 from distill.generate.method import Candidate, MethodSpec, Work
+from distill.languages import named, spoken
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row, digest, normalise
 from distill.sources.passages import size, whole

@@ -13,7 +13,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from distill.generate import grounding
+from distill import grounding
+from distill.evidence import PASSAGE, TITLE
 from distill.generate.author import Unusable, opened, user, whole
 from distill.generate.instructions import written
 from distill.generate.method import Candidate, MethodSpec, Work
@@ -76,7 +77,7 @@ class DocumentQA(MethodSpec):
             work.stream,
             [passage],
             messages=[*opened(self.system, [user(told)]), Message(role="assistant", content=answer)],
-            evidence={"passage": passage.answer},
+            evidence={PASSAGE: passage.answer},
             scores={"support": round(support(without_lead(answer), question, passage), 4)},
         )
 
@@ -121,7 +122,7 @@ class DocumentQA(MethodSpec):
 
 def title(passage: Row) -> str:
     """What its document is called; empty where the data set names no `title`."""
-    return passage.evidence.get("title", "")
+    return passage.evidence.get(TITLE, "")
 
 
 def support(answer: str, question: str, passage: Row) -> float:

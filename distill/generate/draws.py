@@ -6,6 +6,7 @@ Nothing here has a state: the draw of one candidate is independent of how many t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import Field, model_validator
@@ -37,8 +38,13 @@ def several(items: Sequence[T], count: int, *what: Any) -> list[T]:
 def dealt(items: Sequence[T], index: int, *what: Any) -> T:
     """The item of one candidate, drawn like cards: every item once before any comes again."""
     deck, place = divmod(index, len(items))
-    order = sorted(range(len(items)), key=lambda item: digest([*what, deck, item]))
-    return items[order[place]]
+    return items[_shuffled(len(items), deck, what)[place]]
+
+
+@lru_cache(maxsize=64)
+def _shuffled(count: int, deck: int, what: tuple[Any, ...]) -> list[int]:
+    """One deck in its order; the cards of many methods are dealt side by side."""
+    return sorted(range(count), key=lambda item: digest([*what, deck, item]))
 
 
 def distinct(rows: Iterable[Row]) -> list[Row]:

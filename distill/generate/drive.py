@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from distill.context import Context
-from distill.endpoint import Price
 from distill.engines.batches import share
+from distill.engines.spent import Spent
 from distill.generate.author import Unusable
 from distill.generate.method import Candidate, Check, Score, Scored
-from distill.generate.spent import Limit, Speed, Spent
+from distill.generate.purse import Purse
+from distill.generate.spent import Speed
 from distill.protocols import Completion, Engine, Request, Scorer, ScoreRequest, TokenScores
 from distill.rows import Row, digest
 
@@ -58,22 +59,23 @@ class Driver:
 
     models: Models
     context: Context
-    limit: Limit = Limit()
-    """Where the asking ends."""
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    """Of teachers that cost money, by name."""
+    purse: Purse = field(default_factory=Purse)
+    """What was spent, and where the asking ends."""
     note: Callable[[], str] = str
     """More to show after the progress bar."""
-    spent: Spent = Spent()
     by_place: dict[int, Spent] = field(default_factory=dict)
     """What each candidate of the last `run` cost; what two ask alike is booked on the first."""
     speed: Speed = field(default_factory=Speed)
     _counted: set[Key] = field(default_factory=set, repr=False)
 
     @property
+    def spent(self) -> Spent:
+        return self.purse.spent
+
+    @property
     def exhausted(self) -> bool:
         """The budget is spent: nothing more is asked."""
-        return self.limit.reached(self.spent)
+        return self.purse.empty
 
     def run(self, candidates: Sequence[Candidate], label: Callable[[], str]) -> Iterator[dict[int, Outcome]]:
         """Move all candidates to their ends.
@@ -113,48 +115,57 @@ class Driver:
             for one in wanted if isinstance(wanted, tuple) else (wanted,):
                 first.setdefault(key_of(one), (place, one))
         wishes = [one for _, one in first.values()]
-        answers = self._answers([one for one in wishes if isinstance(one, Request)], label)
-        for key, completion in answers.items():
-            if key not in self._counted:
-                self._counted.add(key)
-                place, request = first[key]
-                cost = Spent.of(completion, self.prices.get(request.to))
-                self.spent += cost
-                self.by_place[place] = self.by_place.get(place, Spent()) + cost
+        places = {key: place for key, (place, _) in first.items()}
+        answers = self._answers([one for one in wishes if isinstance(one, Request)], places, label)
         scores = self._scores([one for one in wishes if isinstance(one, Score)], label)
         return {**answers, **scores, **self._checks([one for one in wishes if isinstance(one, Check)], label)}
 
-    def _answers(self, requests: Sequence[Request], label: str) -> dict[Key, Completion]:
-        """Completions of distinct requests, on every rank all of them."""
+    def _answers(self, requests: Sequence[Request], places: Mapping[Key, int], label: str) -> dict[Key, Completion]:
+        """Completions of distinct requests, on every rank all of them: as many asked at once as the budget allows."""
         found: dict[Key, Completion] = {}
         for name in dict.fromkeys(request.to for request in requests):
-            asked = [request for request in requests if request.to == name]
-            if not self.exhausted:
+            waiting = [request for request in requests if request.to == name]
+            while waiting and not self.exhausted:
+                count = self.purse.affordable(name)
+                asked, waiting = waiting[:count], waiting[count:]
                 for completion in self.context.ranks.gather(self._share(name, asked, label)):
-                    found[name, completion.request] = completion
+                    key = name, completion.request
+                    found[key] = completion
+                    self._book(key, completion, places[key])
         return found
+
+    def _book(self, key: Key, completion: Completion, place: int) -> None:
+        """Count what an answer cost, once."""
+        if key not in self._counted:
+            self._counted.add(key)
+            self.by_place[place] = self.by_place.get(place, Spent()) + self.purse.book(key[0], completion)
 
     def _share(self, name: str, requests: Sequence[Request], label: str) -> list[Completion]:
         """This rank's completions, until its part of what is left of the budget is spent."""
-        world = self.context.ranks.world
-        limit, spent, mine = self.limit.share(self.spent, world), self.spent, []
-        answers = self.models.engine(name).generate(requests)
+        world, engine = self.context.ranks.world, self.models.engine(name)
+        limit, spent, mine = self.purse.limit.share(self.spent, world), self.spent, []
+        answers = engine.generate(requests)
         self.speed.start()
         bar = self.context.progress(
             answers, -(-len(requests) // world), label, "answer", lambda _: f"{self.speed}{self.note()}"
         )
-        for completion in bar:
-            mine.append(completion)
-            self.speed.add(completion)
-            if (name, completion.request) not in self._counted:
-                spent += Spent.of(completion, self.prices.get(name))
-            if limit.reached(spent):
-                break
-        for opened in (bar, answers):  # an engine whose generator is closed lets go of what is in flight
-            if isinstance(opened, Generator):
-                opened.close()
-        self.speed.stop()
-        return mine
+        try:
+            for completion in bar:
+                mine.append(completion)
+                if (name, completion.request) not in self._counted:
+                    spent += self.purse.cost(name, completion)
+                self.speed.add(completion)
+                if limit.reached(spent):
+                    break
+        finally:
+            for opened in (
+                bar,
+                answers,
+            ):  # an engine whose generator is closed asks no more, and keeps what still comes
+                if isinstance(opened, Generator):
+                    opened.close()
+            self.speed.stop()
+        return [*mine, *engine.late()]
 
     def _scores(self, scores: Sequence[Score], label: str) -> dict[Key, Scored]:
         found: dict[Key, Scored] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from distill.engines.spent import Spent
 from distill.generate.coverage import families
-from distill.generate.spent import Spent
 from distill.generate.streams import Stream
 
 

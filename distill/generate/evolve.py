@@ -31,9 +31,9 @@ from distill.generate.instructions import (
     without,
     written,
 )
-from distill.generate.languages import empty_words, telling_words
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
+from distill.languages import empty_words, telling_words
 from distill.protocols import Completion
 from distill.refusals import phrase
 from distill.rows import Message, Row

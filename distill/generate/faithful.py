@@ -11,7 +11,7 @@ import unicodedata
 
 from distill.generate.author import Unusable
 from distill.generate.instructions import HELPS, asks, overlap
-from distill.generate.languages import code_of, spoken, telling_words
+from distill.languages import code_of, spoken, telling_words
 from distill.refusals import phrase
 from distill.rows import normalise
 from distill.words import words

@@ -18,9 +18,9 @@ from pydantic import Field, StringConstraints, model_validator
 from distill.generate.author import Unusable, opened, said, user
 from distill.generate.draws import distinct, one
 from distill.generate.instructions import COPY, HELPS, asks, opening, overlap, parse, written
-from distill.generate.languages import spoken
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
+from distill.languages import spoken
 from distill.protocols import Completion
 from distill.refusals import phrase
 from distill.rows import Frozen, Message, Row
@@ -113,7 +113,7 @@ class Grid(MethodSpec):
 
     def candidates(self, work: Work) -> Iterator[Candidate]:
         """Without end: the cell is the stream's, the example of each is drawn from (seed, cell, index)."""
-        cell = self.cells[work.stream]
+        cell = self.cells[work.part or work.stream]
         pool = distinct(work.rows[self.seeds]) if self.seeds else []
         asked: list[str] = []
         index = 0
@@ -137,6 +137,7 @@ class Grid(MethodSpec):
         check(question, turns, shown, asked)
         in_language(question, cell, "question")
         yield from self.fits(question, {**cell, **drawn}, work)
+        new(question, asked)  # once more: others of this round may have been found to fit meanwhile
         asked.append(question)
         request = author.ask(opened(self.policy, [user(question)]))
         completion = yield request
@@ -178,6 +179,15 @@ def check(question: str, turns: Sequence[Message], shown: str, asked: Sequence[s
         raise Unusable("asks_nothing", question)
     if shown and overlap(question, shown) >= COPY:
         raise Unusable("copies_example", f"{question} | example: {shown}")
+    new(question, asked)
+
+
+def new(question: str, asked: Sequence[str]) -> None:
+    """Refuse what was asked before.
+
+    Raises:
+        Unusable: `asked_before`.
+    """
     like = next((other for other in asked[-LOOKED_BACK:] if overlap(question, other) >= COPY), None)
     if like is not None:
         raise Unusable("asked_before", f"{question} | before: {like}")

@@ -11,6 +11,7 @@ from distill.engines.teacher import MAIN, Teacher
 from distill.errors import YieldError
 from distill.generate.answer import answer
 from distill.generate.drive import MISSING, Driver, Outcome
+from distill.generate.purse import Purse
 from distill.generate.teacher import staff
 from distill.protocols import Sampling, Summary
 from distill.rows import Frozen, Row, read_rows, write_rows
@@ -38,7 +39,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     prompts = [row for _, row in asked]
     outcomes: dict[int, Outcome] = {}
     with staff({MAIN: spec.teacher}, spec.sampling, spec.seed, context) as models:
-        driver = Driver(models, context)
+        driver = Driver(models, context, Purse(prices=models.prices))
         author, template = models.cast[MAIN], models.engine(MAIN).template
         candidates = [answer(row, author, spec.systems.get(name)) for name, row in asked]
         for ended in driver.run(candidates, lambda: "held-out answers"):
@@ -55,7 +56,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     cut = sum(outcome.reason == "truncated" for outcome in ordered)
     return {
         "counts": {"requested": len(prompts), "parsed": len(rows), "failed": failed, "missing": missing},
-        "tokens": {"prompt": driver.spent.prompt_tokens, "new": driver.spent.new_tokens},
+        **driver.spent.bill(),
         "template": template,
         "notes": [f"{cut} of {len(prompts)} held-out answers were cut at max_new_tokens and left out"] if cut else [],
     }

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from distill.generate.author import Unusable, said
-from distill.generate.languages import spoken
+from distill.languages import spoken
 from distill.protocols import Completion
 from distill.rows import Message, Row, normalise
 from distill.words import words

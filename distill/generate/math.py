@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from distill.errors import SourceError
+from distill.evidence import REFERENCE
 from distill.generate.author import Unusable, opened, user
 from distill.generate.draws import prompts
 from distill.generate.method import Candidate, Check, MethodSpec, Work
@@ -22,9 +23,6 @@ from distill.mathematics.final import final
 from distill.mathematics.marks import Mark, against, alike
 from distill.protocols import Completion
 from distill.rows import Message, Row
-
-REFERENCE = "reference"
-"""Name among a row's evidence of the answer that is known to be right."""
 
 
 class Math(MethodSpec):

@@ -17,15 +17,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from distill.generate import templates
+from distill import templates
 from distill.generate.author import Author
 from distill.protocols import Sampling
 from distill.rows import Frozen, Message, Row, digest
 
+PROMPTS = Path(__file__).parent / "prompts"
 Candidate = Generator[Any, Any, Row]
 """Yields what it asks (see above), is sent what came of it, returns a row or raises `Unusable`."""
 
@@ -66,6 +68,8 @@ class Work:
     """Every model the recipe names, by name."""
     rows: Mapping[str, Sequence[Row]]
     """Training side of the data sets that the method reads, by name."""
+    part: str = ""
+    """Name that the method itself has for the stream: that of its rows, unless another method has it too."""
 
 
 class OwnSampling(Frozen):
@@ -94,7 +98,7 @@ class MethodSpec(Frozen):
     """Jinja text in place of a prompt file of the method, by its name."""
 
     FILES: ClassVar[tuple[str, ...]] = ()
-    """Names of its prompt files (see `templates.py`)."""
+    """Names of its prompt files (see `distill/templates.py`)."""
     TAKES: ClassVar[frozenset[str]] = frozenset({"prompt", "chat"})
     """Kinds of rows it starts from."""
     MAKES: ClassVar[str] = "chat"
@@ -148,12 +152,14 @@ class MethodSpec(Frozen):
             if name not in self.files:
                 there = f"there are: {', '.join(self.files)}" if self.files else "it has none"
                 raise ValueError(f"{self.kind} has no template {name!r}; {there}")
+            if (fault := templates.fault(self.templates[name])) is not None:
+                raise ValueError(f"templates.{name} is {fault}")
         return self
 
     def text(self, name: str) -> str:
         """A template's text: the recipe's own, or that of the prompt file."""
         assert name in self.files, (self.kind, name)
-        return self.templates[name] if name in self.templates else templates.shipped(self.kind, name)
+        return self.templates[name] if name in self.templates else templates.shipped(PROMPTS, self.kind, name)
 
     def prompt(self, name: str, /, **values: object) -> str:
         """What a prompt file says with these values."""

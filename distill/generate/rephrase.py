@@ -21,9 +21,9 @@ from distill.generate.author import Unusable, opened, user
 from distill.generate.draws import dealt
 from distill.generate.faithful import compare
 from distill.generate.instructions import label_of, lead, opening, recited, unwrapped, without, written
-from distill.generate.languages import named
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.generate.verdicts import asked_whether
+from distill.languages import named
 from distill.protocols import Completion
 from distill.rows import Frozen, Message, Row, digest
 from distill.words import words

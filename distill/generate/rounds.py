@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distill.context import Context
+from distill.engines.spent import Spent
 from distill.generate.drive import MISSING, Driver, Outcome
 from distill.generate.estimate import estimate, left, remaining, yields
 from distill.generate.method import Candidate
-from distill.generate.spent import Spent
 from distill.generate.streams import SMALL, Stream
 from distill.protocols import KEEP, Judged
 from distill.rows import Row, root_of
 
 TOP_UPS = 3
 PILOT = 16
-"""Candidates of the first round of a generation that is four times as large: they say what the others will cost."""
+"""Candidates of the first round of a generation that is at least twice as large: they say what the others will cost."""
 PENDING = Outcome(None, MISSING, "not answered yet")
 
 
@@ -117,7 +117,7 @@ class Rounds:
     def next_round(self) -> list[tuple[int, Candidate]]:
         """The next candidates with their places in `asked`: methods interleaved evenly, cut at the budget."""
         slots = []
-        pilot = not self.rounds and sum(stream.quota for stream in self.streams) >= 4 * PILOT
+        pilot = not self.rounds and sum(stream.quota for stream in self.streams) >= 2 * PILOT
         for number, stream in enumerate(self.streams):
             wanted = min(stream.wanted(), -(-PILOT // len(self.streams))) if pilot else stream.wanted()
             slots += [((turn + 1) / wanted, number) for turn in range(wanted)]

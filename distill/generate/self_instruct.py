@@ -13,10 +13,11 @@ from pydantic import Field
 
 from distill.generate.author import Unusable, opened, user
 from distill.generate.draws import distinct, several
-from distill.generate.instructions import COPY, opening, overlap, written
+from distill.generate.instructions import COPY, opening, written
+from distill.generate.known import Known
 from distill.generate.method import Candidate, MethodSpec, Work
 from distill.protocols import Completion
-from distill.rows import Message, Row, normalise
+from distill.rows import Message, Row
 from distill.words import words
 
 MAX_WORDS = 120
@@ -34,6 +35,9 @@ class SelfInstruct(MethodSpec):
     instruction_tokens: int = Field(96, gt=0)
     """Most tokens of a new instruction; one that is longer is cut and counted as a failure."""
 
+    alike: float = Field(COPY, gt=0, le=1)
+    """Jaccard of the words of two instructions from which they are one: with a seed, or with one written before."""
+
     FILES: ClassVar = ("instruction",)
 
     @property
@@ -42,21 +46,26 @@ class SelfInstruct(MethodSpec):
 
     def candidates(self, work: Work) -> Iterator[Candidate]:
         """Without end: the seeds of each are drawn from (seed, index) alone. None where there is no seed to show."""
-        rows = work.rows[self.seeds]
-        pool = distinct(row for row in rows if len(words(opening(row))) <= MAX_WORDS)
-        known = frozenset(normalise(opening(row)) for row in pool)
+        rows = distinct(work.rows[self.seeds])
+        pool = [row for row in rows if len(words(opening(row))) <= MAX_WORDS]
+        known = Known(map(opening, rows), self.alike)
         index = 0
         while pool:
             yield self.candidate(several(pool, self.shown, work.author.seed, "seeds", index), known, work, index)
             index += 1
 
-    def candidate(self, seeds: Sequence[Row], known: frozenset[str], work: Work, index: int) -> Candidate:
-        """One instruction and its answer. The index is the sample: the same seeds drawn twice are asked twice."""
+    def candidate(self, seeds: Sequence[Row], known: Known, work: Work, index: int) -> Candidate:
+        """One instruction and its answer. The index is the sample: the same seeds drawn twice are asked twice.
+
+        Args:
+            known: every seed, and the instructions of the candidates before this one.
+        """
         author = work.author
         request = author.ask(self.conversation(seeds), index, self.instruction_tokens)
         completion: Completion = yield request
         instruction = written(completion, MAX_WORDS)
-        check(instruction, [opening(row) for row in seeds], known)
+        check(instruction, known)
+        known.add(instruction)
         question = author.ask(opened(self.system, [user(instruction)]))
         completion = yield question
         return author.row(question, completion, work.stream, seeds)
@@ -77,14 +86,12 @@ def one_more(seeds: Sequence[Row], asks: Callable[[int], str]) -> list[Message]:
     return [*messages, user(asks(len(seeds)))]
 
 
-def check(instruction: str, seeds: Sequence[str], known: frozenset[str]) -> None:
+def check(instruction: str, known: Known) -> None:
     """Refuse what is not a new instruction.
 
     Raises:
-        Unusable: `copies_seed`.
+        Unusable: `copies_seed`, or `written_before` where it is like one of this method.
     """
-    if normalise(instruction) in known:
-        raise Unusable("copies_seed", instruction)
-    for seed in seeds:
-        if overlap(instruction, seed) >= COPY:
-            raise Unusable("copies_seed", f"{instruction} | seed: {seed}")
+    if (found := known.like(instruction)) is not None:
+        like, given = found
+        raise Unusable("copies_seed" if given else "written_before", f"{instruction} | like: {like}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from functools import cached_property
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -61,14 +63,24 @@ class Generate(Frozen):
         """Most candidates asked for."""
         return self.budget.candidates or 4 * self.rows
 
+    @cached_property
+    def streams(self) -> tuple[dict[str, str], ...]:
+        """The streams of each method, by the name that the method gives each: that name, numbered where a method before
+        has it too (`answer#2`, `grid#2[language=Spanish]`), so that each keeps its share."""
+        seen: Counter[str] = Counter()
+        named: list[dict[str, str]] = [{} for _ in self.methods]
+        for part, method in zip(named, self.methods, strict=True):
+            for name in method.streams():
+                seen[name] += 1
+                kind, *cell = name.partition("[")
+                part[name] = name if seen[name] == 1 else "".join((f"{kind}#{seen[name]}", *cell))
+        return tuple(named)
+
     @property
     def shares(self) -> dict[str, float]:
-        """Share of `rows` by stream; two methods with one stream have theirs added."""
-        shares: dict[str, float] = {}
-        for method in self.methods:
-            for name, share in method.streams().items():
-                shares[name] = shares.get(name, 0.0) + share
-        return shares
+        """Share of `rows` by stream."""
+        parts = zip(self.methods, self.streams, strict=True)
+        return {named[name]: share for method, named in parts for name, share in method.streams().items()}
 
     @property
     def taught(self) -> int:
@@ -79,13 +91,8 @@ class Generate(Frozen):
     @property
     def quotas(self) -> list[dict[str, int]]:
         """Rows asked of each method by stream, so that each stream has what the filter's quota of it is."""
-        parts: list[dict[str, int]] = [{} for _ in self.methods]
-        streams = [method.streams() for method in self.methods]
-        for name, rows in quotas(self.rows, self.shares).items():
-            same = {str(place): shares[name] for place, shares in enumerate(streams) if name in shares}
-            for place, part in quotas(rows, same).items():
-                parts[int(place)][name] = part
-        return parts
+        rows = quotas(self.rows, self.shares)
+        return [{name: rows[name] for name in named.values()} for named in self.streams]
 
 
 class Spec(Frozen):

@@ -1,4 +1,4 @@
-"""completions -> what they cost, in tokens and money, and how fast they came."""
+"""what was spent -> whether more may be; completions -> how fast they came."""
 
 from __future__ import annotations
 
@@ -6,40 +6,8 @@ import math
 import time
 from dataclasses import dataclass
 
-from distill.endpoint import Price
+from distill.engines.spent import Spent
 from distill.protocols import Completion
-
-MILLION = 1_000_000
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Tokens read and written, and money where somebody asks for it."""
-
-    prompt_tokens: float = 0
-    new_tokens: float = 0
-    cost: float = 0.0
-
-    @classmethod
-    def of(cls, completion: Completion, price: Price | None) -> Spent:
-        """What a completion cost: what the server says it charged, or else by its price per token."""
-        cost = completion.cost
-        if cost is None:
-            by_prompt, by_answer = (price.prompt, price.completion) if price else (0.0, 0.0)
-            cost = (completion.prompt_tokens * by_prompt + completion.new_tokens * by_answer) / MILLION
-        return cls(completion.prompt_tokens, completion.new_tokens, cost)
-
-    @property
-    def tokens(self) -> float:
-        return self.prompt_tokens + self.new_tokens
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.prompt_tokens + other.prompt_tokens, self.new_tokens + other.new_tokens, self.cost + other.cost
-        )
-
-    def times(self, factor: float) -> Spent:
-        return Spent(self.prompt_tokens * factor, self.new_tokens * factor, self.cost * factor)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from distill.errors import SourceError
 from distill.generate.books import counts, notes, shortfall, write_failures
 from distill.generate.drive import Driver
 from distill.generate.method import Candidate, MethodSpec, Work
+from distill.generate.purse import Purse
 from distill.generate.rounds import Rounds
 from distill.generate.settings import Budget, Generate, Spec
 from distill.generate.spent import Limit
@@ -22,13 +23,13 @@ from distill.protocols import Summary
 from distill.rows import Row, digest, read_rows, root_of, write_rows
 from distill.suites.heldout import evaluated
 
-VERSION = 2
+VERSION = 3
 Over = Callable[[Work, Candidate], Candidate]
 
 
 def templates_digest(methods: Sequence[MethodSpec]) -> str:
     """Hash of the prompt files that methods ask with: an edited prompt makes new rows. Empty where there are none."""
-    texts = {method.kind: method.texts for method in methods if method.texts}
+    texts = [[method.kind, method.texts] for method in methods if method.texts]
     return digest(texts)[:16] if texts else ""
 
 
@@ -59,26 +60,26 @@ def streams_of(
         over: puts a candidate of its own over each of a method's.
     """
     streams = []
-    for method, quotas in zip(generate.methods, generate.quotas, strict=True):
+    for method, named, quotas in zip(generate.methods, generate.streams, generate.quotas, strict=True):
         author = models.author(method.teacher, method.sampling.over(generate.sampling), method.notes)
         own = {name: rows[name] for name in method.reads}
-        for name, quota in quotas.items():
-            work = Work(name, author, models.cast, own)
+        for part, name in named.items():
+            work = Work(name, author, models.cast, own, part)
             candidates = map(partial(over, work), method.candidates(work))
-            streams.append(Stream(name, quota, candidates, ", ".join(method.reads)))
+            streams.append(Stream(name, quotas[name], candidates, ", ".join(method.reads)))
     return streams
 
 
-def driver_of(budget: Budget, teachers: Iterable[str], models: Staff, context: Context) -> Driver:
+def driver_of(budget: Budget, models: Staff, context: Context) -> Driver:
     """What asks the teachers, and stops where the budget is spent."""
-    prices = {name: end.price for name in teachers if (end := context.runtime.endpoint(name)) and end.price}
-    return Driver(models, context, Limit(budget.tokens or math.inf, budget.cost or math.inf), prices)
+    limit = Limit(budget.tokens or math.inf, budget.cost or math.inf)
+    return Driver(models, context, Purse(limit, models.prices))
 
 
 def rounds_of(spec: Spec, inputs: Mapping[str, Path], models: Staff, context: Context) -> Rounds:
     """A generation that has not begun."""
     generate = spec.wanted
-    driver = driver_of(generate.budget, spec.teachers, models, context)
+    driver = driver_of(generate.budget, models, context)
     streams = streams_of(generate, side_rows(inputs["split"], "train", generate.methods), models)
     held_out = roots_of(evaluated(inputs))
     return Rounds(streams, driver, context, generate.candidates, generate.min_yield, held_out)
@@ -100,11 +101,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     if context.ranks.main:
         write_rows(out / "rows.jsonl", (asked.outcome.row for asked in rounds.asked if asked.outcome.row is not None))
         write_failures(out / "failures.jsonl", rounds.asked)
-    spent = rounds.driver.spent
     return {
         **counts(rounds.asked),
-        "tokens": {"prompt": spent.prompt_tokens, "new": spent.new_tokens},
-        "money": round(spent.cost, 6),
+        **rounds.driver.spent.bill(),
         "rounds": rounds.rounds,
         "templates": templates,
         "notes": notes(rounds),

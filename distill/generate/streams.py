@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill.engines.spent import Spent
 from distill.generate.method import Candidate
-from distill.generate.spent import Spent
 
 MARGIN = 1.1
 """Asked beyond what the yield so far calls for: a small last round costs as long as a large one."""

@@ -35,11 +35,14 @@ class Staff(Models):
         # An adapter's licence comes on top of the model's; what it does not say is not known.
         found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))
         terms, depth = teacher.terms or (found if teacher.adapter else resolved.terms), 0
-        student = resolved.path / "student.json"
-        if student.is_file():
-            made = json.loads(student.read_text(encoding="utf-8"))
-            terms, depth = terms or tuple(made["terms"]), made["depth"]
-        kind = {"engine": teacher.engine.kind, "dtype": getattr(teacher.engine, "dtype", None)}
+        for part in parts:
+            student = part.path / "student.json"
+            if student.is_file():
+                made = json.loads(student.read_text(encoding="utf-8"))
+                terms, depth = terms or tuple(made["terms"]), max(depth, made["depth"])
+        # What is not the weights and yet decides what they say.
+        own = {name: getattr(teacher.engine, name, None) for name in ("dtype", "quantization", "args")}
+        kind = {"engine": teacher.engine.kind, **{name: value for name, value in own.items() if value}}
         template = self.engine(name).template
         origin = "+".join(part.origin for part in parts)
         return Author(origin, terms, depth, self.sampling, self.seed, template, kind, name)

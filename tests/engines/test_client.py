@@ -84,6 +84,21 @@ def test_retry_after_holds_for_the_whole_address(fake: Fake) -> None:
     assert times[1] - times[0] >= 0.5
 
 
+def test_a_pause_that_ends_while_questions_are_sent_out_is_noticed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, send_out, times = client(fake.address), Client._send_out, []
+
+    def slowly(*given: object) -> None:
+        times.append(time.monotonic())
+        asked.addresses[0].rests = times[0] + 0.2
+        send_out(*given)  # type: ignore[arg-type]
+        time.sleep(0.3)
+
+    monkeypatch.setattr(Client, "_send_out", slowly)
+    found: list[Completion] = []
+    asyncio.run(asyncio.wait_for(asked.run(many(1), found.append), 20))
+    assert [each.text for each in found] == ["yes: Q0"]
+
+
 def test_who_is_turned_away_while_others_are_answered_has_more_attempts(fake: Fake) -> None:
     fake.say = lambda question, attempt: refusal(429) if question == "Q1" and attempt < 7 else time.sleep(0.02)  # type: ignore[method-assign,func-returns-value]
     assert {each.finish for each in run(client(fake.address, most=2, attempts=3), many(60))} == {"stop"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -15,9 +16,11 @@ import pytest
 
 from distill.cli import main
 from distill.context import NOWHERE, Context, Ranks, Resolved
+from distill.engines import client
 from distill.engines.open import open_engine, open_scorer
 from distill.engines.pace import FIRST
 from distill.engines.server import Server
+from distill.engines.store import AnswerStore
 from distill.errors import EngineError
 from distill.protocols import Completion, Request, Sampling
 from distill.rows import Message, read_rows
@@ -195,7 +198,10 @@ def test_a_missing_key_is_told_before_anything_is_asked(
     assert not fake.bodies
 
 
-def test_closed_early_it_drops_what_is_in_flight_and_leaves_nothing_running(fake: Fake) -> None:
+def test_closed_early_it_drops_what_does_not_come_in_time_and_leaves_nothing_running(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "GRACE", 0.05)
     go_on = threading.Event()
     fake.say = lambda question, _attempt: None if question == "Q0" else go_on.wait(30) and None  # type: ignore[method-assign]
     answers = engine(fake.address).generate([ask(f"Q{number}") for number in range(100)])
@@ -210,6 +216,68 @@ def test_closed_early_it_drops_what_is_in_flight_and_leaves_nothing_running(fake
         time.sleep(0.01)
     assert len(fake.bodies) == FIRST + 1
     assert fake.gone == FIRST
+
+
+def in_flight(fake: Fake, count: int, go_on: threading.Event) -> None:
+    """The answer to Q0 comes at once, the others once so many are asked for."""
+
+    def say(question: str, _attempt: int) -> None:
+        if question == "Q0":
+            while fake.now < count:
+                time.sleep(0.005)
+        else:
+            go_on.wait(30)
+
+    fake.say = say  # type: ignore[method-assign]
+
+
+def test_closed_early_it_asks_no_more_and_what_is_in_flight_is_late(fake: Fake, tmp_path: Path) -> None:
+    go_on = threading.Event()
+    in_flight(fake, FIRST, go_on)
+    asked = open_engine(Server(), "org/t", place(tmp_path, fake.address))
+    answers = asked.generate([ask(f"Q{number}") for number in range(100)])
+    first = next(answers)
+    threading.Timer(0.1, go_on.set).start()
+    answers.close()  # type: ignore[attr-defined]
+    questions = {f"yes: {question}" for question in fake.asked}
+    assert {first.text, *(one.text for one in asked.late())} == questions and FIRST <= len(questions) <= FIRST + 1
+    fake.asked.clear()
+    again = list(asked.generate([ask(f"Q{number}") for number in range(100)]))
+    assert len(again) == 100 and len(fake.asked) == 100 - len(questions), "nothing is paid for twice"
+
+
+def test_an_interruption_keeps_what_has_come_and_what_is_in_flight(fake: Fake, tmp_path: Path) -> None:
+    go_on = threading.Event()
+    in_flight(fake, FIRST, go_on)
+    asked = open_engine(Server(), "org/t", place(tmp_path, fake.address))
+
+    def interrupted() -> None:
+        for _ in asked.generate([ask(f"Q{number}") for number in range(100)]):
+            threading.Timer(0.1, go_on.set).start()
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    store = AnswerStore(tmp_path / "answers" / asked.name)
+    store.refresh()
+    assert len(store.known()) == len(fake.asked) >= FIRST
+
+
+def test_an_error_waits_for_what_is_in_flight(fake: Fake, tmp_path: Path) -> None:
+    def say(question: str, _attempt: int) -> Answer | None:
+        if question == "Q3":
+            return refusal(401)
+        time.sleep(0.3)
+        return None
+
+    fake.say = say  # type: ignore[method-assign]
+    asked = open_engine(Server(), "org/t", place(tmp_path, fake.address, concurrency=6))
+    found = []
+    with pytest.raises(EngineError, match="401"):
+        found += asked.generate([ask(f"Q{number}") for number in range(6)])
+    store = AnswerStore(tmp_path / "answers" / asked.name)
+    store.refresh()
+    assert len(store.known()) == 5
 
 
 def test_an_error_in_the_middle_keeps_what_came_before(fake: Fake, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Planned:
 
     def __init__(self, fail: Set[str] = frozenset()) -> None:
         self.computed: list[str] = []
+        self.flying: list[str] = []
         self.fail = fail
 
     def generate(self, requests: Sequence[Request], known: Mapping[str, int]) -> Iterator[Completion]:
@@ -41,6 +42,9 @@ class Planned:
                 for key in batch:
                     bad = key in self.fail
                     yield Completion(key, "", "error", 0, 0, error="no") if bad else answer(key)
+
+    def late(self) -> list[Completion]:
+        return [answer(key, "late") for key in self.flying]
 
     def close(self) -> None: ...
 
@@ -127,6 +131,36 @@ def test_a_half_known_batch_is_computed_whole_and_only_the_new_is_kept(tmp_path:
     assert inner.computed == [a, b, c, d]
     assert [(c.request, c.text) for c in done] == [(a, "as it was"), (b, "yes"), (c, "yes"), (d, "yes")]
     assert sum(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == 4
+
+
+def test_what_comes_after_the_reader_has_gone_is_kept(tmp_path: Path) -> None:
+    inner = Planned()
+    engine = StoredEngine(inner, AnswerStore(tmp_path), Ranks())
+    answers = engine.generate([ask(question) for question in "abcd"])
+    assert next(answers).request == ask("a").key and engine.late() == []
+    inner.flying = [ask("c").key]
+    answers.close()  # type: ignore[attr-defined]
+    assert [one.request for one in engine.late()] == inner.flying
+    store = AnswerStore(tmp_path)
+    store.refresh()
+    assert set(store.known()) == {ask("a").key, ask("c").key}
+    inner.flying = []
+    assert next(engine.generate([ask("c")])).text == "late" and engine.late() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_comes_after_an_interruption_is_kept(tmp_path: Path, error: type[BaseException]) -> None:
+    class Interrupted(Planned):
+        def generate(self, requests: Sequence[Request], known: Mapping[str, int]) -> Iterator[Completion]:
+            yield next(super().generate(requests, known))
+            self.flying = [requests[1].key]
+            raise error
+
+    with pytest.raises(error):
+        list(StoredEngine(Interrupted(), AnswerStore(tmp_path), Ranks()).generate([ask("a"), ask("b")]))
+    store = AnswerStore(tmp_path)
+    store.refresh()
+    assert set(store.known()) == {ask("a").key, ask("b").key}
 
 
 def test_failures_are_yielded_and_asked_again(tmp_path: Path) -> None:

@@ -83,5 +83,8 @@ class FakeEngine:
                 cut = len(text) < len(question)
                 yield Completion(request.key, text, "length" if cut else "stop", len(question), len(text))
 
+    def late(self) -> list[Completion]:
+        return []
+
     def close(self) -> None:
         """Nothing is held."""

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from distill.context import Context, Resolved
+from distill.endpoint import Endpoint, Price
 from distill.engines.echo import Echo
+from distill.engines.server import Server
 from distill.errors import ArtifactError, CompareError, DistillError
 from distill.evaluate import arms, stage, teacher
 from distill.evaluate.stage import Generation, Spec
@@ -115,6 +117,14 @@ def test_tokens_count_a_shared_prompt_once(monkeypatch: pytest.MonkeyPatch, inpu
     assert summary["tokens"] == {"prompt": 3 * len(QUESTIONS[0]), "new": 30}
     assert summary["answers"] == {"length": 6}
     assert "6 of 6 greedy answers were cut at 10 tokens." in summary["notes"]
+
+
+def test_what_a_served_teacher_answers_costs_money(monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Path]) -> None:
+    server = Endpoint(address="http://a/v1", price=Price(prompt=0, completion=1e5))
+    monkeypatch.setattr("distill.context.Runtime.endpoint", lambda *_: server)
+    assert evaluate(monkeypatch, SPEC, inputs, FakeScorer())[0]["money"] == 0
+    served = SPEC.model_copy(update={"engine": Server()})
+    assert evaluate(monkeypatch, served, inputs, FakeScorer())[0]["money"] == 3
 
 
 def test_generation_can_be_left_out(monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Path]) -> None:

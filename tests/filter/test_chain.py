@@ -42,6 +42,13 @@ def test_every_filter_is_known_by_its_kind() -> None:
     assert [spec.kind for spec in made] == kinds
     assert [spec.kind for spec in made if spec.scope == "set"] == ["exact_duplicate", "near_duplicate"]
     assert [spec.kind for spec in made if spec.judges_real] == ["contamination"]
+    more: list[dict[str, object]] = [{"kind": "privacy"}, {"kind": "blocklist", "words": ["darn"]}]
+    more += [{"kind": kind} for kind in ("code", "math", "json_schema", "grounded")]
+    checks = [adapter.validate_python(one) for one in more]
+    assert [spec.kind for spec in checks] == [one["kind"] for one in more]
+    assert {spec.scope for spec in checks} == {"row"}
+    assert [spec.kind for spec in checks if spec.judges_real] == ["privacy", "blocklist"]
+    assert [spec.kind for spec in checks if spec.FIRST] == ["privacy"]
     with pytest.raises(ValidationError):
         adapter.validate_python({"kind": "finished", "max": 3})
 

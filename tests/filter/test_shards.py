@@ -17,6 +17,7 @@ from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
+from distill.filter.privacy import Privacy
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.shards import Books, Job, Phase
@@ -29,7 +30,7 @@ from tests.filter.make import chat
 CHAIN: tuple[AnyFilter, ...] = (
     Finished(), Repetition(), ExactDuplicate(), NearDuplicate(), Refusal(), Contamination(), ExactDuplicate(on="answer"),
 )  # fmt: skip
-CHAINS = [CHAIN, CHAIN[::-1], CHAIN[:2], CHAIN[2:4], ()]
+CHAINS = [CHAIN, CHAIN[::-1], CHAIN[:2], CHAIN[2:4], (*CHAIN[2:], Privacy(action="redact")), ()]
 
 
 def made() -> list[Row]:
@@ -41,6 +42,8 @@ def made() -> list[Row]:
     rows[7] = chat("why", "so so so so so so so so so so so so so so so so so so so so so so so so so so so so")
     rows[9] = chat("cut", "and then", finish="length")
     rows[11] = chat("may I", "I'm sorry, but as an AI language model I cannot help with that.")
+    rows[20] = chat("Whom do I ask?", "Write to jane.roe@example-mail.com about it, and say so.")
+    rows[21] = chat("Whom do I ask then?", "Write to john.doe@example-mail.com about it, and say so.")
     long = " ".join(f"word{n}" for n in range(40))
     rows[12], rows[33] = chat(long, long), chat(f"{long} more", f"{long} more")
     rows[30], rows[31], rows[35] = (
@@ -80,7 +83,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("chain", CHAINS, ids=["whole", "backwards", "alone", "sets", "empty"])
+@pytest.mark.parametrize("chain", CHAINS, ids=["whole", "backwards", "alone", "sets", "privacy last", "empty"])
 @pytest.mark.parametrize("tasks", [1, 3, 8])
 def test_tasks_keep_what_one_process_keeps(
     tmp_path: Path, chain: tuple[AnyFilter, ...], tasks: int, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +104,7 @@ def test_tasks_keep_what_one_process_keeps(
 def test_filters_that_follow_each_other_share_a_phase(tmp_path: Path) -> None:
     assert job(tmp_path, CHAIN).phases == [(0, 2, True), (2, 4, False), (4, 6, True), (6, 7, False)]
     assert job(tmp_path, ()).phases == []
+    assert job(tmp_path, (NearDuplicate(), Finished(), Privacy())).phases == [(0, 1, True), (1, 2, False), (2, 3, True)]
 
 
 def test_another_chain_or_other_rows_have_another_folder(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ class Canned:
     template: str = "template-hash"
     asked: list[Request] = field(default_factory=list)
     closed: bool = False
+    flying: list[Completion] = field(default_factory=list)
+    """What still comes once the asking has ended early."""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         self.asked += requests
@@ -38,6 +40,9 @@ class Canned:
                 answer = Completion(request.key, answer, "stop", prompt_tokens=5, new_tokens=len(answer.split()))
             if answer is not None:
                 yield answer
+
+    def late(self) -> list[Completion]:
+        return self.flying
 
     def close(self) -> None:
         self.closed = True

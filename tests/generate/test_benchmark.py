@@ -246,7 +246,7 @@ def test_a_training_candidate_that_asks_a_benchmark_question_is_dropped_by_gener
         row.provenance.root for row in rows_of(made["benchmark"])
     }
     lines = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text().splitlines()]
-    assert {line["reason"] for line in lines} == {"held_out"}
+    assert {line["reason"] for line in lines} == {"held_out", "written_before"}
 
 
 def test_a_training_row_that_equals_a_benchmark_question_or_answer_is_dropped_by_the_filter(

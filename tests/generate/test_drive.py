@@ -14,6 +14,7 @@ from distill.endpoint import Price
 from distill.generate.author import Author, Unusable, user
 from distill.generate.drive import Driver, Outcome
 from distill.generate.method import Candidate, Check, Score, Scored
+from distill.generate.purse import Purse
 from distill.generate.spent import Limit
 from distill.protocols import Completion, Request, ScoreRequest, TokenScores
 from distill.rows import Message, Row, root_of
@@ -140,7 +141,7 @@ def test_several_things_are_asked_at_once_run_and_scored(author: Author, context
 
 def test_the_budget_ends_the_asking_and_what_came_is_kept(author: Author, context: Context) -> None:
     engine = Canned(echo)
-    driver = Driver(Alone(engine), context, Limit(tokens=20))
+    driver = Driver(Alone(engine), context, Purse(Limit(tokens=20)))
     waves = run(driver, [steps(author, [word, "more"]) for word in "abcd"])
     became = [outcome for wave in waves for outcome in wave.values()]
     assert driver.exhausted and driver.spent.tokens == 27, "three answers of 9 tokens passed the limit"
@@ -155,7 +156,7 @@ def test_money_is_what_the_server_says_or_the_price_of_the_tokens(author: Author
         stated = 0.5 if request.messages[0].content == "stated" else None
         return Completion(request.key, "fine", "stop", 1_000_000, 2_000_000, cost=stated)
 
-    driver = Driver(Alone(Canned(say)), context, prices={"teacher": Price(prompt=1, completion=2)})
+    driver = Driver(Alone(Canned(say)), context, Purse(prices={"teacher": Price(prompt=1, completion=2)}))
     run(driver, [steps(author, ["stated"]), steps(author, ["by price"])])
     assert driver.spent.cost == 0.5 + 5.0
     assert [driver.by_place[place].cost for place in (0, 1)] == [0.5, 5.0]

@@ -183,3 +183,15 @@ def test_a_thousand_cells_have_the_quotas_that_the_filter_gives_them() -> None:
     generate = Generate.model_validate({"rows": 5000, "methods": [{"kind": "grid", "axes": {"a": many, "b": many}}]})
     (parts,) = generate.quotas
     assert sum(parts.values()) == 5000 and quotas(5000, generate.shares) == parts
+
+
+def test_questions_alike_that_are_judged_at_the_same_time_are_asked_once(author: Author) -> None:
+    candidates = grid(judge="teacher").candidates(work(author, [], CELL))
+    several = [next(candidates) for _ in range(3)]
+    questions = [next(candidate) for candidate in several]
+    judged = [one.send(answer(asked, "¿Quién paga el techo?")) for one, asked in zip(several, questions, strict=True)]
+    assert isinstance(several[0].send(answer(judged[0], "Yes.")), Request)
+    for candidate, request in zip(several[1:], judged[1:], strict=True):
+        with pytest.raises(Unusable) as caught:
+            candidate.send(answer(request, "Yes."))
+        assert caught.value.reason == "asked_before"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from distill.context import Context
+from distill.context import Context, Runtime
+from distill.endpoint import Endpoint, Price
+from distill.engines.teacher import Teacher
 from distill.errors import YieldError
 from distill.generate.heldout import Spec, one_a_root, run
 from distill.protocols import Completion, Request
@@ -62,6 +65,18 @@ def test_cut_and_failed_answers_are_left_out_and_counted(
     failures = [json.loads(line) for line in (tmp_path / "failures.jsonl").read_text().splitlines()]
     assert sorted(line["reason"] for line in failures) == ["engine_error", "missing", "truncated"]
     assert [row.answer for row in read_rows(tmp_path / "rows.jsonl")] == ["fine"] * 3
+
+
+def test_what_held_out_answers_cost_is_told(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
+    use(lambda request: Completion(request.key, "fine", "stop", 1_000_000, 2_000_000))
+    served = {"model": MODEL, "engine": {"kind": "server"}}
+    priced = Endpoint(address="http://localhost:1/v1", price=Price(prompt=0.5, completion=1))
+    asked = spec().model_copy(update={"teacher": Teacher.model_validate(served)})
+    for server, money in ((priced, 6 * 2.5), (None, 0)):
+        there = replace(context, runtime=Runtime(server=server))
+        assert run(asked, {"split": split}, tmp_path, there)["money"] == money
+    here = replace(context, runtime=Runtime(server=priced))
+    assert run(spec(), {"split": split}, tmp_path, here)["money"] == 0, "what is in this process is on no bill"
 
 
 def test_no_answer_at_all_is_an_error_that_says_why(split: Path, context: Context, use: Use, tmp_path: Path) -> None:

@@ -137,12 +137,34 @@ def test_what_is_refused_and_why(author: Author, text: str, finish: str, reason:
     assert caught.value.reason == reason
 
 
+def test_an_instruction_may_be_like_no_seed_and_like_none_written_before(author: Author) -> None:
+    rows = [real(f"Tell me all about the history of the {place} and its people.") for place in ("Nile", "Rhine", "Po")]
+    rows.append(real("word " * 130 + "How do the great rivers of the north come about in spring?"))
+    candidates = METHOD.model_copy(update={"shown": 1}).candidates(work(author, rows))
+    says = [
+        "Tell me about all the people of the Rhine and its history.",
+        "What makes the tide turn?",
+        "What makes the TIDE turn?!",
+    ]
+    says += ["Who drew the first map of the sea?", rows[-1].question]
+    reasons = []
+    for text in says:
+        candidate = next(candidates)
+        request = next(candidate)
+        try:
+            say(candidate, request, text)
+            reasons.append("")
+        except Unusable as unusable:
+            reasons.append(unusable.reason)
+    assert reasons == ["copies_seed", "", "written_before", "", "long_instruction"]
+
+
 def test_a_seed_that_is_shown_may_not_be_copied_with_a_word_changed(author: Author) -> None:
     rows = [real("How do the great rivers of the north come about in spring?")]
     candidate, request = first(author, rows)
     with pytest.raises(Unusable) as caught:
         say(candidate, request, "How do the great rivers of the south come about in spring?")
-    assert caught.value.reason == "copies_seed" and "seed: How do" in caught.value.detail
+    assert caught.value.reason == "copies_seed" and "like: How do" in caught.value.detail
     candidate, request = first(author, rows)
     assert isinstance(say(candidate, request, "What do the great rivers carry to the sea?"), Request)
 

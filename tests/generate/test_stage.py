@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from distill import templates
 from distill.context import Context
 from distill.errors import SourceError, YieldError
-from distill.generate import templates
+from distill.generate import method
 from distill.generate.self_instruct import SelfInstruct
 from distill.generate.settings import Generate, Spec
 from distill.generate.stage import run, templates_digest
@@ -62,6 +63,12 @@ def rows_of(out: Path) -> list[Row]:
     return list(read_rows(out / "rows.jsonl"))
 
 
+def new(request: Request) -> str:
+    """A question that is like no other."""
+    number = request.sample + 1000
+    return f"How would one explain {number}a {number}b {number}c to a child?"
+
+
 def writer() -> Say:
     """A teacher that writes a new instruction each time and answers what it is asked."""
     written = Counter[str]()
@@ -70,7 +77,7 @@ def writer() -> Say:
         if len(request.messages) == 1:
             return echo(request)
         written["n"] += 1
-        return f"How would one explain novelty {request.sample + 1000} to a child?"
+        return "How would one explain {0}a {0}b {0}c to a child?".format(request.sample + 1000)
 
     return say
 
@@ -179,7 +186,7 @@ def test_an_instruction_of_the_held_out_side_is_not_taken(
     def say(request: Request) -> str:
         if len(request.messages) == 1:
             return "fine"
-        return "what about SUBJECT 101" if request.sample == 0 else f"Who first wrote of wonder {request.sample}?"
+        return "what about SUBJECT 101" if request.sample == 0 else new(request)
 
     use(say)
     run(spec([SELF], rows=4), {"split": split}, tmp_path, context)
@@ -211,10 +218,10 @@ def test_a_spent_budget_is_said(split: Path, context: Context, use: Use, tmp_pat
 
 
 def test_a_yield_far_under_the_floor_stops_early(split: Path, context: Context, use: Use, tmp_path: Path) -> None:
-    engine = use(lambda request: "" if len(request.messages) == 1 else f"Who wrote of wonder {request.sample}?")
+    engine = use(lambda request: "" if len(request.messages) == 1 else new(request))
     with pytest.raises(YieldError, match=r"under generate.min_yield 0.5"):
-        run(spec([SELF], rows=32, min_yield=0.5), {"split": split}, tmp_path, context)
-    assert len(engine.asked) == 2 * 36, "one round of 36 candidates, two requests each"
+        run(spec([SELF], rows=31, min_yield=0.5), {"split": split}, tmp_path, context)
+    assert len(engine.asked) == 2 * 35, "one round of 35 candidates, two requests each"
 
 
 def test_a_data_set_that_is_not_there_names_those_that_are(
@@ -236,12 +243,27 @@ def test_a_student_as_teacher_brings_depth_and_terms(split: Path, context: Conte
     assert row.provenance.depth == 3 and row.provenance.terms == ("mit", "cc-by-4.0")
 
 
-def test_two_entries_of_one_method_share_its_quota() -> None:
+def test_two_entries_of_one_method_each_have_their_own_quota() -> None:
     halves = Generate.model_validate(
         {"rows": 5, "methods": [{**ANSWER, "share": 0.3}, {**ANSWER, "share": 0.3}, {**SELF, "share": 0.4}]}
     )
-    assert halves.shares == {"answer": 0.6, "self_instruct": 0.4}
-    assert halves.quotas == [{"answer": 2}, {"answer": 1}, {"self_instruct": 2}]
+    assert halves.shares == {"answer": 0.3, "answer#2": 0.3, "self_instruct": 0.4}
+    assert halves.quotas == [{"answer": 2}, {"answer#2": 1}, {"self_instruct": 2}]
+    axes = {"kind": "grid", "axes": {"tone": ["kind", "curt"]}, "share": 0.5}
+    grids = Generate.model_validate({"rows": 4, "methods": [axes, axes]})
+    assert [list(quotas) for quotas in grids.quotas] == [
+        ["grid[tone=kind]", "grid[tone=curt]"],
+        ["grid#2[tone=kind]", "grid#2[tone=curt]"],
+    ]
+
+
+def test_prompt_files_of_two_methods_of_one_kind_are_both_in_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {**SELF, "share": 0.5, "templates": {"instruction": "Write one."}}
+    methods = Generate.model_validate({"rows": 5, "methods": [{**SELF, "share": 0.5}, own]}).methods
+    before = templates_digest(methods)
+    monkeypatch.setattr(templates, "shipped", lambda *_: "edited")
+    assert templates_digest(methods) != before
+    assert templates_digest(methods[1:]) == templates_digest(methods[1:][::-1])
 
 
 @pytest.mark.parametrize(
@@ -262,7 +284,7 @@ def test_the_prompt_file_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp
     before = templates_digest(asked)
     (tmp_path / "self_instruct").mkdir()
     (tmp_path / "self_instruct" / "instruction.md.j2").write_text("Write something else.")
-    monkeypatch.setattr(templates, "FOLDER", tmp_path)
+    monkeypatch.setattr(method, "PROMPTS", tmp_path)
     templates.shipped.cache_clear()
     assert before and templates_digest(asked) not in ("", before)
     templates.shipped.cache_clear()

@@ -9,7 +9,7 @@ import chatterbot_corpus
 import pytest
 import yaml
 
-from distill.generate.languages import NAMES, code_of, empty_words, named, spoken, telling_words
+from distill.languages import NAMES, code_of, empty_words, named, spoken, telling_words
 
 
 def corpus() -> dict[str, list[str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distill.errors import TemplateError
-from distill.generate.templates import render, shipped, turns
+from distill.generate.method import PROMPTS
+from distill.templates import fault, render, shipped, turns
 
 
 def test_values_are_put_in_place_and_white_space_around_goes() -> None:
@@ -30,8 +31,8 @@ def test_what_cannot_be_said_is_an_error_with_its_place(text: str, found: str) -
 
 
 def test_a_method_has_its_own_files_and_shares_others() -> None:
-    assert "another one" in shipped("self_instruct", "instruction")
-    assert "JSON" in shipped("self_instruct", "repair")
+    assert "another one" in shipped(PROMPTS, "self_instruct", "instruction")
+    assert "JSON" in shipped(PROMPTS, "self_instruct", "repair")
 
 
 def test_a_file_may_hold_turns() -> None:
@@ -61,3 +62,14 @@ def test_turns_that_cannot_be_asked(text: str, found: str) -> None:
 def test_a_value_may_be_called_text_or_where() -> None:
     assert render("{{ text }} {{ where }}", "here", text="so", where="there") == "so there"
     assert turns("{{ text }}", "here", text="so") == [("user", "so")]
+
+
+def test_a_fault_is_found_before_any_value_is_given() -> None:
+    assert fault("{{ question }}") is None
+    assert fault("[user]\n{{ a }}\n[assistant]\n{{ b }}\n[user]\n{% if %}") is not None
+    assert "not a Jinja template" in str(fault("{% if %} {{ foo }}"))
+
+
+def test_a_template_that_never_ends_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="recursion"):
+        render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "here")

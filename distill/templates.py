@@ -1,7 +1,7 @@
-"""Prompt files: text that a method says to a teacher, shipped in `prompts/` or written in the recipe.
+"""Prompt files: text that is said to a model, shipped in folders called `prompts/` or written in the recipe.
 
-    prompts/<kind>/<name>.md.j2     of one method
-    prompts/<name>.md.j2            shared by methods
+    distill/<stage>/prompts/<kind>/<name>.md.j2     of one method or filter
+    distill/prompts/<name>.md.j2                    shared by all
 
 A file may hold several turns of a conversation, such as worked examples that a weak model can go on from: a line
 `[user]`, `[assistant]` or `[system]` begins one, and each is a template of its own.
@@ -19,17 +19,21 @@ from pathlib import Path
 
 from distill.errors import TemplateError
 
-FOLDER = Path(__file__).parent / "prompts"
+SHARED = Path(__file__).parent / "prompts"
 SUFFIX = ".md.j2"
 TURN = re.compile(r"^\[(system|user|assistant)\][ \t]*$", re.M)
 """The line that begins a turn. It is looked for in the template alone: a value that holds such a line is text."""
 
 
 @lru_cache(maxsize=256)
-def shipped(kind: str, name: str) -> str:
-    """Text of a method's own prompt file, or else of a shared one."""
-    own = FOLDER / kind / f"{name}{SUFFIX}"
-    return (own if own.is_file() else FOLDER / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+def shipped(folder: Path, kind: str, name: str) -> str:
+    """Text of a prompt file: that of one method or filter, or else the one that all share.
+
+    Args:
+        folder: `prompts/` of the stage.
+    """
+    own = folder / kind / f"{name}{SUFFIX}"
+    return (own if own.is_file() else SHARED / f"{name}{SUFFIX}").read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=4096)
@@ -43,6 +47,16 @@ def _compile(text: str, where: str) -> object:
         return environment.from_string(text)
     except JinjaError as error:
         raise TemplateError(f"not a Jinja template: {error}", where=where) from error
+
+
+def fault(text: str) -> str | None:
+    """What is wrong with a template before it is given any value; None where it can be read."""
+    try:
+        for part in TURN.split(text)[::2]:
+            _compile(part, "")
+    except TemplateError as error:
+        return str(error)
+    return None
 
 
 def render(text: str, where: str, /, **values: object) -> str:
@@ -86,7 +100,7 @@ def _fill(text: str, where: str, values: Mapping[str, object]) -> str:
     assert isinstance(template, Template)
     try:
         return template.render(**values).strip()
-    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise TemplateError(f"{error}; it may use {_known(values)}", where=where) from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from distill.generate.languages import telling_words
+from distill.languages import telling_words
 
 _COMMON = frozenset(
     "according answer been before being called does during every give given goes known made make means much never only "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.generate.grounding import LEAD, NOT_SAID, POINTS, made_up, numbers, support, terms, vague
+from distill.grounding import LEAD, NOT_SAID, POINTS, made_up, numbers, support, terms, vague
 
 PASSAGE = "The Great Barrier Reef is more than 2,300 kilometres long. Corals grow one to ten centimetres a year."
 

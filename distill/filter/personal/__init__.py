@@ -1,0 +1,1 @@
+"""Personal data and secrets in a text: detectors, one idea a file, and what takes their finds out."""
