@@ -199,6 +199,10 @@ def _filter(options: argparse.Namespace) -> None:
     if options.preview is None and not (options.rows and options.out):
         hint = "--preview [N] [--rows REF], or --rows REF --out FOLDER"
         raise DistillError("either look at rows or write them out", where="distill filter", hint=hint)
+    if options.preview is not None and (options.out or options.tasks):
+        raise DistillError(
+            "--preview writes nothing: leave out --out and --tasks, or --preview", where="distill filter"
+        )
     workspace = _workspace(options)
     workspace.fetch_missing()
     if options.preview is not None:

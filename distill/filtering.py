@@ -82,7 +82,7 @@ def write(
             judge(spec, inputs, workspace, given, folder)
     record = Ledger.read(out)
     kinds = [part.kind for part in in_order(spec.filter)]
-    notes = _unmeasured(workspace, inputs)
+    notes = [*record["notes"], *_unmeasured(workspace, inputs)]
     page = browse.write(out, out.name, out)
     return "\n".join([table(record, kinds), *notes, "", f"rows: {out}", f"read them: {page}"])
 

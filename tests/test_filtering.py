@@ -106,6 +106,7 @@ def test_tasks_write_the_same_as_one_process(folders: list[str], shards: Path, t
     [
         ([], "either look at rows or write them out"),
         (["--rows", "{shards}"], "--rows REF --out FOLDER"),
+        (["--preview", "--out", "x"], "--preview writes nothing"),
         (["--rows", "{shards}", "--out", "{shards}"], "is there, and not what filters wrote"),
         (["--rows", "{shards}", "--out", "{shards}", "--tasks", "2"], "is there, and not what filters wrote"),
         (["--rows", "{shards}/nothing.jsonl", "--preview"], "no 'nothing.jsonl'"),

@@ -99,7 +99,11 @@ def _messages(value: Mapping[str, Any], where: str) -> tuple[Message, ...]:
     question = next((name for name in QUESTION if name in value), None)
     answer = next((name for name in ANSWER if name in value), None)
     if question is None or answer is None:
-        raise SourceError(f"columns {', '.join(map(str, value))}", where=where, hint=f"read are {KINDS}")
+        raise SourceError(
+            f"no question and answer among the columns {', '.join(map(str, value))}",
+            where=where,
+            hint=f"read are {KINDS}",
+        )
     system, about = (_text(value, name, where) for name in MORE)
     asked = "\n\n".join(part for part in (_text(value, question, where), about) if part)
     messages = (Message(role="user", content=asked), Message(role="assistant", content=_text(value, answer, where)))

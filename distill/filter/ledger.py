@@ -2,7 +2,7 @@
 
 ledger.json   {"teacher": account, "real": account, "by_method": {method: account}, "by_origin": {origin: origin's},
                "overlap": {"<filter>+<filter>": rows}, "changed": {"teacher": changed, "real": changed},
-               "examples": {reason: example}}
+               "examples": {reason: example}, "notes": what a user should look at}
 account       {"requested", "kept", "dropped": {"<filter>.<reason>": rows}, "failed", "missing"}
 origin's      {"source", "rows", "kept", "dropped"}: of one data set, or of what one teacher wrote, its yield
 overlap       rows that the first filter dropped and the second would have dropped too, where that was looked at
@@ -179,6 +179,7 @@ class Ledger:
             "overlap": commonest_first(self.overlap),
             "changed": {source: commonest_first(counts) for source, counts in self.changed.items()},
             "examples": self.examples,
+            "notes": self.notes(),
         }
 
 

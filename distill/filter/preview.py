@@ -75,7 +75,7 @@ def look(filters: Sequence[AnyFilter], bindings: Bindings, rows: Iterable[Row]) 
 def page(looked: Looked, filters: Sequence[AnyFilter]) -> str:
     """What was found, for a terminal: the table, overlap, changes, scores, and examples with their evidence."""
     record = looked.ledger.record()
-    parts = [table(record, [one.kind for one in in_order(filters)])]
+    parts = ["\n".join([table(record, [one.kind for one in in_order(filters)]), *record["notes"]])]
     parts += [f"scores of the rows kept:\n{_scores(looked.scores)}"] if looked.scores else []
     for reason, found in looked.examples.items():
         parts.append("\n".join([reason, *(line for one in found for line in _example(one))]))

@@ -126,6 +126,9 @@ class Books:
         draft.replace(job.out)
         for number in range(len(job.phases)):
             shutil.rmtree(job.work / str(number))
+        for other in job.out.parent.glob(f".{job.out.name}.{'[0-9a-f]' * 12}"):
+            if other != job.work:
+                shutil.rmtree(other)  # of a job with the same end that was given up
 
 
 def run(job: Job, tasks: int, executor: str, options: Mapping[str, Any]) -> str:

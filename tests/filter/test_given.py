@@ -55,7 +55,7 @@ def test_records_become_rows(tmp_path: Path, record: Any, said: list[tuple[str, 
     ("record", "message"),
     [
         ([1], "not a record with columns"),
-        ({"title": "t", "body": "b"}, "columns title, body"),
+        ({"title": "t", "body": "b"}, "no question and answer among the columns title, body"),
         ({"question": "q", "answer": {"text": "a"}}, "`answer` is no text but dict"),
         ({"messages": []}, "`messages` is empty"),
         ({"messages": [{"role": "user", "content": "q"}]}, "no answer"),

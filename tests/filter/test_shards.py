@@ -93,7 +93,10 @@ def test_tasks_keep_what_one_process_keeps(
     for number, (_, _, many) in enumerate(this.phases):
         for rank in reversed(range(tasks if many else 1)):
             Phase(this, number)(None, rank, tasks if many else 1)
+    given_up = this.work.with_name(".out.0123456789ab")
+    given_up.mkdir()
     Books(this)()
+    assert not given_up.exists() and this.work.exists()
     expected = alone(this, tmp_path / "alone")
     assert files(this.out) == expected and set(expected) == {"kept.jsonl", "dropped.jsonl", "ledger.json"}
     if chain == CHAIN:
