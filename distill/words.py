@@ -15,8 +15,13 @@ UNSPACED = (
 """Thai, Lao, Burmese, Khmer, kana and Han, as ranges of a character class. Korean puts spaces."""
 # Vowel signs and accents belong to the word they stand in, but `re` does not count them as letters.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
-_OPERATORS = r"[+*/=<>^%&|~]+|-(?=[\d(])"
-_ASCII, _ANY = r"[a-z0-9]+", rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]|[{_MARKS}])+"
+LETTER = rf"(?:[^\W_{UNSPACED}]|[{_MARKS}])"
+"""One character of a word that is more than one, as a pattern."""
+OPERATOR = r"[+*/=<>^%&|~]"
+MINUS = r"-(?=[\d(])"
+"""A hyphen is an operator where a number or a bracket follows."""
+_OPERATORS = f"{OPERATOR}+|{MINUS}"
+_ASCII, _ANY = r"[a-z0-9]+", f"[{UNSPACED}]|{LETTER}+"
 
 
 def words(text: str) -> list[str]:
@@ -29,8 +34,11 @@ def terms(text: str) -> list[str]:
     return _found(text, f"|{_OPERATORS}")
 
 
+def fold(text: str) -> str:
+    """One writing for what is read alike: case, width and composition."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
 def _found(text: str, more: str) -> list[str]:
     # `re` keeps what it compiled.
-    if text.isascii():
-        return re.findall(_ASCII + more, text.lower())
-    return re.findall(_ANY + more, unicodedata.normalize("NFKC", text).casefold())
+    return re.findall((_ASCII if text.isascii() else _ANY) + more, fold(text))

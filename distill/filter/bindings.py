@@ -39,7 +39,6 @@ class FilterSpec(Frozen):
     """A filter as a recipe names it."""
 
     kind: str
-    scope: ClassVar[Scope] = "row"
     judges_real: ClassVar[bool] = False
     """Whether real training rows are judged too, not only what the teacher wrote."""
     FIRST: ClassVar[bool] = False
@@ -52,6 +51,10 @@ class FilterSpec(Frozen):
 
     oversample: ClassVar[float] = 1.0
     """Accepted rows for each that is kept, where it chooses."""
+
+    @property
+    def scope(self) -> Scope:
+        return "row"
 
     @property
     def label(self) -> str:

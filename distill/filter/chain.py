@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.privacy import Privacy
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
+from distill.filter.semantic import SemanticDuplicate
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text import Finished, Length
 from distill.filter.verify_code import Code
@@ -33,6 +34,7 @@ AnyFilter = Annotated[
     | Refusal
     | ExactDuplicate
     | NearDuplicate
+    | SemanticDuplicate
     | Contamination
     | Privacy
     | Blocklist
@@ -43,6 +45,7 @@ AnyFilter = Annotated[
     Field(discriminator="kind"),
 ]
 
+T = TypeVar("T")
 Judge = Callable[[Sequence[Row]], list[Verdict]]
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 8_000_000
@@ -105,7 +108,7 @@ def _through(
     audit: bool,
 ) -> Iterator[Batch]:
     """Rows through one filter after the other, batch by batch."""
-    stream = batches(judged)
+    stream = judged_batches(judged)
     for spec, one in asked:
         if one.scope == "pool":
             stream = _surveyed(cast(Pool, one), stream, waiting())
@@ -161,16 +164,25 @@ def fresh(rows: Iterable[Row]) -> Iterator[Judged]:
     return (Judged(row, KEEP, "") for row in rows)
 
 
-def batches(judged: Iterable[Judged]) -> Iterator[Batch]:
-    """The same in their order, in lists of bounded size."""
-    batch: Batch = []
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows in their order, in lists of bounded size."""
+    return cut(rows, lambda row: row)
+
+
+def judged_batches(judged: Iterable[Judged]) -> Iterator[Batch]:
+    """The same of rows with what was said of them."""
+    return cut(judged, lambda result: result.row)
+
+
+def cut(items: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[list[T]]:
+    batch: list[T] = []
     size = 0
-    for result in judged:
-        length = sum(len(message.content) for message in result.row.messages)
+    for item in items:
+        length = sum(len(message.content) for message in row_of(item).messages)
         if batch and (len(batch) == BATCH_ROWS or size + length > BATCH_CHARACTERS):
             yield batch
             batch, size = [], 0
-        batch.append(result)
+        batch.append(item)
         size += length
     if batch:
         yield batch

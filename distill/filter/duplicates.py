@@ -1,8 +1,6 @@
 """Filters that find a row again: exact after normalisation, near by the verified Jaccard of word shingles.
 
-The keeper of several alike is the first of them in the order of the requests: what has been accepted stays accepted
-when more rows are asked for, and the same rows are kept on every machine. Text is forgotten; hashes and ids stay.
-Rows of one kind are compared with each other: a text is no answer, and a pair that ranks an answer teaches another thing.
+Text is forgotten; hashes and ids stay. Which of several alike is kept: see keeper.py.
 """
 
 from __future__ import annotations
@@ -14,12 +12,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from distill.filter.bindings import Bindings, FilterSpec, Scope
-from distill.filter.minhash import Keepers, Sketch, Sketcher, band_rows
-from distill.protocols import KEEP, Verdict
+from distill.filter.bindings import Bindings, FilterSpec
+from distill.filter.keeper import Best, Comparing, First, Near, On, texts, what
+from distill.filter.minhash import Keepers
+from distill.filter.sketch import LEAST, Frequencies, Sets, join, sketch
+from distill.protocols import KEEP, Scope, Verdict
 from distill.rows import Row
-
-On = Literal["pair", "question", "answer"]
 
 
 class ExactDuplicate(FilterSpec):
@@ -35,8 +33,8 @@ class ExactDuplicate(FilterSpec):
         return RememberExact(self)
 
 
-class NearDuplicate(FilterSpec):
-    """Drops a row that is nearly the same as one kept before it.
+class NearDuplicate(Comparing):
+    """Drops a row that is nearly the same as one that is kept.
 
     Two texts are as near as the Jaccard of their sets of word shingles. A text with fewer words than a shingle is near
     only to the same words: short questions differ by the one word that matters. At 0.8 with three words, one word
@@ -44,17 +42,52 @@ class NearDuplicate(FilterSpec):
     """
 
     kind: Literal["near_duplicate"] = "near_duplicate"
-    scope: ClassVar[Scope] = "set"
-    on: On = "pair"
-    """`pair`: the question is near and the answer is near, each by itself, to those of one and the same row. With
-    `question`, several answers to one question become one row: for prompts, not for chats."""
     threshold: float = Field(0.8, gt=0, le=1)
     """Least Jaccard of two texts that are near. Two rows just at it are found with a chance of at least 0.99."""
     shingle: int = Field(3, ge=1)
     """Words in a shingle, for texts that have as many; characters where a script has no spaces."""
+    template: float = Field(0.02, gt=0, le=1)
+    """Share of the rows that a shingle stands in before it is template. Texts that are mostly template must also be
+    near without it: it makes no two rows alike. 1: none is."""
 
-    def bind(self, bindings: Bindings) -> RememberNear:  # noqa: ARG002
-        return RememberNear(self)
+    def bind(self, bindings: Bindings) -> First | Best:  # noqa: ARG002
+        return self.remember(lambda: NearRows(self.threshold, self.shingle, self.template), "near")
+
+
+class NearRows:
+    """Rows of one kind, compared by their shingles without what is template among them.
+
+    Judged as they come, the template is that of the rows before: looked at again whenever their number has doubled, so
+    that neither rows at the end nor the size of batches change a verdict.
+    """
+
+    def __init__(self, threshold: float, shingle: int, template: float) -> None:
+        self._keepers, self._frequencies = Keepers(threshold), Frequencies()
+        self._shingle, self._template, self._next = shingle, template, LEAST
+
+    def read(self, texts: Sequence[tuple[str, ...]]) -> Sets:
+        return sketch(texts, self._shingle)
+
+    def follow(self, sets: Sets) -> list[Near | None]:
+        near: list[Near | None] = []
+        while len(near) < len(sets):
+            if self._frequencies.rows == self._next:
+                self._keepers.forget(self._frequencies.template(self._template))
+                self._next *= 2
+            part = sets.slice(len(near), len(near) + self._next - self._frequencies.rows)
+            near += self._keepers.judge(part)
+            self._frequencies.add(part)
+        return near
+
+    def survey(self, sets: Sets) -> None:
+        self._frequencies.add(sets)
+
+    def judge(self, sets: Sets) -> list[Near | None]:
+        self._keepers.forget(self._frequencies.template(self._template))
+        return self._keepers.judge(sets)
+
+    def join(self, sets: Sequence[Sets]) -> Sets:
+        return join(sets)
 
 
 class RememberExact:
@@ -76,54 +109,9 @@ class RememberExact:
         joined = row.kind + "".join(f"{len(text)}:{text}" for text in canonical)
         key = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if key in self._keepers:
-            return Verdict(False, f"same_{what(row, self._on)}", 1.0, self._keepers[key])
+            return Verdict(False, f"same_{what(row.kind, self._on)}", 1.0, self._keepers[key])
         self._keepers[key] = row.id
         return KEEP
-
-
-class RememberNear:
-    """Remembers the shingles and bands of every row kept, by kind."""
-
-    scope: Scope = "set"
-
-    def __init__(self, spec: NearDuplicate) -> None:
-        self.kind, self._on, self._threshold = spec.kind, spec.on, spec.threshold
-        self._sketch = Sketcher(spec.shingle, band_rows(spec.threshold))
-        self._keepers: dict[str, Keepers] = {}
-        self._ids: dict[str, list[str]] = {}
-
-    def judge(self, rows: Sequence[Row]) -> list[Verdict]:
-        """Against all rows judged before: score is the Jaccard, of a pair the smaller one; evidence the keeper's id."""
-        sketches: dict[int, Sketch] = {}
-        for kind in dict.fromkeys(row.kind for row in rows):
-            places = [place for place, row in enumerate(rows) if row.kind == kind]
-            found = self._sketch([texts(rows[place], self._on) for place in places])
-            sketches.update(zip(places, found, strict=True))
-        return [self._verdict(row, sketches[place]) for place, row in enumerate(rows)]
-
-    def _verdict(self, row: Row, sketch: Sketch) -> Verdict:
-        keepers, ids = self._keepers.setdefault(row.kind, Keepers()), self._ids.setdefault(row.kind, [])
-        nearest = keepers.nearest(sketch)
-        if nearest and nearest[1] >= self._threshold:
-            return Verdict(False, f"near_{what(row, self._on)}", nearest[1], ids[nearest[0]])
-        keepers.add(sketch)
-        ids.append(row.id)
-        return KEEP
-
-
-def what(row: Row, on: On) -> str:
-    """What of a row is compared, for the reason."""
-    return "text" if row.kind == "text" else on
-
-
-def texts(row: Row, on: On) -> tuple[str, ...]:
-    """What is compared, as many texts in every row of a kind. The question is all that was said before the answer, for
-    "why?" asks another thing each time; a system message asks nothing."""
-    if row.kind == "text":
-        return (row.answer,)
-    question = "\n".join(message.content for message in row.prompt if message.role != "system")
-    answers = "\n".join([row.answer, *(message.content for message in row.rejected)])
-    return {"pair": (question, answers), "question": (question,), "answer": (row.answer,)}[on]
 
 
 def canon(text: str) -> str:

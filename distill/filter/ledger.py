@@ -24,11 +24,11 @@ from distill.rows import to_json
 
 QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
-COMPARING = ("exact_duplicate", "near_duplicate", "contamination")
+COMPARING = ("exact_duplicate", "near_duplicate", "semantic_duplicate", "contamination")
 """Filters whose evidence begins with the id of another row."""
 AND = "+"
 """Between the changes that one filter made to one row."""
-MAJORITY = 0.2
+MUCH = 0.1
 """Share of the judged rows that one row may make duplicates of before it is said."""
 _EXAMPLE = 300
 """Characters of question and answer in an example."""
@@ -152,7 +152,7 @@ class Ledger:
             f"{count} of {judged} rows were dropped as {reason} because of one row, {keeper}: look at them in "
             "dropped.jsonl, they may share a template and still differ in what matters"
             for (reason, keeper), count in self._eaters.most_common()
-            if count > MAJORITY * judged
+            if count > MUCH * judged
         ] + [
             f"rows of the {source} data that were changed: "
             + ", ".join(f"{n} {what}" for what, n in counts.most_common())

@@ -26,7 +26,7 @@ from typing import Any
 from distill.context import Context
 from distill.errors import LaunchError
 from distill.filter import spool
-from distill.filter.chain import AnyFilter, Chain, batches, fresh, in_order
+from distill.filter.chain import AnyFilter, Chain, fresh, in_order, judged_batches
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
 from distill.filter.stage import Spec, bindings
@@ -207,7 +207,7 @@ def _write(path: Path, results: Iterable[Judged]) -> None:
     """A part is whole or absent."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
-        for batch in batches(results):
+        for batch in judged_batches(results):
             file.write(spool.to_line(batch))
     draft.replace(path)
 

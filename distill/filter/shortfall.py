@@ -15,6 +15,8 @@ HINTS = {
     "repetition.repeated_words": "raise generate.sampling.temperature, or take a stronger teacher",
     "refusal.refused": "look at the prompts: the teacher refuses them",
     "near_duplicate.near_pair": "give generate more prompts, or raise the threshold of near_duplicate",
+    "semantic_duplicate.alike_pair": "give generate more prompts, or raise the threshold of semantic_duplicate",
+    "semantic_duplicate.alike_text": "give generate more topics or passages, or raise the threshold of semantic_duplicate",
     "exact_duplicate.same_pair": "give generate more prompts, or raise its temperature",
     "near_duplicate.near_text": "give generate more topics or passages, or raise the threshold of near_duplicate",
     "exact_duplicate.same_text": "give generate more topics or passages, or raise its temperature",

@@ -18,7 +18,7 @@ from distill.protocols import KEEP, Filter, Verdict
 from distill.rows import Row
 
 if TYPE_CHECKING:
-    from jsonschema.protocols import Validator  # type: ignore[import-untyped]
+    from jsonschema.protocols import Validator
 
 _FENCED = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*?)\n[ \t]*```\s*", re.S | re.I)
 
@@ -103,9 +103,9 @@ def validator(text: str) -> Validator:
     Raises:
         UnusableError: it is none.
     """
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-    from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
-    from jsonschema.validators import validator_for  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
     from referencing import Registry
 
     try:

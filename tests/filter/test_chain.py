@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.filter import chain
 from distill.filter.bindings import Bindings
-from distill.filter.chain import AnyFilter, Chain, batches, fresh
+from distill.filter.chain import AnyFilter, Chain, batches, fresh, judged_batches
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.refusal import Refusal
@@ -37,10 +37,19 @@ def reasons(results: list[chain.Judged]) -> list[str]:
 
 def test_every_filter_is_known_by_its_kind() -> None:
     adapter: TypeAdapter[AnyFilter] = TypeAdapter(AnyFilter)
-    kinds = ["finished", "length", "repetition", "refusal", "exact_duplicate", "near_duplicate", "contamination"]
+    kinds = [
+        "finished",
+        "length",
+        "repetition",
+        "refusal",
+        "exact_duplicate",
+        "near_duplicate",
+        "semantic_duplicate",
+        "contamination",
+    ]
     made = [adapter.validate_python({"kind": kind}) for kind in kinds]
     assert [spec.kind for spec in made] == kinds
-    assert [spec.kind for spec in made if spec.scope == "set"] == ["exact_duplicate", "near_duplicate"]
+    assert [spec.kind for spec in made if spec.scope == "set"] == kinds[4:7]
     assert [spec.kind for spec in made if spec.judges_real] == ["contamination"]
     more: list[dict[str, object]] = [{"kind": "privacy"}, {"kind": "blocklist", "words": ["darn"]}]
     more += [{"kind": kind} for kind in ("code", "math", "json_schema", "grounded")]
@@ -110,14 +119,9 @@ def test_batches_are_bounded_by_rows_and_by_characters(monkeypatch: pytest.Monke
     monkeypatch.setattr(chain, "BATCH_ROWS", 3)
     monkeypatch.setattr(chain, "BATCH_CHARACTERS", 10)
     rows = [chat("q", "a" * size) for size in (1, 1, 1, 1, 30, 1, 5, 5)]
-    assert [[len(one.row.answer) for one in batch] for batch in batches(fresh(rows))] == [
-        [1, 1, 1],
-        [1],
-        [30],
-        [1, 5],
-        [5],
-    ]
+    assert [[len(row.answer) for row in batch] for batch in batches(rows)] == [[1, 1, 1], [1], [30], [1, 5], [5]]
     assert list(batches([])) == []
+    assert [[one.row for one in batch] for batch in judged_batches(fresh(rows))] == list(batches(rows))
 
 
 def test_the_bounds_of_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

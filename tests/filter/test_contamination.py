@@ -25,7 +25,7 @@ def judged(row: Row, evaluated: list[Row] = EVALUATED, **fields: float) -> Verdi
 
 
 def test_it_judges_real_rows_and_each_by_itself() -> None:
-    assert Contamination.judges_real and Contamination.scope == "row"
+    assert Contamination.judges_real and Contamination().scope == "row"
 
 
 @pytest.mark.parametrize(
