@@ -17,7 +17,7 @@ from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
-from distill.filter.text import Finished
+from distill.filter.finished import Finished
 from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate

@@ -39,7 +39,7 @@ REFUSED = (
     r"^i(?:'m| am) not (?:comfortable (?:with th|\w+ing)|programmed to|designed to|permitted to|allowed to)",
     # The commonest of other languages; `more_patterns` takes the rest.
     r"^(?:es tut mir (?:sehr )?leid|leider),? (?:aber )?(?:ich kann|kann ich)\b",
-    r"^(?:lo siento|lamentablemente),? (?:pero )?no puedo\b",
+    r"^(?:lo siento|lamentablemente),? (?:pero )?no puedo\b(?! (?:escuchar|oír|creer|esperar|dejar|evitar))",
     r"^(?:je suis )?(?:vraiment )?désolée?,? (?:mais )?je ne (?:peux|suis)\b",
     r"^很?(?:抱歉|对不起)[,，]? ?(?:但)?我(?:无法|不能)",
     r"^申し訳(?:ありません|ございません)",
@@ -52,9 +52,19 @@ SELF_TALK = (
     r"|the (?:ability|capability|capacity) to|access to (?:real|your|the|current|personal|any))",
 )
 """Talk of being a language model, as regular expressions."""
+REFUSED_HAS = tuple(
+    "can't|cannot|can not|won't|will not|unable|not able|not allowed|not permitted|not something|not comfortable|not programmed"
+    "|not designed|decline|refuse|appropriate|ethical|against my|beyond my|outside|leid|siento|lamentable|désol|抱歉|对不起|申し訳"
+    "".split("|")
+)
+SELF_TALK_HAS = tuple(
+    " ai|a.i.|artificial|language model|chatbot|chat bot|virtual|machine learning|not have|n't have".split("|")
+)
+"""One of these is in whatever the patterns are met by: most answers have none, and need no more than this look."""
 _QUOTED = re.compile(
     r"```.*?(?:```|\Z)|(`|\")(?:(?!\1).)*(?:\1|\Z)|“[^”]*(?:”|\Z)|«[^»]*(?:»|\Z)|「[^」]*(?:」|\Z)|^>.*?$", re.M | re.S
 )
+_QUOTING = '`"“«「>'
 _GREETING = re.compile(r"^(?:(?:hi|hello|hey|oh|well|hmm|ok|okay|no|sure|thanks|thank you)\b[\w ]{0,20}[,.!]+ )+")
 
 
@@ -69,7 +79,26 @@ def phrase(
     answer: str, question: str, patterns: Sequence[re.Pattern[str]] = _REFUSED, opening: int = OPENING
 ) -> tuple[int, str] | None:
     """Where in the opening of an answer the first of the patterns is met, and the opening from there on."""
-    said = _GREETING.sub("", _plain(_QUOTED.sub(" ", answer[:opening])))
+    return met(own_words(answer[:opening]), question, patterns)
+
+
+def own_words(opening: str) -> str:
+    """What patterns meet: lower case, straight quotes, single spaces, without quotations and words of greeting."""
+    if has(_QUOTING, opening) or opening[:1] == ">":
+        opening = _QUOTED.sub(" ", opening)
+    return _GREETING.sub("", _plain(opening))
+
+
+def has(parts: Sequence[str], text: str) -> bool:
+    """Whether one of the parts is in a text."""
+    for part in parts:  # noqa: SIM110 - on the path of every answer, and `any` takes twice as long
+        if part in text:
+            return True
+    return False
+
+
+def met(said: str, question: str, patterns: Sequence[re.Pattern[str]]) -> tuple[int, str] | None:
+    """Where the first of the patterns is met that the question does not hold itself, and what is said from there on."""
     asked = None
     for pattern in patterns:
         match = pattern.search(said)

@@ -119,12 +119,12 @@ def root_of(messages: Sequence[Message]) -> str:
 
 def to_line(row: Row) -> str:
     """One row as one line of JSON, its id first for the eye of the reader."""
-    return to_json({"id": row.id, **row.model_dump(mode="json", exclude_defaults=True)}) + "\n"
+    return to_json({"id": row.id, **row.model_dump(exclude_defaults=True)}) + "\n"
 
 
 def to_json(value: object, indent: int | None = None) -> str:
-    """JSON that can be written as UTF-8: in the text's own letters, and escaped where it holds a lone surrogate."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    """JSON for people to read, in their own letters; half a surrogate pair, which UTF-8 cannot write, as `\\ud800`."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError:

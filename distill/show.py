@@ -178,13 +178,14 @@ def dropped(run: Path, reason: str, count: int) -> str:
     if not path.is_file():
         raise SourceError("nothing was filtered yet", where=str(run))
     shown: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        name = f"{record['filter']}.{record['reason']}"
-        if reason in name and len(shown) < count:
-            record["row"].pop("id", None)
-            row = Row.model_validate(record["row"])
-            shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            name = f"{record['filter']}.{record['reason']}"
+            if reason in name and len(shown) < count:
+                record["row"].pop("id", None)
+                row = Row.model_validate(record["row"])
+                shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
     return "\n\n".join(shown) or f"nothing was dropped for a reason like {reason!r}"
 
 

@@ -126,7 +126,8 @@ def changed(value: Any, name: str) -> Any:
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
         "quantization": "nf4",
-        "device_map": "auto", "teacher": "other", "adapter": "A", "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
+        "device_map": "auto", "teacher": "other", "adapter": "A", "embedder": "E",
+        "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},
         "items": 7 if name.startswith("evaluate") else "rows",
     }  # fmt: skip

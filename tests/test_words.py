@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from distill.words import terms, words
 
@@ -29,3 +33,10 @@ def test_terms_tell_operators_apart() -> None:
     assert terms("2 - 2") == ["2", "2"]
     assert terms("2 -2 == x") == ["2", "-", "2", "==", "x"]
     assert terms("well-known") == ["well", "known"]
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_fast_way_finds_what_the_expression_finds(text: str) -> None:
+    assert words(text) == re.findall(r"[a-z0-9]+", text.lower())
+    operators = r"[+*/=<>^%&|~]+|-(?=[\d(])"
+    assert terms(text) == re.findall(rf"[a-z0-9]+|{operators}", text.lower())

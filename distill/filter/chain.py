@@ -14,12 +14,17 @@ from distill.filter.bindings import Bindings
 from distill.filter.blocklist import Blocklist
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.echo import Echo
+from distill.filter.encoding import Encoding
+from distill.filter.finished import Finished
+from distill.filter.format import Format
+from distill.filter.language import Language
 from distill.filter.privacy import Privacy
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.semantic import SemanticDuplicate
 from distill.filter.spool import Memory, Spool, Waiting
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.filter.verify_code import Code
 from distill.filter.verify_json import JsonSchema
 from distill.filter.verify_math import Math
@@ -41,7 +46,11 @@ AnyFilter = Annotated[
     | Code
     | Math
     | JsonSchema
-    | Grounded,
+    | Grounded
+    | Echo
+    | Encoding
+    | Language
+    | Format,
     Field(discriminator="kind"),
 ]
 

@@ -1,7 +1,7 @@
 """A filter that drops refusals and talk of being a language model: a student learns them from few examples.
 
-What counts as one is in `distill.refusals`. Of a preference the chosen answer is read: a refusal may well be what was
-rejected.
+What counts as one is in `distill.refusals`. Every answer of a conversation is read, and of a preference the chosen one:
+a refusal may well be what was rejected.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from distill.filter.bindings import RowFilter, shorten
-from distill.protocols import KEEP, Verdict
-from distill.refusals import OPENING, REFUSED, SELF_TALK, compiled, phrase
-from distill.rows import Row
+from distill.filter.bindings import shorten
+from distill.filter.turns import Turn, TurnFilter
+from distill.protocols import Verdict
+from distill.refusals import OPENING, REFUSED, REFUSED_HAS, SELF_TALK, SELF_TALK_HAS, compiled, has, met, own_words
 
 
-class Refusal(RowFilter):
+class Refusal(TurnFilter):
     """Drops an answer that opens with a refusal (`refused`) or with talk of being a language model (`as_a_model`)."""
 
     kind: Literal["refusal"] = "refusal"
@@ -43,17 +43,18 @@ class Refusal(RowFilter):
         return patterns
 
     @cached_property
-    def _reasons(self) -> dict[str, list[re.Pattern[str]]]:
-        refused = (*(REFUSED if self.patterns is None else self.patterns), *self.more_patterns)
-        return {
-            "refused": compiled(refused),
-            "as_a_model": compiled(SELF_TALK if self.self_talk else ()),
-        }
+    def _looked_for(self) -> list[tuple[str, tuple[str, ...], list[re.Pattern[str]]]]:
+        """Reason, what an answer must have to be worth the search, and patterns."""
+        known = compiled(REFUSED if self.patterns is None else ())
+        own = compiled((*(self.patterns or ()), *self.more_patterns))
+        talk = compiled(SELF_TALK if self.self_talk else ())
+        return [("refused", REFUSED_HAS, known), ("refused", ("",), own), ("as_a_model", SELF_TALK_HAS, talk)]
 
-    def verdict(self, row: Row) -> Verdict:
+    def objection(self, turn: Turn) -> Verdict | None:
         """Score is the place in the opening where the phrase begins."""
-        for reason, patterns in self._reasons.items():
-            found = phrase(row.answer, row.question, patterns, self.opening)
+        said = own_words(turn.said[: self.opening])
+        for reason, needed, patterns in self._looked_for:
+            found = met(said, turn.asked, patterns) if patterns and has(needed, said) else None
             if found:
                 return Verdict(False, reason, found[0], shorten(found[1]))
-        return KEEP
+        return None

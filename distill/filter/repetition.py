@@ -1,6 +1,6 @@
 """A filter that drops answers and texts which go round in circles.
 
-Of a preference the chosen answer is read: going round in circles is a good reason to reject one.
+Every answer of a conversation is read, and of a preference the chosen one: going round in circles is a good reason to reject one.
 
 The measures are those of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1): repeated lines and repeated n-grams as a
 share of the text. Here they are counted in words and the bounds are wider (Gopher allows 0.30 for lines and 0.15 for
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from distill.filter.bindings import RowFilter, shorten
-from distill.protocols import KEEP, Verdict
-from distill.rows import Row
+from distill.filter.bindings import shorten
+from distill.filter.turns import Turn, TurnFilter
+from distill.protocols import Verdict
 from distill.words import UNSPACED, words
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 _LIST_MARK = re.compile(r"^[\W\d_]+")
 
 
-class Repetition(RowFilter):
+class Repetition(TurnFilter):
     """Drops an answer when much of it was said before in the same answer."""
 
     kind: Literal["repetition"] = "repetition"
@@ -49,15 +49,25 @@ class Repetition(RowFilter):
     max_run: int = Field(40, ge=4)
     """Most characters that a group of one to four may fill by following itself; rules and table borders aside."""
 
-    def verdict(self, row: Row) -> Verdict:
-        text = row.answer[:_READ]
-        return self._run(text) or self._ngrams(text) or self._lines(text) or KEEP
+    def objection(self, turn: Turn) -> Verdict | None:
+        text = turn.said[:_READ]
+        # What is said again was said before: a text as short as that holds no more than a run of characters.
+        if len(text) <= (2 if text.isascii() else 1) * self.min_repeated:
+            return self._run(text)
+        return self._run(text) or self._ngrams(text) or self._lines(text)
 
     def _ngrams(self, text: str) -> Verdict | None:
         tokens = words(text)
-        unspaced = 2 * len(_UNSPACED.findall(text)) > len(tokens)
+        unspaced = not text.isascii() and 2 * len(_UNSPACED.findall(text)) > len(tokens)
         n, least = (2 * self.ngram, 2 * self.min_repeated) if unspaced else (self.ngram, self.min_repeated)
-        repeated, counts = _said_before(tokens, n)
+        enough = max(least, self.max_ngram_share * len(tokens))
+        # No word of a repeated n-gram is there for the first time: most texts need no more than that, or the next.
+        if len(tokens) - len(set(tokens)) < enough:
+            return None
+        grams = list(zip(*(tokens[place:] for place in range(n)), strict=False))
+        if n * (len(grams) - len(set(grams))) < enough:
+            return None
+        repeated, counts = _said_before(grams, n)
         if repeated < least or repeated <= self.max_ngram_share * len(tokens):
             return None
         gram, times = counts.most_common(1)[0]
@@ -65,33 +75,48 @@ class Repetition(RowFilter):
         return Verdict(False, "repeated_words", round(repeated / len(tokens), 4), f"{times} times: {shorten(said)}")
 
     def _lines(self, text: str) -> Verdict | None:
-        sizes: dict[str, int] = {}
+        lines = text.splitlines()
+        bare = [_LIST_MARK.sub("", line).casefold().rstrip() for line in lines] if len(lines) > 1 else []
+        if len(set(bare)) == len(bare):
+            return None
+        seen: set[str] = set()
         repeated = total = 0
-        worst = ""
-        for line in text.splitlines():
-            bare = _LIST_MARK.sub("", line).casefold().rstrip()
-            size = len(words(bare))
+        worst = (0, "")
+        for line in bare:
+            size = len(words(line))
             total += size
-            if size and bare in sizes:
+            if line in seen:
                 repeated += size
-                worst = max(worst, bare, key=lambda one: sizes.get(one, 0))
-            sizes[bare] = sizes.get(bare, 0) + size
+                worst = max(worst, (size, line), key=lambda one: one[0])
+            seen.add(line)
         if repeated < self.min_repeated or repeated <= self.max_line_share * total:
             return None
-        return Verdict(False, "repeated_lines", round(repeated / total, 4), shorten(worst))
+        return Verdict(False, "repeated_lines", round(repeated / total, 4), shorten(worst[1]))
 
     def _run(self, text: str) -> Verdict | None:
-        start, length = longest_run(text) if len(text) > self.max_run else (0, 0)
+        start, length = longest_run(text) if _may_run(text, self.max_run) else (0, 0)
         if length <= self.max_run:
             return None
         return Verdict(False, "character_run", length, shorten(text[start : start + 40]))
 
 
-def _said_before(tokens: Sequence[str], n: int) -> tuple[int, Counter[tuple[str, ...]]]:
+def _may_run(text: str, longest: int) -> bool:
+    """Whether a longer run is possible: within one, twelve characters equal the next twelve wherever one looks, for
+    groups of one to four divide twelve. Looks as often as a run cannot pass between."""
+    step = longest - 22
+    if step < 1:
+        return len(text) > longest
+    for at in range(0, len(text) - 23, step):  # noqa: SIM110 - on the path of every answer
+        if text[at : at + 12] == text[at + 12 : at + 24]:
+            return True
+    return False
+
+
+def _said_before(grams: Sequence[tuple[str, ...]], n: int) -> tuple[int, Counter[tuple[str, ...]]]:
     """How many words stand in an n-gram that was there before, each counted once; how often each n-gram is there."""
     counts: Counter[tuple[str, ...]] = Counter()
     covered = end = 0
-    for start, gram in enumerate(zip(*(tokens[place:] for place in range(n)), strict=False)):
+    for start, gram in enumerate(grams):
         if gram in counts:
             covered += start + n - max(start, end)
             end = start + n

@@ -10,10 +10,16 @@ from distill.filter.ledger import QUOTA, Ledger
 
 HINTS = {
     "finished.truncated": "raise generate.sampling.max_new_tokens",
+    "finished.mid_sentence": "raise generate.sampling.max_new_tokens, or look at the teacher's stop tokens",
+    "finished.unclosed_thinking": "raise generate.sampling.max_new_tokens: the teacher was still thinking",
     "length.too_long": "raise the bounds of the length filter, or ask for shorter answers",
     "length.too_short": "lower the bounds of the length filter",
     "repetition.repeated_words": "raise generate.sampling.temperature, or take a stronger teacher",
     "refusal.refused": "look at the prompts: the teacher refuses them",
+    "echo.echoes_prompt": "take a stronger teacher, or look at its chat template",
+    "echo.leaks_template": "look at the teacher's chat template and stop tokens",
+    "language.foreign": "say in generate.methods which language is wanted (system), or allow more languages",
+    "language.not_the_prompts": "say in generate.methods that answers follow the language of the question (system)",
     "near_duplicate.near_pair": "give generate more prompts, or raise the threshold of near_duplicate",
     "semantic_duplicate.alike_pair": "give generate more prompts, or raise the threshold of semantic_duplicate",
     "semantic_duplicate.alike_text": "give generate more topics or passages, or raise the threshold of semantic_duplicate",
@@ -29,6 +35,9 @@ HINTS = {
     "json_schema.not_json": "ask for JSON alone in the prompt, or take an engine that holds the teacher to a schema",
     "grounded.unsupported": "tell the teacher to answer from the passage, or lower `support`",
     "contamination.question_seen": "take prompts that are not evaluated on",
+    "contamination.reworded": "take prompts that are not evaluated on, in other words either",
+    "contamination.neighbour": "take prompts that are not evaluated on, or raise the similarity of contamination",
+    "contamination.overlap": "take prompts that are not evaluated on, or raise the overlap of contamination",
 }
 """What to do about the reason that costs most."""
 

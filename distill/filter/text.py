@@ -1,18 +1,19 @@
-"""Filters that read one row's answer, or its text: was it finished, how long is it.
+"""A filter that drops answers and texts which are too short or too long, in tokens, words or characters.
 
-Of a preference both answers count: a student is shown the one as much as the other.
+Every answer of a conversation is measured, and of a preference both.
 """
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from distill.errors import RecipeError
-from distill.filter.bindings import Bindings, FilterSpec, RowFilter, Scope, shorten
+from distill.filter.bindings import Bindings, FilterSpec, Scope, shorten
+from distill.filter.turns import taught
 from distill.protocols import KEEP, Filter, Verdict
 from distill.rows import Row
 from distill.words import words
@@ -23,29 +24,9 @@ if TYPE_CHECKING:
 
 _CHARACTERS = 32
 """Characters a token that are read before an answer is known to be too long; ordinary text has three to five."""
-
-
-class Finished(RowFilter):
-    """Drops answers and texts of the teacher that stop in the middle or say nothing. Rows that do not say how they ended
-    pass."""
-
-    kind: Literal["finished"] = "finished"
-
-    def verdict(self, row: Row) -> Verdict:
-        if row.provenance.source != "teacher":
-            return KEEP
-        if row.provenance.sampling.get("finish") == "length":
-            return Verdict(False, "truncated", float(len(row.answer)), "… " + row.answer[-80:])
-        return next((found for answer in taught(row) if not (found := self._whole(answer)).keep), KEEP)
-
-    def _whole(self, answer: str) -> Verdict:
-        size = float(len(answer))
-        if all(unicodedata.category(char)[0] in "CZ" for char in answer):
-            return Verdict(False, "empty", size, ascii(answer[:80]))
-        # A server that gives thinking as text gives half a thought where the answer should be.
-        if answer.lstrip().startswith("<think>") and "</think>" not in answer:
-            return Verdict(False, "unclosed_thinking", size, shorten(answer))
-        return KEEP
+_UTF8 = ("utf-8", "replace")
+"""Half of a surrogate pair, which tokenizers refuse, counts as a question mark."""
+_LETTER = re.compile(r"\w")
 
 
 class Length(FilterSpec):
@@ -104,12 +85,14 @@ class MeasureLength:
 
     def __init__(self, spec: Length, tokenizer: Tokenizer | None) -> None:
         self.kind, self._spec, self._tokenizer = spec.kind, spec, tokenizer
+        # Compatibility forms, into which some tokenizers bring a text, are up to eleven times as long.
+        self._longer = 11 if tokenizer and tokenizer.normalizer else 1
+        self._counts_words = spec.bounds("words") != (None, None)
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Score is the count that is out of bounds, of the first answer and unit that is."""
         owned = [(place, answer) for place, row in enumerate(rows) for answer in taught(row)]
-        said = [answer for _, answer in owned]
-        tokens = self._tokens(said) if self._tokenizer else [None] * len(said)
+        tokens = self._tokens([answer for _, answer in owned])
         verdicts = [KEEP] * len(rows)
         for (place, answer), count in zip(owned, tokens, strict=True):
             if verdicts[place].keep:
@@ -117,20 +100,45 @@ class MeasureLength:
         return verdicts
 
     def _tokens(self, answers: Sequence[str]) -> list[int | None]:
+        """Tokens of each answer that must be counted. None for those that are within bounds at first sight, or all where
+        tokens are not looked at."""
+        counts: list[int | None] = [None] * len(answers)
+        if self._tokenizer:
+            asked = [index for index, answer in enumerate(answers) if not self._within(answer)]
+            for index, count in zip(asked, self._counted([answers[index] for index in asked]), strict=True):
+                counts[index] = count
+        return counts
+
+    def _within(self, answer: str) -> bool:
+        """Whether no count is needed: a letter is at least one token, and a byte at most one."""
+        least, most = self._spec.bounds("tokens")
+        if least and (least > 1 or not _LETTER.search(answer)):
+            return False
+        if most is None or answer.isascii():
+            return most is None or len(answer) < most
+        return self._longer * len(answer.encode(*_UTF8)) < most
+
+    def _counted(self, answers: Sequence[str]) -> list[int]:
         """Tokens of each answer; of one much too long, as many as show that (10 MB would take half a minute)."""
         assert self._tokenizer
         most = self._spec.max_tokens
-        read = [answer if most is None else answer[: _CHARACTERS * most] for answer in answers]
+        whole = [answer.encode(*_UTF8).decode() for answer in answers]
+        read = [answer if most is None else answer[: _CHARACTERS * most] for answer in whole]
         counts = [len(one) for one in self._tokenizer.encode_batch_fast(read, add_special_tokens=False)]
-        for index, (answer, part) in enumerate(zip(answers, read, strict=True)):
+        for index, (answer, part) in enumerate(zip(whole, read, strict=True)):
             # One token more or less may come from the cut.
             if len(part) < len(answer) and most is not None and counts[index] <= most + 1:
                 counts[index] = len(self._tokenizer.encode(answer, add_special_tokens=False))
-        return list(counts)
+        return counts
+
+    def _few(self, answer: str) -> bool:
+        """Whether words need no count: there are more characters than words, one between two at least in ASCII."""
+        least, most = self._spec.bounds("words")
+        return not least and most is not None and answer.isascii() and len(answer) <= 2 * most
 
     def _verdict(self, answer: str, tokens: int | None) -> Verdict:
         counts = {"tokens": tokens, "chars": len(answer)}
-        if self._spec.bounds("words") != (None, None):
+        if self._counts_words and not self._few(answer):
             counts["words"] = len(words(answer))
         for unit, count in counts.items():
             least, most = self._spec.bounds(unit)
@@ -139,8 +147,3 @@ class MeasureLength:
             if count is not None and most is not None and count > most:
                 return Verdict(False, "too_long", count, f"{count} {unit}, at most {most}: {shorten(answer)}")
         return KEEP
-
-
-def taught(row: Row) -> tuple[str, ...]:
-    """What a row teaches: its answer or text, and of a preference what was rejected."""
-    return (row.answer, *(message.content for message in row.rejected))

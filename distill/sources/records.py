@@ -1,19 +1,22 @@
 """data files, or a hub data set's folder -> records, each with the place it was found at.
 
-JSON lines, JSON, CSV, Parquet and YAML. Knows nothing of rows: what a record means is said in `real.py`.
+JSON lines, JSON, CSV, Parquet and YAML; all but Parquet in gzip too (`.jsonl.gz`). Knows nothing of rows: what a record
+means is said in `real.py`.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import yaml
 
@@ -38,19 +41,20 @@ def read_files(path: Path, items: str | None) -> Iterator[Record]:
     Raises:
         SourceError: no data file, an empty one, or one that cannot be read, with the line where there is one.
     """
-    files = [file for file in listing(path) if file.suffix.lower() in READERS] if path.is_dir() else [path]
+    files = [file for file in listing(path) if _suffix(file) in READERS] if path.is_dir() else [path]
     if not files:
         raise SourceError(f"no data file; read are {', '.join(READERS)}", where=str(path))
     for file in files:
-        if file.suffix.lower() not in READERS:
+        if _suffix(file) not in READERS:
             raise SourceError(f"not a data file; read are {', '.join(READERS)}", where=str(file))
         count = 0
         try:
-            for record in READERS[file.suffix.lower()](file, items):
+            for record in READERS[_suffix(file)](file, items):
                 count += 1
                 yield record
-        except OSError as error:
-            raise SourceError(f"cannot be read: {error.strerror or error}", where=str(file)) from error
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"cannot be read: {reason}", where=str(file)) from error
         if not count:
             raise SourceError("the file holds no record", where=str(file))
 
@@ -73,7 +77,7 @@ def read_hub(path: Path, config: str | None, split: str) -> Iterator[Record]:
 
 def _jsonl(path: Path, items: str | None) -> Iterator[Record]:
     _refuse(items, path)
-    with path.open("rb") as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
             text = decode(line, where)
@@ -82,13 +86,13 @@ def _jsonl(path: Path, items: str | None) -> Iterator[Record]:
 
 
 def _json(path: Path, items: str | None) -> Iterator[Record]:
-    text = decode(path.read_bytes(), str(path))
+    text = decode(_bytes(path), str(path))
     if text.strip():
         yield from _listed(_parse_json(text, str(path), one_line=False), path, items)
 
 
 def _yaml(path: Path, items: str | None) -> Iterator[Record]:
-    text = decode(path.read_bytes(), str(path))
+    text = decode(_bytes(path), str(path))
     try:
         value = yaml.load(text, Loader=_text_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -102,8 +106,8 @@ def _yaml(path: Path, items: str | None) -> Iterator[Record]:
 def _csv(path: Path, items: str | None) -> Iterator[Record]:
     _refuse(items, path)
     csv.field_size_limit(sys.maxsize)  # the default refuses texts above 128 kB
-    text = decode(path.read_bytes(), str(path))
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    text = decode(_bytes(path), str(path))
+    delimiter = "\t" if _suffix(path) == ".tsv" else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = next(reader, [])
@@ -146,6 +150,22 @@ READERS: dict[str, Callable[[Path, str | None], Iterator[Record]]] = {
     ".yaml": _yaml,
     ".yml": _yaml,
 }
+
+
+def _suffix(path: Path) -> str:
+    """What kind of file it is: `.jsonl` of `items.jsonl.gz`."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    packed = suffixes[-1:] == [".gz"] and suffixes[0] != ".parquet"
+    return suffixes[0] if packed else "".join(suffixes[-1:])
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _bytes(path: Path) -> bytes:
+    with _opened(path) as file:
+        return file.read()
 
 
 def decode(data: bytes, where: str) -> str:

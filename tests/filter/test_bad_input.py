@@ -17,10 +17,11 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.finished import Finished
 from distill.filter.ledger import Ledger
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Judged
 from distill.rows import Row, read_rows, write_rows
 from tests.filter.make import chat, pair, text

@@ -14,9 +14,10 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain, batches, fresh, judged_batches
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.finished import Finished
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Accept
 from distill.rows import Row
 from tests.filter.make import chat, word_tokenizer

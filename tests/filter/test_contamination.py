@@ -20,7 +20,7 @@ ANSWER = "The farmer sells forty eggs and twenty eggs and then one hundred and e
 EVALUATED = [chat(QUESTION, "Paris."), chat(LONG, ANSWER), chat("Is water wet?")]
 
 
-def judged(row: Row, evaluated: list[Row] = EVALUATED, **fields: float) -> Verdict:
+def judged(row: Row, evaluated: list[Row] = EVALUATED, **fields: float | bool) -> Verdict:
     return Contamination(**fields).bind(Bindings(evaluated=evaluated)).judge([row])[0]  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def test_a_prompt_without_an_answer_is_evaluated_on_too() -> None:
 def test_answer_seen_when_it_is_long_enough() -> None:
     verdict = judged(chat("How many eggs?", ANSWER.upper()))
     assert verdict.reason == "answer_seen"
-    assert verdict.evidence is not None and verdict.evidence.startswith(EVALUATED[1].id + ": THE FARMER")
+    assert verdict.evidence is not None and verdict.evidence.startswith(EVALUATED[1].id + ": the farmer")
     assert judged(chat("Where is the Eiffel tower?", "Paris.")).keep
     assert judged(chat("Where is the Eiffel tower?", "Paris."), min_answer_words=1).reason == "answer_seen"
 
@@ -65,6 +65,35 @@ def test_overlap_of_a_text_of_few_words() -> None:
         == "overlap"
     )
     assert judged(chat("Tell me: is water wet? Say yes or no.", "x")).keep, "three words are found by equality alone"
+
+
+def test_a_short_question_is_found_as_a_sentence_of_a_longer_text() -> None:
+    for text in (
+        f"Tell me: {QUESTION} Be brief.",
+        f"Hello.\n{QUESTION}",
+        f'He asked "{QUESTION}" and left.',
+        f"Go on! {QUESTION}",
+    ):
+        verdict = judged(chat(text, "x"))
+        assert (verdict.reason, verdict.evidence) == (
+            "question_inside",
+            f"{EVALUATED[0].id}: what is the capital of france",
+        )
+    assert judged(chat("Hello!", "Hello.", QUESTION, "x")).reason == "question_inside"
+    for text in (
+        "What is the capital of France and of Spain?",
+        "I know what is the capital of France",
+        "Is water wet? Yes.",
+    ):
+        assert judged(chat(text, "x")).keep, "the sentence goes on, begins earlier, or has three words"
+    assert judged(chat("Quiz me.", f"Gladly: {QUESTION}")).keep, "short questions are not looked for in answers"
+
+
+def test_one_word_may_be_all_the_difference_of_a_short_text() -> None:
+    evaluated = [chat("Write a function that returns the sum of all even numbers in a list of length five")]
+    for text, keep in (("length six", True), ("length of five", False)):
+        asked = evaluated[0].question.replace("length five", text)
+        assert judged(chat(asked, "x"), evaluated, reworded=False).keep == keep
 
 
 def test_the_same_words_in_another_order_or_of_another_template_are_not_the_same() -> None:
@@ -123,3 +152,39 @@ def test_batches_change_nothing() -> None:
 def test_the_shorter_ngram_must_be_shorter() -> None:
     with pytest.raises(ValidationError, match="short_ngram is 14, above ngram, which is 13"):
         Contamination(short_ngram=14)
+
+
+def test_operators_are_part_of_a_question() -> None:
+    assert judged(chat("What is 2 * 2?", "4"), [chat("What is 2 + 2?")]).keep
+    assert judged(chat("what is 2 +  2", "4"), [chat("What is 2 + 2?")]).reason == "question_seen"
+    assert judged(chat("How old is C?", "x"), [chat("How old is C++?")]).keep
+
+
+def test_what_many_evaluated_texts_share_hides_none_of_them() -> None:
+    head = "This question refers to the following table of the yearly exports of all countries of the world; look it up there:"
+    evaluated = [chat(f"{head} how large were those of land number {number} in its best year?") for number in range(60)]
+    assert judged(chat(f"{head} which one is the first by alphabet?", "x"), evaluated, reworded=False).keep
+    last = evaluated[-1].question
+    assert judged(chat(f"Well then. {last}", "x"), evaluated, reworded=False).reason == "overlap"
+
+
+def test_broken_and_endless_texts() -> None:
+    broken = LONG.replace("eggs", "\ud800 eggs \udfff")
+    for row in (chat(broken, "x"), chat("\ud800", "\udfff"), chat("", ""), chat("\x00", "﷽" * 100)):
+        verdict = judged(row)
+        (verdict.evidence or "").encode()
+    assert judged(chat(broken, "x")).reason == "question_seen", "what is no character is no word"
+    endless = "ten words that say nothing at all about any farmer " * 200_000
+    assert judged(chat("Go on.", endless)).keep
+    verdict = judged(chat("Go on.", endless + LONG))
+    assert verdict.reason == "overlap" and len(verdict.evidence or "") < 250
+    assert judged(chat("q", "x"), [chat(endless)]).keep
+
+
+def test_parts_of_a_batch_change_nothing() -> None:
+    rows = [
+        chat(f"{LONG} {number}", "x") if number % 7 == 0 else chat(f"Tell me of {number}.", "x")
+        for number in range(300)
+    ]
+    verdicts = Contamination().bind(Bindings(evaluated=EVALUATED)).judge(rows)
+    assert [verdict.keep for verdict in verdicts] == [number % 7 != 0 for number in range(300)]

@@ -10,9 +10,14 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.echo import Echo
+from distill.filter.encoding import Encoding
+from distill.filter.finished import Finished
+from distill.filter.format import Format
+from distill.filter.language import Language
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.rows import Row
 from tests.filter.make import chat, item, pair, text, word_tokenizer
 
@@ -52,6 +57,28 @@ def test_repetition() -> None:
 def test_refusal() -> None:
     rows = [text(REFUSED), text(STORY), pair("q", REFUSED, STORY), pair("q", STORY, REFUSED), item("q", REFUSED)]
     assert reasons(Refusal(), *rows) == ["refused", "", "refused", "", "refused"]
+
+
+def test_echo() -> None:
+    rows = [text(STORY), pair(STORY, STORY, "a"), pair(STORY, "a", STORY), item(STORY, STORY)]
+    assert reasons(Echo(), *rows) == ["", "echoes_prompt", "", "echoes_prompt"]
+
+
+def test_encoding() -> None:
+    rows = [text("a\ufffdb"), pair("q", "a\ufffdb", "a"), pair("q", "a", "a\ufffdb"), item("a\ufffdb", "a")]
+    assert reasons(Encoding(), *rows) == ["replacement_character"] * 4
+
+
+def test_language() -> None:
+    spec = Language(allow=("de",))
+    rows = [text(STORY), pair("q", STORY, "a"), pair("q", "a", STORY), item(STORY, "a"), item("q", STORY)]
+    assert reasons(spec, *rows) == ["foreign", "foreign", "foreign", "", "foreign"]
+
+
+def test_format() -> None:
+    ask = "Where is it? Answer in one word."
+    rows = [text(f"{ask} {STORY}"), pair(ask, STORY, "There."), pair(ask, "There.", STORY), item(ask, STORY)]
+    assert reasons(Format(), *rows) == ["", "wrong_words", "", "wrong_words"]
 
 
 @pytest.mark.parametrize("on", ["pair", "question", "answer"])

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from distill.filter.bindings import Bindings, RowFilter
 from distill.filter.duplicates import ExactDuplicate
+from distill.filter.finished import Finished
 from distill.filter.preview import affordable, drawn, look, page
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Verdict
 from distill.rows import Row
 from tests.filter.make import chat

@@ -14,8 +14,9 @@ from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate
+from distill.filter.finished import Finished
 from distill.filter.privacy import Privacy
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Verdict
 from distill.rows import Row, read_rows
 from tests.filter.make import chat

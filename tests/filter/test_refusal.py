@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from distill.filter.refusal import Refusal
 from distill.protocols import Verdict
+from distill.refusals import REFUSED_HAS, SELF_TALK_HAS, own_words
 from tests.filter.make import chat
 
 
@@ -77,6 +78,7 @@ def test_as_a_model(answer: str) -> None:
         "I am a language model. I can speak English and Spanish.",
         "I'm glad to have you as a helpful AI.",
         "Es tut mir leid, das zu hören.",
+        "Lo siento, no puedo escucharte por el sonido de lo increíble que soy.",
         "A long and useful answer comes first. " * 8 + "I'm sorry, but I can't help with that.",
         "",
     ],
@@ -116,3 +118,16 @@ def test_patterns_are_added_or_replaced() -> None:
 def test_a_pattern_that_does_not_compile_is_refused() -> None:
     with pytest.raises(ValidationError, match="is not a regular expression"):
         Refusal(more_patterns=("(",))
+
+
+def test_every_answer_of_a_conversation_is_read_with_its_own_question() -> None:
+    refused = "I'm sorry, but I can't help with that."
+    assert Refusal().judge([chat("q", refused, "r", "Fine.")])[0].reason == "refused"
+    assert Refusal().judge([chat(f"Correct: {refused}", refused, "r", "Fine.")])[0].keep
+
+
+def test_what_an_answer_must_have_is_in_every_refusal_known() -> None:
+    """The first look, before patterns are searched for, misses none that they would find."""
+    for known in (test_refused, test_as_a_model):
+        for answer in known.pytestmark[0].args[1]:  # type: ignore[attr-defined]
+            assert any(part in own_words(answer) for part in (*REFUSED_HAS, *SELF_TALK_HAS))

@@ -88,3 +88,19 @@ def test_an_answer_of_10_mb_is_read_in_part() -> None:
 )
 def test_longest_run(text: str, found: tuple[int, int]) -> None:
     assert longest_run(text) == found
+
+
+@pytest.mark.parametrize("run", ["a" * 41, "ab" * 21, "aabb" * 11, "abc" * 14])
+def test_a_run_is_found_wherever_it_begins(run: str) -> None:
+    for before in range(60):
+        said = "The quick brown fox jumps over the lazy dog while seven wizards box."[:before]
+        assert judged(f"{said} {run} xyz").reason == "character_run"
+        assert judged(f"{said} {run[:39]} xyz").keep
+
+
+def test_every_answer_of_a_conversation_is_read() -> None:
+    assert not Repetition().judge([chat("q", "I love you. " * 6, "r", "Fine.")])[0].keep
+
+
+def test_half_a_surrogate_pair_is_a_character() -> None:
+    assert judged("\ud800" * 50).reason == "character_run"

@@ -15,6 +15,7 @@ from distill.filter import shards
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
+from distill.filter.finished import Finished
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
 from distill.filter.privacy import Privacy
@@ -22,7 +23,6 @@ from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
 from distill.filter.shards import Books, Job, Phase
 from distill.filter.stage import Spec, bindings
-from distill.filter.text import Finished
 from distill.filter.written import Written
 from distill.rows import Row, read_rows, write_rows
 from tests.filter.make import chat

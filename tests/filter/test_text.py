@@ -1,4 +1,4 @@
-"""Finished and length."""
+"""Length in tokens, words and characters."""
 
 from __future__ import annotations
 
@@ -9,50 +9,9 @@ from pydantic import ValidationError
 
 from distill.errors import RecipeError
 from distill.filter.bindings import Bindings
-from distill.filter.text import Finished, Length
+from distill.filter.text import Length
 from distill.protocols import Verdict
-from distill.rows import Row
 from tests.filter.make import chat, word_tokenizer
-
-
-def finished(row: Row) -> Verdict:
-    return Finished().judge([row])[0]
-
-
-def test_an_answer_that_ended_by_itself_is_kept() -> None:
-    assert finished(chat("q", "an answer")).keep
-
-
-def test_truncated() -> None:
-    verdict = finished(chat("q", "word " * 50 + "and then", finish="length"))
-    assert (verdict.keep, verdict.reason, verdict.score) == (False, "truncated", 258)
-    assert verdict.evidence is not None and verdict.evidence.endswith("and then")
-
-
-@pytest.mark.parametrize("text", ["", "  \n\t", "\u200b\u200b", "\u00a0"])
-def test_empty(text: str) -> None:
-    assert finished(chat("q", text)).reason == "empty"
-
-
-@pytest.mark.parametrize("text", [".", "0", "😀", "。"])
-def test_little_is_not_empty(text: str) -> None:
-    assert finished(chat("q", text)).keep
-
-
-def test_unclosed_thinking() -> None:
-    assert finished(chat("q", " <think>\nFirst, let me")).reason == "unclosed_thinking"
-    assert finished(chat("q", "<think>so</think>Yes.")).keep
-    assert finished(chat("q", "The tag <think> opens it.")).keep
-
-
-def test_real_rows_are_not_asked_how_they_ended() -> None:
-    assert finished(chat("q", "", real=True)).keep
-    assert not Finished.judges_real
-
-
-def test_a_row_that_does_not_say_how_it_ended_passes() -> None:
-    row = chat("q", "a")
-    assert finished(row.model_copy(update={"provenance": row.provenance.model_copy(update={"sampling": {}})})).keep
 
 
 def length(tmp_path: Path, answer: str, **bounds: int | None) -> Verdict:
@@ -116,3 +75,34 @@ def test_without_a_student_tokens_cannot_be_counted() -> None:
 def test_bounds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValidationError, match="min_words is 9, above max_words, which is 3"):
         Length(min_words=9, max_words=3)
+
+
+def test_every_answer_of_a_conversation_is_measured(tmp_path: Path) -> None:
+    bound = Length(max_tokens=3).bind(Bindings(word_tokenizer(tmp_path)))
+    rows = [chat("q", "one two three four", "r", "one"), chat("q", "one", "r", "one two three"), chat("q")]
+    assert [verdict.reason for verdict in bound.judge(rows)] == ["too_long", "", ""]
+
+
+@pytest.mark.parametrize("answer", ["héllo wörld", "नमस्ते दुनिया", "a", "hello world", "é" * 30, "a\ud800b c"])
+def test_what_is_not_counted_at_first_sight_is_within_the_bounds(tmp_path: Path, answer: str) -> None:
+    """Whatever the bound, the verdict is the one that counting gives."""
+    count = len(answer.split())
+    for most in range(1, 200):
+        assert length(tmp_path, answer, max_tokens=most).keep is (count <= most)
+
+
+def test_an_answer_without_letters_is_counted(tmp_path: Path) -> None:
+    assert length(tmp_path, " \n ").reason == "too_short"
+    assert length(tmp_path, " \n ", min_tokens=0).keep
+
+
+def test_a_tokenizer_that_lengthens_texts_is_asked_sooner(tmp_path: Path) -> None:
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    bound = Length(max_tokens=40).bind(Bindings(path))
+    assert bound.judge([chat("q", "\ufdfa" * 3)])[0].score == 54

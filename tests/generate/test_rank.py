@@ -16,9 +16,9 @@ from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import Chain
 from distill.filter.duplicates import ExactDuplicate
+from distill.filter.finished import Finished
 from distill.filter.refusal import Refusal
 from distill.filter.repetition import Repetition
-from distill.filter.text import Finished
 from distill.generate.author import Author, Unusable
 from distill.generate.method import Candidate, Score, Scored, Work
 from distill.generate.rank import Rank

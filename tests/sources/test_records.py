@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,19 @@ def test_code_of_a_hub_data_set_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         list(read_hub(folder, None, "train"))
     assert not (tmp_path / "ran").exists()
+
+
+def test_files_may_be_packed(tmp_path: Path) -> None:
+    for path in write_all(tmp_path):
+        if path.suffix.lower() != ".parquet":
+            packed = tmp_path / "packed" / f"{path.name}.gz"
+            packed.parent.mkdir(exist_ok=True)
+            packed.write_bytes(gzip.compress(path.read_bytes()))
+            assert values(packed) == values(path), path.name
+    broken = tmp_path / "broken.jsonl.gz"
+    broken.write_bytes(gzip.compress(b'{"q": "one"}\n' * 1000)[:-20])
+    with pytest.raises(SourceError, match="cannot be read"):
+        values(broken)
+    broken.write_bytes(b"no gzip")
+    with pytest.raises(SourceError, match="cannot be read"):
+        values(broken)

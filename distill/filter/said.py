@@ -1,0 +1,77 @@
+"""a row, or a record of a benchmark -> what is said in it, each text with its terms: what contamination compares.
+
+    asked     what the user says, turn by turn; of a text that is no conversation, the text
+    answers   what the assistant said, or might have said
+    others    thoughts, passages, reference answers, what tools said
+
+System messages are left out: they are the same in many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from distill.rows import Row
+from distill.words import terms
+
+TITLE = "title"
+"""Evidence that gives nothing away: what a document is called."""
+
+
+class Said(NamedTuple):
+    """One text."""
+
+    text: str
+    terms: list[str]
+
+    @property
+    def key(self) -> str:
+        """The same for texts that differ in case, spacing and punctuation only; of one without a word, its signs."""
+        return " ".join(self.terms) or self.text.strip()
+
+
+class Texts(NamedTuple):
+    asked: list[Said]
+    answers: list[Said]
+    others: list[Said]
+    is_text: bool
+    """No conversation: what is asked and what is answered are one."""
+
+    @property
+    def each(self) -> Iterator[tuple[Said, bool]]:
+        """Every text once, and whether it is asked."""
+        yield from ((said, True) for said in self.asked)
+        yield from ((said, False) for said in (*(() if self.is_text else self.answers), *self.others))
+
+    def questions(self, least: int) -> Iterator[str]:
+        """Keys of what counts as a question: all that the user had said at each turn, and a later turn alone if it has
+        so many words. "why?" is not the question that an evaluated "why?" was."""
+        before = ""
+        for place, said in enumerate(self.asked):
+            before = f"{before}\n{said.key}" if place else said.key
+            if before.strip():
+                yield before
+            if place and len(said.terms) >= least:
+                yield said.key
+
+
+def said(text: str) -> Said:
+    return Said(text, terms(text))
+
+
+def of_row(row: Row, evidence: bool = False) -> Texts:
+    """What a row says; with `evidence` what its check needs too, which nobody is trained on."""
+    is_text = row.kind == "text"
+    asked: list[Said] = []
+    answers: list[Said] = []
+    others: list[Said] = []
+    places = {"user": asked, "assistant": answers, "tool": others}
+    for message in (*row.messages, *row.rejected):
+        if message.role in places:
+            places[message.role].append(said(message.content))
+        if message.reasoning:
+            others.append(said(message.reasoning))
+    if evidence:
+        others += [said(text) for name, text in row.evidence.items() if name != TITLE]
+    return Texts(answers if is_text else asked, answers, others, is_text)
