@@ -1,8 +1,9 @@
-"""distill check | plan | fetch | run | show | compare | schema."""
+"""distill check | plan | fetch | run | filter | show | compare | schema."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -19,6 +20,9 @@ from distill.workspace import Workspace
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console command. Returns 0, or 2 after an error the user can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # half a surrogate pair can be shown, but not as UTF-8
     options = _parser().parse_args(arguments)
     return guarded(lambda: options.command(options))
 
@@ -44,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
-    for command in (check, plan, fetch, run):
+    judge = _filter_command(commands)
+    for command in (check, plan, fetch, run, judge):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
@@ -54,11 +59,48 @@ def _parser() -> argparse.ArgumentParser:
         "--dropped", metavar="REASON", nargs="?", const="", help="dropped rows with reason and evidence"
     )
     shower.add_argument("--tokens", action="store_true", help="training rows token by token, what is learnt marked")
+    shower.add_argument(
+        "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
+    )
     shower.add_argument("-n", type=_count, default=3, help="how many rows")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
+
+
+def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    judge = _command(
+        commands, "filter", _filter, "a recipe's filters over rows that are there: looked at, or written out"
+    )
+    judge.add_argument(
+        "--preview",
+        metavar="N",
+        type=_count,
+        nargs="?",
+        const=1000,
+        help="what each filter would drop of N rows (1000), with examples; nothing is written and no model is asked",
+    )
+    judge.add_argument(
+        "--rows", metavar="REF", help="file or folder of rows; a preview's default is what the run has made"
+    )
+    judge.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="write what is kept, what is dropped and the ledger there"
+    )
+    judge.add_argument("--models", action="store_true", help="in a preview, run filters that ask a model too")
+    judge.add_argument(
+        "--tasks", metavar="N", type=_count, default=0, help="judge the files under --rows by N tasks of datatrove"
+    )
+    judge.add_argument("--executor", choices=("local", "slurm", "ray"), default="local", help="where the tasks run")
+    judge.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="options",
+        help="argument of datatrove's executor, such as time=2:00:00 and partition=cpu for Slurm",
+    )
+    return judge
 
 
 def _count(text: str) -> int:
@@ -151,12 +193,33 @@ def _step(workspace: Workspace, name: str) -> bool:
     return made
 
 
+def _filter(options: argparse.Namespace) -> None:
+    from distill import filtering
+
+    if options.preview is None and not (options.rows and options.out):
+        hint = "--preview [N] [--rows REF], or --rows REF --out FOLDER"
+        raise DistillError("either look at rows or write them out", where="distill filter", hint=hint)
+    if options.preview is not None and (options.out or options.tasks):
+        raise DistillError(
+            "--preview writes nothing: leave out --out and --tasks, or --preview", where="distill filter"
+        )
+    workspace = _workspace(options)
+    workspace.fetch_missing()
+    if options.preview is not None:
+        print(filtering.preview(workspace, options.preview, options.rows, options.models))
+        return
+    told = filtering.settings(options.options)
+    print(filtering.write(workspace, options.rows, options.out, options.tasks, options.executor, told))
+
+
 def _show(options: argparse.Namespace) -> None:
     run = _run_folder(options.run, options.runs)
     if options.tokens:
         print(show.tokens(run, options.cache, options.n))
     elif options.rows:
         print(show.rows(run, options.rows, options.n))
+    elif options.page:
+        print(show.page(run))
     elif options.dropped is not None:
         print(show.dropped(run, options.dropped, options.n))
     else:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from distill.artifacts import MANIFEST, Artifact
 from distill.errors import DistillError, SourceError
+from distill.filter.ledger import Ledger
+from distill.filter.preview import beside
 from distill.launch import find_config
 from distill.rows import Row, read_rows
-from distill.workspace import NEW, Workspace, reopen
+from distill.workspace import NEW, RUN, Workspace, reopen
 
 ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl", "preference.jsonl", "benchmark.jsonl")
 
@@ -74,7 +76,16 @@ def _data(workspace: Workspace) -> str:
     from distill.compare.markdown import methods
 
     folders = {name: workspace.run_folder / workspace.planned[name].node.folder for name in workspace.planned}
-    return f"\n{methods(by_method(folders['generate'], folders['filter']))}\n\ndata: {folders['mix']}"
+    found = methods(by_method(folders["generate"], folders["filter"]))
+    return f"\n{found}\n\ndata: {folders['mix']}\nread them: {page(workspace.run_folder)}"
+
+
+def page(run: Path) -> Path:
+    """The page of all rows that were kept and dropped, written into a run's folder, or into one that filters wrote."""
+    from distill.compare import browse
+
+    folder = run / "2-filter" if (run / RUN).is_file() else run
+    return browse.write(folder, run.name, run)
 
 
 def overview(run: Path, cache: Path) -> str:
@@ -88,12 +99,24 @@ def overview(run: Path, cache: Path) -> str:
             lines.append(f"  {folder.name:18} of an earlier recipe of this name")
             continue
         lines.append(made_line(folder.name, Artifact(manifest["key"], folder, manifest), manifest["cost"]["seconds"]))
+        if (folder / "ledger.json").is_file():
+            lines += [f"    {line}" for line in filtered(folder)]
     finished = run / "6-compare"
     if (finished / "report.json").is_file() and finished.name not in stale:
         from distill.compare.terminal import table
 
         lines += ["", table(_report(finished)), "", f"report: {finished / 'report.html'}"]
     return "\n".join(lines)
+
+
+def filtered(folder: Path) -> Iterator[str]:
+    """What the filters dropped and why, what two of them would have dropped, and the yield of each origin."""
+    ledger = Ledger.read(folder)
+    for source, rows in (("teacher", "teacher's rows"), ("real", "real rows")):
+        if ledger[source]["dropped"]:
+            lost = ", ".join(f"{reason} {count:,}" for reason, count in ledger[source]["dropped"].items())
+            yield f"{rows} dropped: {lost}"
+    yield from beside(ledger)
 
 
 def compare(runs: Sequence[Path]) -> str:
@@ -155,13 +178,14 @@ def dropped(run: Path, reason: str, count: int) -> str:
     if not path.is_file():
         raise SourceError("nothing was filtered yet", where=str(run))
     shown: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        name = f"{record['filter']}.{record['reason']}"
-        if reason in name and len(shown) < count:
-            record["row"].pop("id", None)
-            row = Row.model_validate(record["row"])
-            shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            name = f"{record['filter']}.{record['reason']}"
+            if reason in name and len(shown) < count:
+                record["row"].pop("id", None)
+                row = Row.model_validate(record["row"])
+                shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
     return "\n\n".join(shown) or f"nothing was dropped for a reason like {reason!r}"
 
 

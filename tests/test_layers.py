@@ -22,11 +22,22 @@ LEVELS = {
     **dict.fromkeys(("problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("launch", "show"), 8),
+    **dict.fromkeys(("filtering", "launch", "show"), 8),
     "cli": 9,
 }
 STAGES = 4
-HEAVY = ("accelerate", "bitsandbytes", "datasets", "math_verify", "peft", "sacrebleu", "torch", "transformers", "trl")
+HEAVY = (
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "datatrove",
+    "math_verify",
+    "peft",
+    "sacrebleu",
+    "torch",
+    "transformers",
+    "trl",
+)
 ADAPTERS = "distill.engines.adapters"
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -29,6 +29,14 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path / "rows.jsonl")) == rows
 
 
+def test_a_lone_surrogate_can_be_written_and_comes_back(tmp_path: Path) -> None:
+    rows = [chat("half of a pair \ud83d", "日本"), chat("日本")]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    assert list(read_rows(tmp_path / "rows.jsonl")) == rows
+    first, second = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert "\\ud83d" in first and "日本" in second
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"kind": "chat"}', "null", '"text"'])
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "rows.jsonl"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from distill.rows import Message, Provenance, Row, root_of, write_rows
-from distill.show import rows
+import pytest
+
+from distill.cli import main
+from distill.rows import Message, Provenance, Row, root_of, to_json, to_line, write_rows
+from distill.show import dropped, rows
 
 
 def row(kind: str, *said: Message, **more: object) -> Row:
@@ -35,3 +39,19 @@ def test_each_file_of_a_node_and_all_that_a_row_holds(tmp_path: Path) -> None:
     ):
         assert part in shown, part
     assert "chat ·" not in shown
+
+
+def test_half_a_surrogate_pair_is_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "3-mix"
+    folder.mkdir()
+    write_rows(folder / "train.jsonl", [row("chat", ASKED, ANSWERED.model_copy(update={"content": "half \ud83d"}))])
+    assert main(["show", str(tmp_path), "--rows", "mix"]) == 0
+    assert "half \\ud83d" in capsys.readouterr().out
+
+
+def test_dropped_rows_with_odd_line_ends_are_shown(tmp_path: Path) -> None:
+    odd = row("chat", ASKED, ANSWERED.model_copy(update={"content": "one\x85two\u2028three"}))
+    found = {"filter": "length", "reason": "too_long", "score": 3, "evidence": None, "row": json.loads(to_line(odd))}
+    (tmp_path / "2-filter").mkdir()
+    (tmp_path / "2-filter" / "dropped.jsonl").write_text(to_json(found) + "\n", encoding="utf-8")
+    assert "two\u2028three" in dropped(tmp_path, "", 3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from distill.compare.arms import summary_of
-from distill.compare.report import Data, Example, MethodBooks, Point
+from distill.compare.report import Data, Example, MethodBooks, OriginBooks, Point
 from distill.errors import CompareError
 
 POINTS = 240
@@ -40,7 +41,18 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         heldout_rows=counts["heldout_rows"],
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
         by_method=by_method(inputs["generate"], inputs["filter"]),
+        by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},
+        overlap=ledger.get("overlap", {}),
+        changed=changed(ledger),
     )
+
+
+def changed(ledger: Mapping[str, Any]) -> dict[str, int]:
+    """Kept rows that a filter changed, whoever wrote them."""
+    counts: Counter[str] = Counter()
+    for found in ledger.get("changed", {}).values():
+        counts.update(found)
+    return _commonest_first(counts)
 
 
 def by_method(generate: Path, filtered: Path) -> dict[str, MethodBooks]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from distill.compare.report import MethodBooks, Pair, Report, Sample, folded
+from distill.compare.report import MethodBooks, OriginBooks, Pair, Report, Sample, folded
 from distill.compare.words import (
     VERDICTS,
     arrow,
@@ -89,7 +89,15 @@ def _data(report: Report) -> str:
         f"The mix has {data.train_rows} training rows, {data.real} of them real ({percent(data.real_fraction)}), "
         f"and {data.heldout_rows} held-out rows."
     )
-    flow = "\n\n".join(part for part in (flow, methods(data.by_method)) if part)
+    beside = [
+        f"{title}: {', '.join(f'{_inline(name)} {rows:,}' for name, rows in counts.items())}."
+        for title, counts in (
+            ("Dropped by the first, and by the second had it been asked", data.overlap),
+            ("Kept, and changed", data.changed),
+        )
+        if counts
+    ]
+    flow = "\n\n".join(part for part in (flow, methods(data.by_method), origins(data.by_origin), *beside) if part)
     rows = [[reason, str(count), "teacher"] for reason, count in data.dropped.items()]
     rows += [[reason, str(count), "real"] for reason, count in data.real_dropped.items()]
     return f"{flow}\n\n{_table(['dropped because', 'rows', 'of'], rows)}" if rows else flow
@@ -110,6 +118,12 @@ def methods(books: Mapping[str, MethodBooks]) -> str:
     ]
     head = ["method", "candidates", "kept", "yield", "tokens per kept row", "money"]
     return _table(head, rows) if rows else ""
+
+
+def origins(books: Mapping[str, OriginBooks]) -> str:
+    """What the filters kept of each teacher and data set; empty where it was not counted."""
+    rows = [[name, one.source, f"{one.rows:,}", f"{one.kept:,}", percent(one.share)] for name, one in books.items()]
+    return _table(["origin", "source", "judged", "kept", "yield"], rows) if rows else ""
 
 
 def _terms(report: Report) -> str:

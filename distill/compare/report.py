@@ -120,6 +120,21 @@ class MethodBooks(Value):
         return self.tokens / self.kept if self.kept else None
 
 
+class OriginBooks(Value):
+    """The rows of one data set or one teacher that were judged; rows = kept + dropped."""
+
+    source: Literal["teacher", "real"]
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    """By `<filter>.<reason>`."""
+
+    @property
+    def share(self) -> float:
+        """Of its rows, those that were kept: its yield."""
+        return self.kept / self.rows if self.rows else 0.0
+
+
 CELLS = 8
 """Cells of a method that are shown; `report.json` has all."""
 
@@ -159,6 +174,12 @@ class Data(Value):
     real_dropped: dict[str, int]
     """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
     by_method: dict[str, MethodBooks] = {}
+    by_origin: dict[str, OriginBooks] = {}
+    """By `<model>@<revision>` or `<dataset>@<revision>`."""
+    overlap: dict[str, int] = {}
+    """`<filter>+<filter>`: rows that the first dropped and the second would have dropped too."""
+    changed: dict[str, int] = {}
+    """Kept rows that a filter changed, by `<filter>.<what it did>`."""
 
     @property
     def methods(self) -> dict[str, MethodBooks]:

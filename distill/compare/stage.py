@@ -1,6 +1,6 @@
-"""every arm's items + ledger, mix, log and manifests -> report.json, report.md, report.html.
+"""every arm's items + ledger, mix, log and manifests -> report.json, report.md, report.html, rows.html.
 
-The numbers are made here, once; the three files are three ways to write one value.
+The numbers are made here, once; the first three files are three ways to write one value, the fourth shows the rows.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from distill.compare import diversity, html, markdown, words
+from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
@@ -21,7 +21,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 1
+VERSION = 2
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -48,6 +48,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     (out / "report.json").write_text(text, encoding="utf-8")
     (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
     (out / "report.html").write_text(html.render(report), encoding="utf-8")
+    browse.write(inputs["filter"], spec.name, out)
     primary = report.metrics[spec.primary].gap_recovered
     return {
         "counts": {name: sum(getattr(arm.counts, name) for arm in report.arms.values()) for name in COUNTS},

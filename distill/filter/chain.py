@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from pydantic import Field
 
@@ -64,13 +64,17 @@ AnyFilter = Annotated[
     Field(discriminator="kind"),
 ]
 
+T = TypeVar("T")
 Judging = Callable[[Sequence[Row]], list[Verdict]]
 BATCH_ROWS = 1024
 BATCH_CHARACTERS = 8_000_000
 """A batch ends at the one or the other; a row longer than that is a batch of its own."""
-
-
 Batch = list[Judged]
+
+
+def in_order(specs: Iterable[AnyFilter]) -> tuple[AnyFilter, ...]:
+    """As the recipe names them, but those that must see a row before any other comes to write of it."""
+    return tuple(sorted(specs, key=lambda spec: not spec.FIRST))
 
 
 class Chain:
@@ -81,7 +85,7 @@ class Chain:
     """
 
     def __init__(self, specs: Sequence[AnyFilter], bindings: Bindings) -> None:
-        self._specs, self._bindings = tuple(sorted(specs, key=lambda spec: not spec.FIRST)), bindings
+        self._specs, self._bindings = in_order(specs), bindings
         self._alone = {index: spec.bind(bindings) for index, spec in enumerate(self._specs) if spec.scope == "row"}
         self.notes: list[str] = []
         """What the filters had to say of the rows that `judge` has gone through."""
@@ -96,7 +100,7 @@ class Chain:
         return self._judged([(spec, one) for spec, one in self._bound() if not spec.CHOOSES], rows)
 
     def _judged(self, asked: Sequence[tuple[AnyFilter, Filter]], rows: Sequence[Row]) -> list[Judged]:
-        stream = _through(asked, rows, self._bindings.open.context.ranks, Memory, audit=False)
+        stream = _through(asked, fresh(rows), self._bindings.open.context.ranks, Memory, audit=False)
         return [result for batch in stream for result in batch]
 
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
@@ -104,8 +108,12 @@ class Chain:
         wait on the disk. Real rows meet only those that judge real rows. Of each dropped row it is said which other
         filters that judge a row alone, without a model, would have dropped it.
         """
+        yield from self.further(fresh(rows), real)
+
+    def further(self, judged: Iterable[Judged], real: bool = False) -> Iterator[Judged]:
+        """The same of rows that filters before these have judged."""
         asked = [(spec, one) for spec, one in self._bound() if spec.judges_real or not real]
-        for batch in _through(asked, rows, self._bindings.open.context.ranks, Spool, audit=True):
+        for batch in _through(asked, judged, self._bindings.open.context.ranks, Spool, audit=True):
             yield from batch
         self.notes += [
             f"{spec.label}: {note}" for spec, one in asked if isinstance(one, Noting) for note in one.notes()
@@ -118,13 +126,13 @@ class Chain:
 
 def _through(
     asked: Sequence[tuple[AnyFilter, Filter]],
-    rows: Iterable[Row],
+    judged: Iterable[Judged],
     ranks: Ranks,
     waiting: Callable[[], Waiting],
     audit: bool,
 ) -> Iterator[Batch]:
     """Rows through one filter after the other, batch by batch."""
-    stream: Iterator[Batch] = ([Judged(row, KEEP, "") for row in batch] for batch in batches(rows))
+    stream = judged_batches(judged)
     for spec, one in asked:
         if one.scope == "pool":
             stream = _surveyed(cast(Pool, one), stream, waiting())
@@ -175,16 +183,30 @@ def _shared(one: Filter, ranks: Ranks) -> Judging:
     return judge
 
 
+def fresh(rows: Iterable[Row]) -> Iterator[Judged]:
+    """Rows that nobody has judged yet."""
+    return (Judged(row, KEEP, "") for row in rows)
+
+
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """The rows in their order, in lists of bounded size."""
-    batch: list[Row] = []
+    return cut(rows, lambda row: row)
+
+
+def judged_batches(judged: Iterable[Judged]) -> Iterator[Batch]:
+    """The same of rows with what was said of them."""
+    return cut(judged, lambda result: result.row)
+
+
+def cut(items: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[list[T]]:
+    batch: list[T] = []
     size = 0
-    for row in rows:
-        length = sum(len(message.content) for message in row.messages)
+    for item in items:
+        length = sum(len(message.content) for message in row_of(item).messages)
         if batch and (len(batch) == BATCH_ROWS or size + length > BATCH_CHARACTERS):
             yield batch
             batch, size = [], 0
-        batch.append(row)
+        batch.append(item)
         size += length
     if batch:
         yield batch

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
+from distill import rows
 from distill.protocols import Judged, Verdict
-from distill.rows import Row, to_line
+from distill.rows import Row
 
 
 class Waiting(AbstractContextManager[Any], Protocol):
@@ -50,18 +51,27 @@ class Spool:
         self._file.close()
 
     def put(self, batch: list[Judged]) -> None:
-        json.dump([_record(result) for result in batch], self._file)
-        self._file.write("\n")
+        self._file.write(to_line(batch))
 
     def __iter__(self) -> Iterator[list[Judged]]:
         self._file.seek(0)
         for line in self._file:
-            yield [_result(record) for record in json.loads(line)]
+            yield from_line(line)
+
+
+def to_line(batch: list[Judged]) -> str:
+    """A batch as one line."""
+    return json.dumps([_record(result) for result in batch]) + "\n"
+
+
+def from_line(line: str) -> list[Judged]:
+    """The batch, as it was."""
+    return [_result(record) for record in json.loads(line)]
 
 
 def _record(result: Judged) -> list[Any]:
     verdict = {**vars(result.verdict), "row": None}
-    return [to_line(result.row), verdict, result.filter, result.also, result.changed]
+    return [rows.to_line(result.row), verdict, result.filter, result.also, result.changed]
 
 
 def _result(record: list[Any]) -> Judged:

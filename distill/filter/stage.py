@@ -2,7 +2,8 @@
 
     kept.jsonl      teacher rows that all filters passed: of each method the first of its quota, in request order
     real.jsonl      real training rows that the filters passed which judge real rows
-    dropped.jsonl   {"filter", "reason", "score", "evidence", "row"} a line, teacher rows first
+    dropped.jsonl   {"filter", "reason", "score", "evidence", "also", "row"} a line, teacher rows first; `also` are other
+                    filters that would have dropped it
     ledger.json     how many went where, and an example of each reason (see ledger.py)
 
 Rows pass through in bounded batches; what stays in memory are counts and the filters' hashes.
@@ -10,13 +11,11 @@ Rows pass through in bounded batches; what stays in memory are counts and the fi
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
 
 from distill.context import Context
 from distill.engines.teacher import Teacher
@@ -24,13 +23,15 @@ from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination import Contamination
+from distill.filter.given import METHOD
 from distill.filter.ledger import QUOTA, Ledger, asked_for
 from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
 from distill.filter.text import Length
+from distill.filter.written import Written
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas
-from distill.rows import Frozen, Row, digest, read_rows, to_json, to_line
+from distill.rows import Frozen, Row, digest, read_rows
 from distill.suites import heldout
 
 VERSION = 2
@@ -67,7 +68,7 @@ def heavy(spec: Spec) -> bool:
 
 def acceptance(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Chain:
     """The recipe's filters as generation asks them; `inputs` holds `split` and what is evaluated on."""
-    return Chain(spec.filter, _bindings(spec, inputs, context))
+    return Chain(spec.filter, bindings(spec, inputs, context))
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -77,17 +78,16 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         YieldError: too few were kept; `dropped.jsonl` and `ledger.json` are written all the same.
     """
     ledger = asked_for(inputs["generate"])
-    bindings = _bindings(spec, inputs, context)
+    bound = bindings(spec, inputs, context)
     # Every rank knows all verdicts, for all must know whether the run goes on; one writes.
     with (
-        closing(bindings.open),
+        closing(bound.open),
         nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder,
     ):
-        notes = _judge_all(spec, inputs, Path(folder), bindings, ledger, context)
+        _judge_all(spec, inputs, Path(folder), bound, ledger, context)
         ledger.check(inputs["generate"])
-        record = to_json(ledger.record(), indent=1)
-        (Path(folder) / "ledger.json").write_text(record + "\n", encoding="utf-8")
-        bill = bindings.open.meter.total(context.ranks).bill()
+        ledger.write(Path(folder))
+        bill = bound.open.meter.total(context.ranks).bill()
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
     if ledger.teacher.kept < spec.rows or accepted < spec.min_yield:
         raise too_few(ledger, spec.rows, spec.min_yield, out)
@@ -98,12 +98,16 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "dropped": ledger.teacher.record()["dropped"],
         "changed": ledger.record()["changed"],
         "accepted_share": accepted,
-        "notes": [*(part.note for part in spec.filter if part.note), *ledger.notes(), *notes],
+        "notes": [*(part.note for part in spec.filter if part.note), *ledger.notes()],
     }
 
 
-def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindings:
-    """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds."""
+def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context, of_file: bool = False) -> Bindings:
+    """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds.
+
+    Args:
+        of_file: the rows are of a file, and may be of no method: of those as many are kept as the recipe asks for in all.
+    """
     tokenizer, evaluated = None, []
     if spec.student and any(isinstance(part, Length) and part.counts_tokens for part in spec.filter):
         from distill.engines.models import tokenizer_file
@@ -111,29 +115,25 @@ def _bindings(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Bindi
         tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
     if any(isinstance(part, Contamination) for part in spec.filter):
         evaluated = list(heldout.evaluated(inputs))
-    return Bindings(tokenizer, evaluated, quotas(spec.rows, spec.shares), Opener(context, spec.teachers))
+    rows = quotas(spec.rows, spec.shares)
+    rows |= dict.fromkeys((METHOD, "real"), spec.rows) if of_file else {}
+    return Bindings(tokenizer, evaluated, rows, Opener(context, spec.teachers))
 
 
 def _judge_all(
-    spec: Spec, inputs: Mapping[str, Path], out: Path, bindings: Bindings, ledger: Ledger, context: Context
-) -> list[str]:
-    """Teacher rows, then real ones, each to its file and into the books; what the filters have to say of them."""
-    with ExitStack() as stack:
-        kept, real, dropped = (
-            stack.enter_context((out / f"{name}.jsonl").open("w", encoding="utf-8"))
-            for name in ("kept", "real", "dropped")
-        )
-        chain = Chain(spec.filter, bindings)
+    spec: Spec, inputs: Mapping[str, Path], out: Path, bound: Bindings, ledger: Ledger, context: Context
+) -> None:
+    """Teacher rows, then real ones, each to its file and into the books."""
+    with Written(out, ledger) as written:
+        chain = Chain(spec.filter, bound)
         rows = read_rows(inputs["generate"] / "rows.jsonl")
         judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
         for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
-            _write(result, kept, dropped)
-            ledger.enter(result, real=False)
-        for result in chain.judge(_real(inputs["split"]), real=True):
-            _write(result, real, dropped)
+            written.enter(result)
+        for result in chain.judge(real_rows(inputs["split"]), real=True):
             ledger.real.requested += 1
-            ledger.enter(result, real=True)
-        return chain.notes
+            written.enter(result, real=True)
+        ledger.said += chain.notes
 
 
 def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterator[Judged]:
@@ -150,21 +150,12 @@ def _within_quota(judged: Iterable[Judged], quota: Mapping[str, int]) -> Iterato
         accepted[method] += result.verdict.keep
         if result.verdict.keep and accepted[method] > quota[method]:
             verdict = Verdict(False, "surplus", accepted[method], f"{quota[method]} rows of {method} are asked for")
-            yield Judged(result.row, verdict, QUOTA)
+            yield Judged(result.row, verdict, QUOTA, changed=result.changed)
         else:
             yield result
 
 
-def _write(result: Judged, kept: TextIO, dropped: TextIO) -> None:
-    if result.verdict.keep:
-        kept.write(to_line(result.row))
-        return
-    found = {"filter": result.filter, **vars(result.verdict), "row": json.loads(to_line(result.row))}
-    del found["keep"]
-    dropped.write(to_json(found) + "\n")
-
-
-def _real(split: Path) -> Iterator[Row]:
+def real_rows(split: Path) -> Iterator[Row]:
     """Real conversations and texts on the training side. Prompts without an answer teach nothing, and what a teacher
     wrote in another run (`run:`, `rows:`) serves as prompts and passages only: neither is judged.
     """

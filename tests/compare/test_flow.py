@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from distill.compare import flow
+from distill.compare import flow, html, markdown
 from distill.compare.report import MethodBooks, folded
+from distill.compare.stage import Spec, build
 from distill.errors import CompareError
 
 Make = Callable[..., dict[str, Path]]
@@ -68,3 +69,23 @@ def test_a_method_of_many_cells_is_shown_as_its_sum_and_the_cells_of_least_yield
     total = shown["grid, all 10 cells"]
     assert (total.requested, total.kept, total.tokens, total.money) == (100, 45, 1000, 5.0)
     assert folded(dict(list(books.items())[:3])) == dict(list(books.items())[:3]), "few are shown as they are"
+
+
+def test_what_the_ledger_counts_beside_the_drops_is_in_the_report(make_run: Make) -> None:
+    inputs = make_run()
+    assert (flow.read_data(inputs).by_origin, flow.read_data(inputs).overlap) == ({}, {}), "of a ledger without them"
+    ledger = json.loads((inputs["filter"] / "ledger.json").read_text())
+    one = {"source": "teacher", "rows": 8, "kept": 6, "dropped": {"finished.truncated": 2}}
+    more = {
+        "by_origin": {"a|b@1": one},
+        "overlap": {"finished+length": 2},
+        "changed": {"teacher": {"privacy.email": 2}, "real": {"privacy.email": 1}},
+    }
+    (inputs["filter"] / "ledger.json").write_text(json.dumps({**ledger, **more}))
+    report = build(Spec(name="r", use="research", primary="heldout_teacher.loss", seed=0), inputs)
+    assert report.data.by_origin["a|b@1"].share == 0.75
+    text, page = markdown.render(report), html.render(report)
+    assert "| a\\|b@1 | teacher | 8 | 6 | 75% |" in text
+    for shown in ("finished+length 2", "privacy.email 3"):
+        assert shown in text and shown in page
+    assert "a|b@1" in page and "75%" in page

@@ -76,6 +76,7 @@ def test_a_missing_arm_still_makes_a_report(make_run: Make, tmp_path: Path, abse
     assert "undefined" in summary["headline"] and absent in summary["headline"]
     assert any(absent in note for note in report["notes"])
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "out" / "rows.html").stat().st_size > 10_000
 
 
 def test_checkpoints_are_arms_with_their_own_gap(make_run: Make, tmp_path: Path) -> None:

@@ -12,6 +12,11 @@ def decoder(folder: Path, language_model: Path) -> Path:
     from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
     tokenizer = AutoTokenizer.from_pretrained(language_model)
+    # A conversation that ends in the token that pads: its end must not be taken for padding.
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ message.content }}" + tokenizer.eos_token + "{% endfor %}"
+    )
+    assert tokenizer.pad_token == tokenizer.eos_token
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(

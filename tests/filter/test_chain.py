@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.filter import chain
 from distill.filter.bindings import Bindings
-from distill.filter.chain import AnyFilter, Chain, batches
+from distill.filter.chain import AnyFilter, Chain, batches, fresh, judged_batches
 from distill.filter.contamination import Contamination
 from distill.filter.duplicates import ExactDuplicate, NearDuplicate
 from distill.filter.finished import Finished
@@ -122,6 +122,7 @@ def test_batches_are_bounded_by_rows_and_by_characters(monkeypatch: pytest.Monke
     rows = [chat("q", "a" * size) for size in (1, 1, 1, 1, 30, 1, 5, 5)]
     assert [[len(row.answer) for row in batch] for batch in batches(rows)] == [[1, 1, 1], [1], [30], [1, 5], [5]]
     assert list(batches([])) == []
+    assert [[one.row for one in batch] for batch in judged_batches(fresh(rows))] == list(batches(rows))
 
 
 def test_the_bounds_of_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

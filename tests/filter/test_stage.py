@@ -61,7 +61,8 @@ def go(root: Path, spec: Spec, inputs: dict[str, Path], **more: Any) -> tuple[Su
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as file:  # splitlines() would cut at U+0085 and U+2028, which texts may hold
+        return [json.loads(line) for line in file]
 
 
 ROWS = [chat("a", "one"), chat("b", "two", finish="length"), chat("A", "One."), chat("c", "three"), chat("d", "four")]

@@ -1,0 +1,84 @@
+"""folder of a filter stage -> rows.html: kept and dropped rows side by side, to be searched and read.
+
+One file that asks nothing of any network. Its one script is let in by its hash, and all that models wrote is data to it,
+which it shows as text: nothing in a row can become markup or run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from distill.compare.chosen import choose
+from distill.compare.flow import changed
+from distill.compare.html import TEMPLATES
+from distill.errors import SourceError
+from distill.rows import to_json
+
+NAME = "rows.html"
+BESIDE: dict[str, Any] = {"by_origin": {}, "overlap": {}, "changed": {}}
+"""What a ledger that was written by hand may lack."""
+
+
+def write(folder: Path, title: str, out: Path) -> Path:
+    """The page of the rows in `folder`, written into the folder `out`.
+
+    Raises:
+        SourceError: no filter has written there.
+    """
+    if not (folder / "ledger.json").is_file():
+        raise SourceError("no rows that filters judged", where=str(folder), hint="distill run RECIPE --until filter")
+    page = out / NAME
+    draft = out / f".{NAME}.new"
+    draft.write_text(render(folder, title), encoding="utf-8")
+    draft.replace(page)
+    return page
+
+
+def render(folder: Path, title: str) -> str:
+    """The whole file."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    chosen = choose(folder)
+    ledger = {**BESIDE, **json.loads((folder / "ledger.json").read_text(encoding="utf-8"))}
+    style, more, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "rows.css", "rows.js")
+    )
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("rows.html.j2").render(
+        title=title,
+        ledger=ledger,
+        changed=changed(ledger),
+        shown=len(chosen.rows),
+        total=chosen.total,
+        reasons=_reasons(ledger),
+        style=Markup(style + more),
+        script=Markup(script),
+        hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=Markup(data(chosen.rows)),
+    )
+
+
+def data(value: object) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element or begins another."""
+    text = to_json(value)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _reasons(ledger: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """Teacher's and real rows dropped for each reason, commonest first."""
+    teacher, real = ledger["teacher"]["dropped"], ledger["real"]["dropped"]
+    counts = {reason: (teacher.get(reason, 0), real.get(reason, 0)) for reason in {**teacher, **real}}
+    return dict(sorted(counts.items(), key=lambda one: (-sum(one[1]), one[0])))

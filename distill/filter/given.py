@@ -1,0 +1,120 @@
+"""A file or folder that somebody has -> rows to be judged: rows that distill wrote, or records with a question and an answer.
+
+Every file is a shard: it can be read by itself, wherever it is judged. A record is taken as it is, an empty answer too:
+what is wrong with it is for the filters to say. One that does not say where it is from is taken as what a model wrote,
+for filters look at that most strictly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from distill.errors import SourceError
+from distill.rows import Message, Provenance, Row, root_of
+from distill.sources.content import listing
+from distill.sources.records import READERS, Record, read_files
+
+QUESTION = ("question", "prompt", "instruction", "query")
+ANSWER = ("answer", "response", "output", "completion")
+METHOD = "given"
+"""Of records that do not say how they were made."""
+MORE = ("system", "input")
+"""Columns that are read where they are there: a system message, and what an instruction is about."""
+KINDS = (
+    "rows of distill, {messages: [{role, content}, …]}, {text}, "
+    f"or one of {{{'/'.join(QUESTION)}}} and one of {{{'/'.join(ANSWER)}}}"
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows of a file, or of all data files under a folder."""
+
+    path: Path
+    origin: str
+    """Of records that do not say where they are from."""
+
+    @property
+    def shards(self) -> list[Path]:
+        """Its files with something in them, by name.
+
+        Raises:
+            SourceError: there is none.
+        """
+        files = listing(self.path) if self.path.is_dir() else [self.path]
+        found = [file for file in files if file.suffix.lower() in READERS and file.stat().st_size]
+        if not found:
+            raise SourceError(f"no rows: an empty file, or none of {', '.join(READERS)}", where=str(self.path))
+        return found
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows, shard after shard."""
+        for shard in self.shards:
+            yield from self.of(shard)
+
+    def of(self, shard: Path) -> Iterator[Row]:
+        """Rows of one shard.
+
+        Raises:
+            SourceError: a record that is no row, with its place.
+        """
+        for record in read_files(shard, None):
+            yield self._row(record)
+
+    def _row(self, record: Record) -> Row:
+        value = record.value
+        if not isinstance(value, dict):
+            raise SourceError("not a record with columns", where=record.where, hint=f"read are {KINDS}")
+        try:
+            if "provenance" in value:
+                return Row.model_validate({name: part for name, part in value.items() if name != "id"})
+            return self._made(value, record.where)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise SourceError(f"not a row: {place}: {first['msg']}", where=record.where) from error
+
+    def _made(self, value: Mapping[str, Any], where: str) -> Row:
+        messages = _messages(value, where)
+        text = len(messages) == 1 and messages[0].role == "assistant"
+        if messages[-1].role != "assistant":
+            raise SourceError("no answer: the last to speak is not the assistant", where=where)
+        made = Provenance(source="teacher", origin=self.origin, method=METHOD, root=root_of(messages), depth=1)
+        return Row(kind="text" if text else "chat", messages=messages, provenance=made)
+
+
+def _messages(value: Mapping[str, Any], where: str) -> tuple[Message, ...]:
+    if "messages" in value:
+        said = value["messages"] if isinstance(value["messages"], list) else [value["messages"]]
+        if not said:
+            raise SourceError("`messages` is empty", where=where)
+        return tuple(Message.model_validate(one) for one in said)
+    if "text" in value:
+        return (Message(role="assistant", content=_text(value, "text", where)),)
+    question = next((name for name in QUESTION if name in value), None)
+    answer = next((name for name in ANSWER if name in value), None)
+    if question is None or answer is None:
+        raise SourceError(
+            f"no question and answer among the columns {', '.join(map(str, value))}",
+            where=where,
+            hint=f"read are {KINDS}",
+        )
+    system, about = (_text(value, name, where) for name in MORE)
+    asked = "\n\n".join(part for part in (_text(value, question, where), about) if part)
+    messages = (Message(role="user", content=asked), Message(role="assistant", content=_text(value, answer, where)))
+    return (Message(role="system", content=system), *messages) if system else messages
+
+
+def _text(value: Mapping[str, Any], name: str, where: str) -> str:
+    """A column's text, empty where it is null or not there."""
+    text = value.get(name)
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise SourceError(f"`{name}` is no text but {type(text).__name__}", where=where)
+    return text

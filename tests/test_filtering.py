@@ -1,0 +1,123 @@
+"""`distill filter` on a recipe: looked at, written, and written by many tasks, with the same rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill.cli import main
+from distill.filter.ledger import Ledger
+from distill.rows import read_rows
+from tests.test_cli import QUICKSTART
+
+CHAIN = "filter=[{kind: finished}, {kind: repetition}, {kind: near_duplicate}, {kind: contamination}]"
+FILTER = ["filter", QUICKSTART, "--set", CHAIN]
+"""Nothing in it counts tokens: reading the student's tokenizer takes longer than all the rest."""
+ROWS = [
+    *(
+        {"question": f"What is {n} times three?", "answer": f"It is {3 * n}, since three {n}s are that."}
+        for n in range(12)
+    ),
+    {"question": "Say it", "answer": "the same again and the same again " * 20},
+    {"question": "What is 5 times three?", "answer": "It is 15, since three 5s are that."},
+    {"question": "Anything?", "answer": ""},
+]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[str]:
+    return ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in range(3):
+        text = "".join(json.dumps(row) + "\n" for row in ROWS[number * 5 : number * 5 + 5])
+        (folder / f"{number}.jsonl").write_text(text)
+    return folder
+
+
+def test_a_preview_of_a_file_asks_nobody_and_writes_nothing(
+    folders: list[str], shards: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*FILTER, "--preview", "--rows", str(shards), *folders]) == 0
+    shown = capsys.readouterr().out
+    assert f"quickstart: all 15 rows of {shards}" in shown
+    for line in (
+        ["finished", "empty", "1", "6.7%"],
+        ["near_duplicate", "near_pair", "1", "6.7%"],
+        ["kept", "12", "80.0%"],
+    ):
+        assert line in [one.split() for one in shown.splitlines()]
+    assert "contamination: heldout is not made yet, and was not looked for" in shown
+    assert not (tmp_path / "cache" / "answers").exists() and not (tmp_path / "runs").exists()
+
+
+def test_without_a_file_what_the_run_has_is_looked_at(
+    folders: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*FILTER, "--preview", "40", *folders]) == 0
+    shown = capsys.readouterr().out
+    assert "40 of 719 rows, drawn by lot, of the real training data (nothing is generated yet)" in shown
+    assert "duplicates of rows that were not drawn are not seen" in shown
+    made = tmp_path / "runs" / "quickstart" / "1-generate"
+    made.mkdir(parents=True)
+    split = next((tmp_path / "cache").glob("split-*"))
+    lines = (split / "train" / "chat.jsonl").read_text().splitlines(keepends=True)
+    (made / "rows.jsonl").write_text("".join(lines[:9]))
+    assert main([*FILTER, "--preview", *folders]) == 0
+    assert "all 9 rows of" in (shown := capsys.readouterr().out) and "made by an earlier recipe of this name" in shown
+
+
+def test_a_file_is_judged_and_written_with_its_page(
+    folders: list[str], shards: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert main([*FILTER, "--rows", str(shards), "--out", str(out), *folders]) == 0
+    assert f"rows: {out}" in capsys.readouterr().out
+    assert len(list(read_rows(out / "kept.jsonl"))) == 12
+    account = Ledger.read(out)["teacher"]
+    assert account["requested"] == 15 == account["kept"] + sum(account["dropped"].values())
+    assert {path.name for path in out.iterdir()} == {"kept.jsonl", "dropped.jsonl", "ledger.json", "rows.html"}
+    again = [*FILTER, "--set", "filter=[]", "--rows", str(shards), "--out", str(out), *folders]
+    assert main(again) == 0 and len(list(read_rows(out / "kept.jsonl"))) == 15, "an earlier result is replaced"
+    assert main(["show", str(out), "--page", *folders]) == 0
+    assert str(out / "rows.html") in capsys.readouterr().out
+
+
+@pytest.mark.distributed
+def test_tasks_write_the_same_as_one_process(folders: list[str], shards: Path, tmp_path: Path) -> None:
+    pytest.importorskip("datatrove")
+    one, many = tmp_path / "one", tmp_path / "many"
+    common = [*FILTER, "--rows", str(shards), *folders]
+    assert main([*common, "--out", str(one)]) == 0
+    assert main([*common, "--out", str(many), "--tasks", "3", "--option", "workers=2"]) == 0
+    for name in ("kept.jsonl", "dropped.jsonl", "ledger.json"):
+        assert (one / name).read_bytes() == (many / name).read_bytes()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".many")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "either look at rows or write them out"),
+        (["--rows", "{shards}"], "--rows REF --out FOLDER"),
+        (["--preview", "--out", "x"], "--preview writes nothing"),
+        (["--rows", "{shards}", "--out", "{shards}"], "is there, and not what filters wrote"),
+        (["--rows", "{shards}", "--out", "{shards}", "--tasks", "2"], "is there, and not what filters wrote"),
+        (["--rows", "{shards}/nothing.jsonl", "--preview"], "no 'nothing.jsonl'"),
+        (["--rows", "{shards}", "--out", "x", "--tasks", "2", "--option", "workers"], "'workers' is not KEY=VALUE"),
+        (["--rows", "{shards}/empty.jsonl", "--preview"], "an empty file"),
+    ],
+)
+def test_a_users_mistake_is_a_sentence(
+    arguments: list[str], message: str, folders: list[str], shards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shards / "empty.jsonl").touch()
+    assert main([*FILTER, *(one.format(shards=shards) for one in arguments), *folders]) == 2
+    assert message in (said := capsys.readouterr().err) and "Traceback" not in said
+    assert len(list(shards.iterdir())) == 4
