@@ -16,10 +16,10 @@ from distill.engines.teacher import MAIN, Teacher
 from distill.errors import RecipeError
 from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate
-from distill.filter.finished import Finished
-from distill.filter.measured import Measured
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate
+from distill.filter.models.measured import Measured
+from distill.filter.text.finished import Finished
 from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate

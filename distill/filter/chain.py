@@ -12,28 +12,28 @@ from distill.context import Ranks
 from distill.engines.batches import share
 from distill.filter.bindings import Bindings
 from distill.filter.blocklist import Blocklist
-from distill.filter.contamination import Contamination
-from distill.filter.difficulty import Difficulty
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.echo import Echo
-from distill.filter.encoding import Encoding
-from distill.filter.finished import Finished
-from distill.filter.format import Format
-from distill.filter.judge import Judge
-from distill.filter.language import Language
-from distill.filter.perplexity import Perplexity
-from distill.filter.privacy import Privacy
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
-from distill.filter.reward import Reward
-from distill.filter.select import Select
-from distill.filter.semantic import SemanticDuplicate
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
+from distill.filter.duplicates.semantic import SemanticDuplicate
+from distill.filter.models.difficulty import Difficulty
+from distill.filter.models.judge import Judge
+from distill.filter.models.perplexity import Perplexity
+from distill.filter.models.reward import Reward
+from distill.filter.models.select import Select
+from distill.filter.privacy.privacy import Privacy
 from distill.filter.spool import Memory, Spool, Waiting
-from distill.filter.text import Length
-from distill.filter.verify_code import Code
-from distill.filter.verify_json import JsonSchema
-from distill.filter.verify_math import Math
-from distill.filter.verify_passage import Grounded
+from distill.filter.text.echo import Echo
+from distill.filter.text.encoding import Encoding
+from distill.filter.text.finished import Finished
+from distill.filter.text.format import Format
+from distill.filter.text.language import Language
+from distill.filter.text.length import Length
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
+from distill.filter.verification.code import Code
+from distill.filter.verification.json_schema import JsonSchema
+from distill.filter.verification.mathematics import Math
+from distill.filter.verification.passage import Grounded
 from distill.protocols import KEEP, Filter, Judged, Noting, Pool, Verdict
 from distill.rows import Row
 

@@ -22,12 +22,12 @@ from distill.engines.teacher import Teacher
 from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
-from distill.filter.contamination import Contamination
+from distill.filter.contamination.contamination import Contamination
 from distill.filter.given import METHOD
 from distill.filter.ledger import QUOTA, Ledger, asked_for
 from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
-from distill.filter.text import Length
+from distill.filter.text.length import Length
 from distill.filter.written import Written
 from distill.protocols import Judged, Summary, Verdict
 from distill.quotas import quotas

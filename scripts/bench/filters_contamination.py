@@ -37,7 +37,7 @@ from distill.context import Context, Resolved, Runtime
 from distill.engines.embedding import PACKAGE
 from distill.filter.bindings import Bindings
 from distill.filter.chain import batches
-from distill.filter.contamination import Contamination, FindEvaluated
+from distill.filter.contamination.contamination import Contamination, FindEvaluated
 from distill.filter.opener import Opener
 from distill.rows import Message, Provenance, Row, normalise, root_of
 from distill.sources.real import Real, read_real

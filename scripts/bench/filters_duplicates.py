@@ -37,9 +37,9 @@ from distill.context import Context
 from distill.engines.embedding import PACKAGE
 from distill.filter.bindings import Bindings
 from distill.filter.chain import batches
-from distill.filter.duplicates import NearDuplicate
+from distill.filter.duplicates.near import NearDuplicate
+from distill.filter.duplicates.semantic import SemanticDuplicate
 from distill.filter.opener import Opener
-from distill.filter.semantic import SemanticDuplicate
 from distill.rows import Message, Provenance, Row
 from distill.sources.real import Real, read_real
 from distill.sources.references import resolve

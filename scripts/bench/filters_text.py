@@ -23,15 +23,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from distill.engines.models import tokenizer_file
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter
-from distill.filter.echo import Echo
-from distill.filter.encoding import Encoding
-from distill.filter.finished import Finished
-from distill.filter.format import Format
-from distill.filter.language import Language, detector
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
-from distill.filter.text import Length
-from distill.filter.turns import taught
+from distill.filter.text.echo import Echo
+from distill.filter.text.encoding import Encoding
+from distill.filter.text.finished import Finished
+from distill.filter.text.format import Format
+from distill.filter.text.language import Language, detector
+from distill.filter.text.length import Length
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
+from distill.filter.text.turns import taught
 from distill.protocols import Filter
 from distill.rows import Message, Provenance, Row
 from distill.sources import references

@@ -15,13 +15,13 @@ from distill.errors import SourceError, YieldError
 from distill.filter import chain as chains
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.finished import Finished
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
 from distill.filter.ledger import Ledger
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
-from distill.filter.text import Length
+from distill.filter.text.finished import Finished
+from distill.filter.text.length import Length
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.protocols import Judged
 from distill.rows import Row, read_rows, write_rows
 from tests.filter.make import chat, pair, text

@@ -12,12 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from distill.filter import chain
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain, batches, fresh, judged_batches
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.finished import Finished
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
-from distill.filter.text import Length
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
+from distill.filter.text.finished import Finished
+from distill.filter.text.length import Length
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.protocols import Accept
 from distill.rows import Row
 from tests.filter.make import chat, word_tokenizer

@@ -8,16 +8,16 @@ import pytest
 
 from distill.filter.bindings import Bindings
 from distill.filter.chain import AnyFilter, Chain
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.echo import Echo
-from distill.filter.encoding import Encoding
-from distill.filter.finished import Finished
-from distill.filter.format import Format
-from distill.filter.language import Language
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
-from distill.filter.text import Length
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
+from distill.filter.text.echo import Echo
+from distill.filter.text.encoding import Encoding
+from distill.filter.text.finished import Finished
+from distill.filter.text.format import Format
+from distill.filter.text.language import Language
+from distill.filter.text.length import Length
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.rows import Row
 from tests.filter.make import chat, item, pair, text, word_tokenizer
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.filter.bindings import Bindings, RowFilter
-from distill.filter.duplicates import ExactDuplicate
-from distill.filter.finished import Finished
+from distill.filter.duplicates.near import ExactDuplicate
 from distill.filter.preview import affordable, drawn, look, page
-from distill.filter.text import Length
+from distill.filter.text.finished import Finished
+from distill.filter.text.length import Length
 from distill.protocols import Verdict
 from distill.rows import Row
 from tests.filter.make import chat

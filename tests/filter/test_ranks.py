@@ -11,11 +11,11 @@ import pytest
 from distill.context import Context, Ranks
 from distill.filter import chain
 from distill.filter.bindings import Bindings, FilterSpec
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.finished import Finished
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
 from distill.filter.stage import Spec, run
+from distill.filter.text.finished import Finished
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.protocols import Filter, Scope, Verdict
 from distill.rows import Row
 from tests.filter.make import chat

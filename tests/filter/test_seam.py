@@ -12,8 +12,8 @@ from distill.context import Context, Ranks
 from distill.filter import chain as chains
 from distill.filter.bindings import Bindings, FilterSpec, RowFilter
 from distill.filter.chain import Chain
-from distill.filter.finished import Finished
 from distill.filter.opener import Opener
+from distill.filter.text.finished import Finished
 from distill.protocols import KEEP, Filter, Judged, Scope, Verdict
 from distill.rows import Row
 from tests.beside import together

@@ -13,16 +13,16 @@ from distill.context import Context
 from distill.errors import LaunchError
 from distill.filter import shards
 from distill.filter.chain import AnyFilter, Chain
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate, NearDuplicate
-from distill.filter.finished import Finished
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
-from distill.filter.privacy import Privacy
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
+from distill.filter.privacy.privacy import Privacy
 from distill.filter.shards import Books, Job, Phase
 from distill.filter.stage import Spec, bindings
+from distill.filter.text.finished import Finished
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.filter.written import Written
 from distill.rows import Row, read_rows, write_rows
 from tests.filter.make import chat

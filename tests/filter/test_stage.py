@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from distill.context import Context, Resolved
 from distill.errors import ArtifactError, SourceError, YieldError
 from distill.filter.chain import AnyFilter
-from distill.filter.contamination import Contamination
-from distill.filter.duplicates import ExactDuplicate
-from distill.filter.finished import Finished
-from distill.filter.select import Select
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate
+from distill.filter.models.select import Select
 from distill.filter.stage import Spec, acceptance, run
-from distill.filter.text import Length
+from distill.filter.text.finished import Finished
+from distill.filter.text.length import Length
 from distill.protocols import Summary
 from distill.rows import Row, read_rows, write_rows
 from tests.beside import together

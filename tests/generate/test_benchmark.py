@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from distill.context import Context, Resolved
 from distill.errors import YieldError
 from distill.filter import stage as filtering
-from distill.filter.contamination import Contamination
+from distill.filter.contamination.contamination import Contamination
 from distill.generate import benchmark
 from distill.generate.author import Author, Unusable
 from distill.generate.benchmark import Benchmark, Distinct, Spec, agree

@@ -15,10 +15,10 @@ from distill.engines.teacher import Teacher
 from distill.errors import SourceError
 from distill.filter.bindings import Bindings
 from distill.filter.chain import Chain
-from distill.filter.duplicates import ExactDuplicate
-from distill.filter.finished import Finished
-from distill.filter.refusal import Refusal
-from distill.filter.repetition import Repetition
+from distill.filter.duplicates.near import ExactDuplicate
+from distill.filter.text.finished import Finished
+from distill.filter.text.refusal import Refusal
+from distill.filter.text.repetition import Repetition
 from distill.generate.author import Author, Unusable
 from distill.generate.method import Candidate, Score, Scored, Work
 from distill.generate.rank import Rank

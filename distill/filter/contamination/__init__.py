@@ -1,0 +1,1 @@
+"""Rows that hold what is evaluated on."""

@@ -1,0 +1,1 @@
+"""What a model says of a row: marks, likelihood, likeness."""

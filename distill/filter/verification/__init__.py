@@ -1,0 +1,1 @@
+"""Answers checked by what can be run or looked up."""
