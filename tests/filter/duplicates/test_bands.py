@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from distill.filter.duplicates import bands
 from distill.filter.duplicates.bands import Bands
-from distill.filter.duplicates.near import bands
 
 
 def under(table: Bands, key: int) -> tuple[list[int], int]:

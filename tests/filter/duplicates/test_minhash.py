@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
+from distill.filter.duplicates import bands, minhash
+from distill.filter.duplicates import sketch as sketches
 from distill.filter.duplicates.keeper import Near
 from distill.filter.duplicates.minhash import HASHES, RECALL, Keepers, band_keys, band_rows
-from distill.filter.duplicates.near import bands, minhash
-from distill.filter.duplicates.near import sketch as sketches
 from distill.filter.duplicates.sketch import Frequencies, Template, jaccard, join, sketch
 from distill.words import terms
 

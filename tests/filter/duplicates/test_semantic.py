@@ -13,8 +13,8 @@ import pytest
 from distill.context import Context
 from distill.engines.embedding import PACKAGE
 from distill.filter.bindings import Bindings
+from distill.filter.duplicates import semantic
 from distill.filter.duplicates.keeper import Near
-from distill.filter.duplicates.near import semantic
 from distill.filter.duplicates.semantic import Meanings, SemanticDuplicate, Vectors
 from distill.filter.opener import Opener
 from distill.sources.references import resolve

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.filter.duplicates.near import tokens
+from distill.filter.duplicates import tokens
 from distill.filter.duplicates.tokens import hash_terms
 from distill.words import UNSPACED, terms
 
