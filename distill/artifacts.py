@@ -260,7 +260,7 @@ def disk(place: Path) -> Iterator[None]:
         yield
     except Exception as error:
         # safetensors and others wrap the system's error in their own.
-        if isinstance(error, OSError) and error.errno in CLOSED:
+        if isinstance(error, OSError) and (error.errno in CLOSED or _no_such_place(error, place)):
             reason = f"cannot be written: {error.strerror}"
             raise ArtifactError(reason, where=str(place), hint="choose other folders: --cache, --runs") from error
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -270,6 +270,11 @@ def disk(place: Path) -> Iterator[None]:
         free = shutil.disk_usage(present).free // 2**20
         hint = "free some space and run the same command again: what was finished and every answer so far are kept"
         raise ArtifactError(f"the disk is full ({free} MiB free)", where=str(place), hint=hint) from error
+
+
+def _no_such_place(error: OSError, place: Path) -> bool:
+    """A folder that the system lets nobody make, such as one in /proc."""
+    return error.errno == errno.ENOENT and bool(error.filename) and str(place).startswith(str(error.filename))
 
 
 def _sha256(path: Path) -> str:

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument(
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
-    shower.add_argument("-n", type=_count, default=3, help="how many rows")
+    shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)

@@ -43,6 +43,7 @@ def preview(workspace: Workspace, count: int, ref: str | None, models: bool) -> 
     chosen, total = drawn(rows, max(1, count))
     with closing((bound := stage.bindings(spec, inputs, workspace.context, of_file=True)).open):
         looked = look(filters, bound, chosen)
+    unread = _unread(_given(workspace, ref)) if ref is not None else []
     which = f"all {total:,} rows" if len(chosen) == total else f"{len(chosen):,} of {total:,} rows, drawn by lot,"
     lines = [f"{workspace.recipe.name}: {which} of {place}", "", page(looked, filters), ""]
     lines += [f"not run: {kind}, it {why}" for kind, why in left.items()]
@@ -50,7 +51,7 @@ def preview(workspace: Workspace, count: int, ref: str | None, models: bool) -> 
         lines.append("--models runs what asks a model; its scores are stored, so that another threshold asks nothing")
     if len(chosen) < total:
         lines.append("duplicates of rows that were not drawn are not seen")
-    return "\n".join([*lines, *_unmeasured(workspace, inputs)]).rstrip()
+    return "\n".join([*lines, *unread, *_unmeasured(workspace, inputs)]).rstrip()
 
 
 def write(
@@ -82,7 +83,7 @@ def write(
             judge(spec, inputs, workspace, given, folder)
     record = Ledger.read(out)
     kinds = [part.kind for part in in_order(spec.filter)]
-    notes = [*record["notes"], *_unmeasured(workspace, inputs)]
+    notes = [*record["notes"], *_unread(given), *_unmeasured(workspace, inputs)]
     page = browse.write(out, out.name, out)
     return "\n".join([table(record, kinds), *notes, "", f"rows: {out}", f"read them: {page}"])
 
@@ -135,6 +136,12 @@ def _inputs(workspace: Workspace) -> dict[str, Path]:
     split, _ = workspace.make("split")
     found = {name: workspace.find(name) for name in MEASURED if name in workspace.planned}
     return {"split": split.path, **{name: one.path for name, one in found.items() if one is not None}}
+
+
+def _unread(given: Given) -> list[str]:
+    """What of a file is not carried over."""
+    names = ", ".join(given.unread)
+    return [f"columns that are not read, and not written: {names} (a reference goes into `evidence`)"] if names else []
 
 
 def _unmeasured(workspace: Workspace, inputs: dict[str, Path]) -> list[str]:

@@ -47,6 +47,10 @@ def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any
     if kind == "literal_error" and isinstance(found, str):
         known = [word.strip(" '") for word in str(context["expected"]).replace(" or ", ",").split(",")]
         return f"unknown value {found!r}; {nearest(found, known)}"
+    if kind in ("tuple_type", "list_type"):
+        return f"must be a list, such as [{found if isinstance(found, str) else '…'}] (found {found!r:.60})"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return f"must be a mapping, such as {{kind: …}} (found {found!r:.60})"
     message = problem["msg"].removeprefix("Value error, ")
     shown = repr(found)
     message = message[0].lower() + message[1:]

@@ -11,7 +11,7 @@ from typing import Any
 from distill.artifacts import MANIFEST, Artifact
 from distill.errors import DistillError, SourceError
 from distill.filter.ledger import Ledger
-from distill.filter.preview import beside
+from distill.filter.preview import beside, table
 from distill.launch import find_config
 from distill.rows import Row, read_rows
 from distill.workspace import NEW, RUN, Workspace, reopen
@@ -64,10 +64,10 @@ def result(workspace: Workspace) -> str:
     """The table of arms, the headline and where the report lies; without a student, where the data lie."""
     if workspace.recipe.student is None:
         return _data(workspace)
-    from distill.compare.terminal import table
+    from distill.compare.terminal import table as arms
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
-    return f"\n{table(_report(folder))}\n\nreport: {folder / 'report.html'}"
+    return f"\n{arms(_report(folder))}\n\nreport: {folder / 'report.html'}"
 
 
 def _data(workspace: Workspace) -> str:
@@ -89,7 +89,10 @@ def page(run: Path) -> Path:
 
 
 def overview(run: Path, cache: Path) -> str:
-    """A run's steps with their counts and cost, and its result when there is one."""
+    """A run's steps with their counts and cost, and its result when there is one; of what filters wrote, its books."""
+    if not (run / RUN).is_file() and (run / "ledger.json").is_file():
+        record = Ledger.read(run)
+        return "\n".join([str(run), table(record, ()), *record["notes"]])
     lines, stale = [str(run)], []
     planned = {one.node.folder: one.key for one in reopen(run, cache).planned.values()}
     for folder in sorted(path for path in run.iterdir() if (path / MANIFEST).is_file()):
@@ -103,9 +106,9 @@ def overview(run: Path, cache: Path) -> str:
             lines += [f"    {line}" for line in filtered(folder)]
     finished = run / "6-compare"
     if (finished / "report.json").is_file() and finished.name not in stale:
-        from distill.compare.terminal import table
+        from distill.compare.terminal import table as arms
 
-        lines += ["", table(_report(finished)), "", f"report: {finished / 'report.html'}"]
+        lines += ["", arms(_report(finished)), "", f"report: {finished / 'report.html'}"]
     return "\n".join(lines)
 
 
@@ -145,7 +148,8 @@ def rows(run: Path, node: str, count: int) -> str:
 
 
 def _rows_of(run: Path, node: str) -> list[Path]:
-    for folder in sorted(run.glob(f"?-{node.replace('/', '-')}")):
+    own = [run] if (run / "kept.jsonl").is_file() else []
+    for folder in [*sorted(run.glob(f"?-{node.replace('/', '-')}")), *own]:
         found = [folder / name for name in ROW_FILES if (folder / name).is_file()]
         if found:
             return found
@@ -173,20 +177,34 @@ def _in_words(row: Row) -> str:
 
 
 def dropped(run: Path, reason: str, count: int) -> str:
-    """Dropped rows, with the filter's reason and evidence; all reasons where none is named."""
-    path = run / "2-filter" / "dropped.jsonl"
-    if not path.is_file():
+    """Dropped rows, with the filter's reason and evidence, then candidates that became no row; all reasons where none is
+    named."""
+    folder = run / "2-filter" if (run / RUN).is_file() else run
+    path, failures = folder / "dropped.jsonl", run / "1-generate" / "failures.jsonl"
+    if not path.is_file() and not failures.is_file():
         raise SourceError("nothing was filtered yet", where=str(run))
     shown: list[str] = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            record = json.loads(line)
-            name = f"{record['filter']}.{record['reason']}"
-            if reason in name and len(shown) < count:
-                record["row"].pop("id", None)
-                row = Row.model_validate(record["row"])
-                shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
-    return "\n\n".join(shown) or f"nothing was dropped for a reason like {reason!r}"
+    found = 0
+    for record in _records(path):
+        name = f"{record['filter']}.{record['reason']}"
+        found += reason in name
+        if reason in name and len(shown) < count:
+            record["row"].pop("id", None)
+            row = Row.model_validate(record["row"])
+            shown.append(f"{name}  score {record['score']}  evidence {record['evidence']}\n{_in_words(row)}")
+    for record in _records(failures):
+        name = f"{record['method']}.{record['reason']}"
+        found += reason in name
+        if reason in name and len(shown) < count:
+            shown.append(f"{name}  candidate {record['index']}, no row\n  {record['detail']}")
+    more = [f"{len(shown)} of {found:,}; -n shows more"] if len(shown) < found else []
+    return "\n\n".join([*shown, *more]) or f"nothing was dropped for a reason like {reason!r}"
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_file():
+        with path.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
 
 
 def tokens(run: Path, cache: Path, count: int) -> str:

@@ -29,7 +29,7 @@ DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]
 class Split(Frozen):
     held_out_prompts: int = Field(128, ge=0)
     """Root prompts, and documents, kept away from training, the same on every machine: those whose hash with the seed is
-    lowest."""
+    lowest. 0 when not given in a recipe without a student and a benchmark: nothing is measured then."""
 
 
 class Spec(Frozen):

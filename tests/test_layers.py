@@ -19,7 +19,7 @@ LEVELS = {
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(("agreement", "quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
-    **dict.fromkeys(("problems", "recipe"), 5),
+    **dict.fromkeys(("consistency", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(("filtering", "launch", "show"), 8),

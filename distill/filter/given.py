@@ -24,7 +24,8 @@ ANSWER = ("answer", "response", "output", "completion")
 METHOD = "given"
 """Of records that do not say how they were made."""
 MORE = ("system", "input")
-"""Columns that are read where they are there: a system message, and what an instruction is about."""
+"""Columns that are read where they are there: a system message, and what an instruction is about. `evidence` is a mapping
+of names to texts: a reference, tests, a passage."""
 KINDS = (
     "rows of distill, {messages: [{role, content}, …]}, {text}, "
     f"or one of {{{'/'.join(QUESTION)}}} and one of {{{'/'.join(ANSWER)}}}"
@@ -57,6 +58,18 @@ class Given:
         for shard in self.shards:
             yield from self.of(shard)
 
+    @property
+    def unread(self) -> list[str]:
+        """Columns of the first record that become no part of a row."""
+        for record in read_files(self.shards[0], None):
+            value = record.value
+            if isinstance(value, dict) and "provenance" not in value:
+                used = {"messages", "text", "evidence", *MORE}
+                used |= {next((name for name in names if name in value), "") for names in (QUESTION, ANSWER)}
+                return [name for name in value if name not in used]
+            break
+        return []
+
     def of(self, shard: Path) -> Iterator[Row]:
         """Rows of one shard.
 
@@ -85,7 +98,10 @@ class Given:
         if messages[-1].role != "assistant":
             raise SourceError("no answer: the last to speak is not the assistant", where=where)
         made = Provenance(source="teacher", origin=self.origin, method=METHOD, root=root_of(messages), depth=1)
-        return Row(kind="text" if text else "chat", messages=messages, provenance=made)
+        evidence = value.get("evidence") or {}
+        return Row.model_validate(
+            {"kind": "text" if text else "chat", "messages": messages, "provenance": made, "evidence": evidence}
+        )
 
 
 def _messages(value: Mapping[str, Any], where: str) -> tuple[Message, ...]:

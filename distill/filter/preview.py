@@ -101,13 +101,10 @@ def table(record: Mapping[str, Any], filters: Iterable[str]) -> str:
 
 
 def beside(record: Mapping[str, Any]) -> Iterator[str]:
-    """Lines on what a ledger counts beside the drops: overlap, changes, and the yield of each origin."""
-    counted = {"dropped by the first, and by the second had it been asked": record.get("overlap", {})}
-    changed = record.get("changed", {})
-    counted |= {"teacher's rows changed": changed.get("teacher"), "real rows changed": changed.get("real")}
-    for title, counts in counted.items():
-        if counts:
-            yield f"{title}: " + ", ".join(f"{what} {count:,}" for what, count in counts.items())
+    """Lines on what a ledger counts beside the drops: overlap, and the yield of each origin."""
+    if overlap := record.get("overlap", {}):
+        counts = ", ".join(f"{what} {count:,}" for what, count in overlap.items())
+        yield f"dropped by the first, and by the second had it been asked: {counts}"
     origins = record.get("by_origin", {})
     for origin, one in origins.items():
         lost = ", ".join(f"{reason} {count:,}" for reason, count in one["dropped"].items())

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import ClassVar
 
+from distill.context import Ranks
 from distill.filter.bindings import Bindings, FilterSpec
 from distill.protocols import KEEP, Filter, Scope, Verdict
 from distill.rows import Row
@@ -28,13 +28,22 @@ class Verified(FilterSpec):
 
     def bind(self, bindings: Bindings) -> Filter:
         """Of several processes that share the rows each has its share of the processors."""
-        return InThreads(self.kind, self.scope, self.verdict, max(1, processors() // bindings.open.context.ranks.world))
+        return InThreads(self, bindings.open.context.ranks)
 
     def verdict(self, row: Row) -> Verdict:
         """What the filter says of a row."""
-        if row.evidence.get(self.NEEDS, "").strip():
+        if self.has_evidence(row):
             return self.check(row)
         return Verdict(False, "missing_evidence", evidence=f"it has no {self.NEEDS}") if self.require else KEEP
+
+    @property
+    def needs(self) -> str:
+        """Name of the evidence, in words."""
+        return self.NEEDS.replace("_", " ")
+
+    def has_evidence(self, row: Row) -> bool:
+        """Whether there is something to check it by."""
+        return bool(row.evidence.get(self.NEEDS, "").strip())
 
     @abstractmethod
     def check(self, row: Row) -> Verdict:
@@ -45,16 +54,31 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
 class InThreads:
     """A filter whose verdicts are mostly the work of other processes: as many at a time as there are processors."""
 
-    kind: str
-    scope: Scope
-    verdict: Callable[[Row], Verdict]
-    threads: int
+    scope: Scope = "row"
+
+    def __init__(self, spec: Verified, ranks: Ranks) -> None:
+        self.kind, self._spec, self._ranks = spec.kind, spec, ranks
+        self.threads = max(1, processors() // ranks.world)
+        self._rows = self._checked = 0
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Same length, same order."""
+        self._rows += len(rows)
+        self._checked += sum(self._spec.has_evidence(row) for row in rows)
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(self.verdict, rows))
+            return list(pool.map(self._spec.verdict, rows))
+
+    def notes(self) -> list[str]:
+        """How many rows were let through unseen, for want of evidence: a filter that checks nothing drops nothing."""
+        counts = self._ranks.gather([(self._rows, self._checked)])
+        rows, checked = (sum(part) for part in zip(*counts, strict=True))
+        self._rows = self._checked = 0
+        if self._spec.require or rows == checked:
+            return []
+        which = "none" if not checked else f"{checked:,}"
+        return [
+            f"{which} of {rows:,} rows had a {self._spec.needs} to be checked by (`require: true` drops the others)"
+        ]

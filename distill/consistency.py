@@ -1,0 +1,195 @@
+"""a recipe -> the combinations in it that no single spec can see: unknown names, unfit models, what cannot be measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from distill.engines.open import scores
+from distill.engines.teacher import MAIN
+from distill.filter.models.measured import Measured
+from distill.filter.text.length import Length
+from distill.problems import nearest
+from distill.recipe_file import KeyPath
+from distill.suites.metrics import METRICS
+
+if TYPE_CHECKING:
+    from distill.recipe import Recipe
+
+LAUNCHED = ("generate", "filter", "train", "evaluate")
+"""Stages that may have processes of their own."""
+
+
+def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Combinations that no spec can see alone."""
+    yield from _unknown_names(recipe)
+    yield from _unfit_models(recipe)
+    yield from _repeated_names(recipe)
+    yield from _misplaced_filters(recipe)
+    if recipe.benchmark and recipe.split.held_out_prompts == 0:
+        yield ("split", "held_out_prompts"), "0 leaves nothing that a benchmark could start from"
+    if recipe.student is not None:
+        yield from _unteachable(recipe)
+        yield from _unmeasurable(recipe)
+    yield from _unservable(recipe)
+    stated: dict[str, tuple[str, ...]] = {}
+    for ref, terms in recipe.stated_terms:
+        if terms and stated.setdefault(ref, terms) != terms:
+            yield (), f"{ref} is given two different sets of terms: {', '.join(stated[ref])} and {', '.join(terms)}"
+    for index, part in enumerate(recipe.filter):
+        if isinstance(part, Length) and part.counts_tokens and recipe.student is None:
+            tokens = "min_tokens: null, max_tokens: null"
+            yield (
+                ("filter", index),
+                f"tokens are counted by the student's tokenizer, and there is no student: write {tokens}",
+            )
+    for stage in recipe.runtime.launch:
+        if stage not in LAUNCHED:
+            yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"
+
+
+def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Names of data sets that are none, or whose rows a method cannot start from."""
+    known = sorted(recipe.real)
+    for place, method in recipe.methods:
+        for name in method.reads:
+            field = next((key for key, value in method if value == name), "kind")
+            where = (*place, field)
+            if name not in recipe.real:
+                yield where, f"no data set {name!r} under real; {nearest(name, known)}"
+            elif not recipe.real[name].kinds & method.takes(name):
+                takes, holds = " or ".join(sorted(method.takes(name))), " or ".join(sorted(recipe.real[name].kinds))
+                yield where, f"{method.kind} starts from rows of kind {takes}; {name!r} holds rows of kind {holds}"
+
+
+def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Names of teachers that are none, that nobody asks, or that cannot do what is asked of them."""
+    known = sorted(recipe.cast)
+    if MAIN in recipe.teachers:
+        yield ("teachers", MAIN), f"`{MAIN}` is the name of the recipe's own teacher; choose another"
+    for where, method in recipe.methods:
+        for name in (method.teacher or MAIN, *method.asks):
+            if name not in recipe.cast:
+                yield where, f"no model {name!r} under teachers; {nearest(name, known)}"
+        for name in method.scored_by:
+            if name in recipe.cast and not scores(recipe.cast[name].engine):
+                yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
+    for name in recipe.teachers:
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
+            yield ("teachers", name), "no method and no filter asks this model"
+    for index, part in enumerate(recipe.filter):
+        for name in part.asks:
+            if name not in recipe.cast:
+                yield ("filter", index), f"no model {name!r} under teachers; {nearest(name, known)}"
+    confirm = recipe.benchmark.confirm if recipe.benchmark else None
+    if confirm is not None and confirm not in recipe.cast:
+        yield ("benchmark", "confirm"), f"no model {confirm!r} under teachers; {nearest(confirm, known)}"
+    for name in recipe.runtime.servers:
+        if name not in recipe.cast:
+            yield ("runtime", "servers", name), f"no such teacher; {nearest(name, known)}"
+    asking = (("generate", recipe.generate, recipe.asked), ("benchmark", recipe.benchmark, recipe.examined))
+    for section, wanted, asked in asking:
+        if wanted and wanted.budget.cost and not any(map(recipe.charges, asked)):
+            yield (section, "budget", "cost"), f"no teacher that {section} asks costs money: they run on this machine"
+
+
+def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    teaching = [name for name, real in recipe.real.items() if real.teaches]
+    layers = recipe.student.drop_layers if recipe.student else ()
+    for path, values in (
+        (("student", "drop_layers"), layers),
+        (("evaluate", "suites"), recipe.evaluate.suites),
+        (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+    ):
+        if repeated := _repeated(values):
+            yield path, f"named twice: {', '.join(map(str, repeated))}"
+    if recipe.mix.real_fraction > 0 and not teaching:
+        yield (
+            ("mix", "real_fraction"),
+            f"{recipe.mix.real_fraction:g} asks for real rows (0.25 unless the recipe says otherwise), but no data set under "
+            "real has answers or texts; set it to 0",
+        )
+
+
+def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A choice that is not the last, and two scores of one name."""
+    for index, part in enumerate(recipe.filter):
+        after = ", ".join(other.kind for other in recipe.filter[index + 1 :] if not other.FIRST)
+        if part.CHOOSES and after:
+            yield ("filter", index), f"{part.kind} must be the last filter: {after} would drop what was chosen"
+    wanted = math.ceil(recipe.generate.rows * max((part.candidates for part in recipe.filter), default=1.0))
+    if recipe.generate.candidates < wanted:
+        yield (
+            ("generate", "budget", "candidates"),
+            f"{recipe.generate.candidates} candidates are fewer than the {wanted} accepted rows that are chosen from",
+        )
+    labels = [part.label for part in recipe.filter if isinstance(part, Measured)]
+    for index, part in enumerate(recipe.filter):
+        if isinstance(part, Measured) and part.label in _repeated(labels):
+            yield ("filter", index), f"another filter's score is called {part.label!r} too; give each a `name`"
+
+
+def _repeated(values: Sequence[object]) -> list[object]:
+    return sorted({value for value in values if values.count(value) > 1}, key=str)
+
+
+def _unteachable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student with nothing to learn from."""
+    if not recipe.generate.taught:
+        named = ", ".join(method.name for method in recipe.generate.methods)
+        yield (
+            ("generate", "methods"),
+            f"{named}: only preferences, which no objective learns from yet; add a method that writes answers or texts, "
+            "or leave out `student` to make the data alone",
+        )
+
+
+def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    evaluate = recipe.evaluate
+    suite, _, metric = evaluate.primary.partition(".")
+    if suite not in evaluate.suites:
+        yield ("evaluate", "primary"), f"suite {suite!r} is not among evaluate.suites ({', '.join(evaluate.suites)})"
+    elif metric not in METRICS:
+        yield ("evaluate", "primary"), f"no metric {metric!r}; {nearest(metric, sorted(METRICS))}"
+    elif metric != "chrf" and not scores(recipe.teacher.engine):
+        usable = " or ".join(f"{suite}.chrf" for suite in evaluate.suites)
+        kind = recipe.teacher.engine.kind
+        yield (
+            ("evaluate", "primary"),
+            f"the engine `{kind}` gives no token probabilities, so that {metric} would have no teacher; write {usable}",
+        )
+    elif metric == "chrf" and evaluate.generation.items == 0:
+        yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
+    if "heldout_real" in evaluate.suites and not any(real.answered for real in recipe.real.values()):
+        yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    every = recipe.train.checkpoint_every
+    for step in evaluate.checkpoints:
+        if every is None or step % every:
+            where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"
+            yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
+    if not any(real.kinds & {"prompt", "chat"} for real in recipe.real.values()):
+        yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
+    elif recipe.split.held_out_prompts == 0:
+        yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    here = {*recipe.references}
+    for name, teacher in recipe.cast.items():
+        if not teacher.served or recipe.starts(name):
+            continue
+        where: KeyPath = ("teacher",) if name == MAIN else ("teachers", name)
+        if recipe.runtime.endpoint(name) is None:
+            key = "server" if name == MAIN else f"servers: {{{name}"
+            closing = "}" * (key.count("{") + 2)
+            yield (
+                (*where, "engine"),
+                f"no address; write runtime: {{{key}: {{address: http://localhost:8000/v1{closing}",
+            )
+        if teacher.model in here:
+            yield (
+                (*where, "model"),
+                f"{teacher.model} is read on this machine too; name the served one with its revision, "
+                f"{teacher.model}@COMMIT",
+            )
