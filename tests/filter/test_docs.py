@@ -7,15 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
-from pydantic import TypeAdapter
 
 from distill.cli import main
-from distill.filter.chain import AnyFilter
+from distill.recipe import load_recipe
 from distill.rows import read_rows
 
 ROOT = Path(__file__).parents[2]
-CHAIN: TypeAdapter[tuple[AnyFilter, ...]] = TypeAdapter(tuple[AnyFilter, ...])
+FILE = ROOT / "recipes" / "filters" / "file.yaml"
+STUDENT = ROOT / "recipes" / "quickstart.yaml"
+"""Has a tokenizer to count by."""
+SERVED = 'runtime: {servers: {critic: {address: "http://localhost:1/v1"}}}'
+TEACHERS = "teachers: {critic: {model: org/critic, engine: {kind: server}}}"
 BLOCKS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in sorted((ROOT / "docs" / "filters").glob("*.md"))
@@ -29,13 +31,15 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_examples_are_filters(block: str) -> None:
-    shown = yaml.safe_load(block)
-    chain = CHAIN.validate_python(tuple(shown["filter"]))
-    asked = {name for one in chain for name in one.asks}
-    assert asked <= {"teacher", "critic"}, "the names that the pages use"
+def test_examples_are_filters_of_a_recipe(block: str, tmp_path: Path) -> None:
+    lines = [f"extends: {STUDENT}", block]
+    if "by: critic" in block:  # a name that the pages take for granted
+        lines += [SERVED] if "teachers:" in block else [SERVED, TEACHERS]
+    (path := tmp_path / "recipe.yaml").write_text("\n".join(lines), encoding="utf-8")
+    chain = load_recipe(path).filter
+    assert chain
     given = {one.label for one in chain}
-    assert all(name in given for one in chain for name in one.wants), "a score that nothing before it gives"
+    assert all(name in given for one in chain for name in one.wants), "a score that no filter gives"
 
 
 def test_the_recipe_for_a_file_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +52,7 @@ def test_the_recipe_for_a_file_asks_nobody(tmp_path: Path, monkeypatch: pytest.M
         {"instruction": "Nothing?", "output": ""},
     ]
     rows.write_text("".join(json.dumps(record) + "\n" for record in records))
-    recipe, folders = str(ROOT / "recipes" / "filters" / "file.yaml"), ["--cache", str(tmp_path / "cache")]
+    recipe, folders = str(FILE), ["--cache", str(tmp_path / "cache")]
     assert main(["check", recipe, *folders]) == 0
     assert main(["filter", recipe, "--rows", str(rows), "--preview", *folders]) == 0
     assert main(["filter", recipe, "--rows", str(rows), "--out", str(tmp_path / "out"), *folders]) == 0
