@@ -7,6 +7,7 @@ import inspect
 import shutil
 import sys
 from collections.abc import Mapping
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any
 
@@ -79,4 +80,6 @@ def _checked(option: str, value: Any, known: Mapping[str, inspect.Parameter], ki
     least = 0 if default == 0 else 1
     if wanted == "int" and value < least and value != default:
         raise LaunchError(f"{value} is less than {least}", where=where)
+    if option == "start_method" and value not in get_all_start_methods():
+        raise LaunchError(f"no {value!r}; there are: {', '.join(get_all_start_methods())}", where=where)
     return value

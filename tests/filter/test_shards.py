@@ -246,6 +246,7 @@ def test_jobs_that_wait_at_slurm_hold_the_folder(tmp_path: Path, monkeypatch: py
         ("local", {"workers": True}, "--option workers: True is not a whole number"),
         ("local", {"workers": 0}, "--option workers: 0 is less than 1"),
         ("local", {"workers": -2}, "--option workers: -2 is less than 1"),
+        ("local", {"start_method": "abc"}, "--option start_method: no 'abc'; there are: "),
         ("local", {"logging_dir": ""}, "--option logging_dir: is not for you to say"),
         ("ray", {}, "pip install datatrove ray"),
     ],
