@@ -81,13 +81,13 @@ class FilterSpec(Frozen):
         return ()
 
     @property
-    def asks(self) -> tuple[str, ...]:
-        """Names of the recipe's teachers that it asks."""
+    def believes(self) -> tuple[str, ...]:
+        """Names of the scores that it goes by, which something before it must have given."""
         return ()
 
     @property
-    def wants(self) -> tuple[str, ...]:
-        """Names of the scores that it judges by, given by filters before it."""
+    def asks(self) -> tuple[str, ...]:
+        """Names of the recipe's teachers that it asks."""
         return ()
 
     @property

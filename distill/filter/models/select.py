@@ -58,12 +58,12 @@ class Select(FilterSpec):
     CHOOSES: ClassVar[bool] = True
 
     @property
-    def scope(self) -> Scope:
-        return "pool"
+    def believes(self) -> tuple[str, ...]:
+        return self.by
 
     @property
-    def wants(self) -> tuple[str, ...]:
-        return self.by
+    def scope(self) -> Scope:
+        return "pool"
 
     @property
     def models(self) -> tuple[str, ...]:
