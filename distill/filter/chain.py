@@ -161,9 +161,11 @@ def _past(spec: AnyFilter, judge: Judging, stream: Iterator[Batch], audit: bool)
 
 
 def _entered(result: Judged, spec: AnyFilter, verdict: Verdict) -> Judged:
-    if not result.verdict.keep:
-        return result if verdict.keep else replace(result, also=(*result.also, spec.kind))
+    # Of a dropped row too: what a filter took out of it must not be written.
     row = verdict.row or result.row
+    if not result.verdict.keep:
+        also = result.also if verdict.keep else (*result.also, spec.kind)
+        return replace(result, row=row, also=also)
     if not verdict.keep:
         return Judged(row, replace(verdict, row=None), spec.kind, changed=result.changed)
     if verdict.score is not None:
