@@ -45,7 +45,9 @@ class FilterSpec(Frozen):
     """It judges before all others, wherever the recipe names it: what they drop or quote is written."""
     COSTLY: ClassVar[bool] = False
     """It asks a model: never for what other filters would drop anyway."""
-
+    AUDITED: ClassVar[bool] = True
+    """Whether it is asked about rows that are dropped already, for the ledger's `overlap`. One that is `COSTLY`, or does
+    not judge a row alone, never is."""
     CHOOSES: ClassVar[bool] = False
     """It chooses among accepted rows as many as are asked for: what it leaves is not made up for."""
 

@@ -106,7 +106,7 @@ class Chain:
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
         """All filters, as the rows come: one batch is held at a time, and where a filter must have seen all rows they
         wait on the disk. Real rows meet only those that judge real rows. Of each dropped row it is said which other
-        filters that judge a row alone, without a model, would have dropped it.
+        filters would have dropped it, of those that judge a row alone at no great cost.
         """
         yield from self.further(fresh(rows), real)
 
@@ -138,7 +138,7 @@ def _through(
             stream = _surveyed(cast(Pool, one), stream, waiting())
         cheap = one.scope == "row" and not spec.COSTLY
         judge = _shared(one, ranks) if cheap and ranks.world > 1 else one.judge
-        stream = _past(spec, judge, stream, audit and cheap)
+        stream = _past(spec, judge, stream, audit and cheap and spec.AUDITED)
     return stream
 
 
