@@ -168,7 +168,8 @@ def _entered(result: Judged, spec: AnyFilter, verdict: Verdict) -> Judged:
         return replace(result, row=row, also=also)
     if not verdict.keep:
         return Judged(row, replace(verdict, row=None), spec.kind, changed=result.changed)
-    if verdict.score is not None:
+    # One of an earlier run is not what this filter measured.
+    if verdict.score is not None or spec.label in row.scores:
         row = row.scored(**{spec.label: verdict.score})
     changed = (*result.changed, f"{spec.kind}.{verdict.reason}") if verdict.row else result.changed
     return replace(result, row=row, changed=changed)

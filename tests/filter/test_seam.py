@@ -111,6 +111,16 @@ def test_a_kept_row_carries_its_score_to_the_filters_after_it() -> None:
     assert judged[0].verdict == Verdict(False, "more", 2)
 
 
+def test_a_score_of_an_earlier_run_goes_where_there_is_none_now() -> None:
+    class Unsure(Words):
+        def verdict(self, row: Row) -> Verdict:
+            return Verdict(True, "missing", 1.0 if row.answer else None)
+
+    rows = [row.scored(words=9, other=2) for row in ROWS[3:]]
+    judged = list(chain(Unsure(), Loud()).judge(rows))
+    assert [result.row.scores for result in judged] == [{"words": 1, "other": 2}, {"other": 2}]
+
+
 def test_what_waits_on_the_disk_comes_back_as_it_was() -> None:
     specs = (Loud(), Words(), Least(), Least())
     assert list(chain(*specs).judge(ROWS)) == chain(*specs).together(ROWS)
