@@ -73,6 +73,36 @@ def test_a_row_whose_schema_is_none(schema: str) -> None:
     assert verdict(JsonSchema(), row("q", '"x"', schema=schema)).reason == "unusable_schema"
 
 
+SLOW = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"pattern": SLOW},
+        {"properties": {"x": {"anyOf": [{"type": "null"}, {"pattern": SLOW}]}}},
+        {"additionalProperties": False, "patternProperties": {SLOW: True}},
+        {"$ref": "#/default", "default": {"pattern": SLOW}},
+    ],
+)
+def test_a_pattern_of_a_row_is_not_tried(schema: dict[str, Any]) -> None:
+    """A run that tried one on this answer would not end."""
+    slow = f"{'a' * 60}!"
+    answer = json.dumps(slow if "properties" not in str(schema).lower() else {slow: 1, "x": slow})
+    found = verdict(JsonSchema(), row("q", answer, schema=json.dumps(schema)))
+    assert found.reason == "unusable_schema" and found.evidence is not None and "it has a pattern" in found.evidence
+
+
+def test_a_pattern_of_the_recipe_is_tried_and_a_property_may_have_that_name() -> None:
+    assert verdict(JsonSchema(fits={"pattern": "^a+$"}), row("q", '"aa"')) == KEEP
+    assert verdict(JsonSchema(fits={"pattern": "^a+$"}), row("q", '"ab"')).reason == "misfit"
+    with pytest.raises(RecipeError, match="not a 'regex'"):
+        JsonSchema(fits={"pattern": "("}).bind(Bindings())
+    named = json.dumps({"properties": {"pattern": {"type": "string"}}})
+    assert verdict(JsonSchema(), row("q", '{"pattern": "x"}', schema=named)) == KEEP
+    assert verdict(JsonSchema(), row("q", '{"pattern": 1}', schema=named)).reason == "misfit"
+
+
 def test_a_schema_that_refers_to_itself_without_end() -> None:
     assert verdict(JsonSchema(), row("q", "1", schema='{"$ref": "#"}')).reason == "unusable_schema"
 
