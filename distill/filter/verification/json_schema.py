@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from distill.errors import RecipeError
 from distill.evidence import SCHEMA
-from distill.filter.bindings import Bindings, shorten
+from distill.filter.bindings import Bindings, installed, shorten
 from distill.filter.verification.verify import Verified
 from distill.protocols import KEEP, Filter, Verdict
 from distill.rows import Row
@@ -38,6 +38,10 @@ class JsonSchema(Verified):
     """The JSON Schema that every answer must fit; `{}` asks for JSON alone. Left out, each row brings its own."""
     fenced: bool = True
     """Whether an answer may be one fenced block of JSON."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("jsonschema")
 
     def bind(self, bindings: Bindings) -> Filter:
         """Raises:
