@@ -27,6 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: options.command(options))
 
 
+FILTER_EXAMPLES = """look, then write; of a file alone, with a chain that needs no model:
+  distill filter recipes/filters/file.yaml --rows FILE --preview
+  distill filter recipes/filters/file.yaml --rows FILE --out FOLDER
+of what a recipe's run has made so far, a threshold tried:
+  distill filter RECIPE --preview --set 'filter=[{kind: near_duplicate, threshold: 0.7}]'
+
+FILE: JSON lines, JSON, CSV, Parquet or YAML (.gz too) of question and answer (prompt, instruction, query; response, output,
+completion), of messages (role, content), of text, or of rows that distill wrote."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="distill", description="From a recipe to a student model and an honest report."
@@ -73,13 +83,15 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     judge = _command(
         commands, "filter", _filter, "a recipe's filters over rows that are there: looked at, or written out"
     )
+    judge.formatter_class = argparse.RawDescriptionHelpFormatter
+    judge.epilog = FILTER_EXAMPLES
     judge.add_argument(
         "--preview",
         metavar="N",
         type=_count,
         nargs="?",
         const=1000,
-        help="what each filter would drop of N rows (1000), with examples; nothing is written and no model is asked",
+        help="what each filter would drop of N rows (1000), with examples; no rows are written and no model is asked",
     )
     judge.add_argument(
         "--rows", metavar="REF", help="file or folder of rows; a preview's default is what the run has made"

@@ -18,10 +18,11 @@ from distill.compare import browse
 from distill.context import Resolved
 from distill.errors import DistillError, SourceError
 from distill.filter import shards, stage
+from distill.filter.alone import holding
 from distill.filter.chain import Chain, in_order
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
-from distill.filter.preview import affordable, drawn, look, page, table
+from distill.filter.preview import ASKS, affordable, drawn, look, page, table
 from distill.filter.written import Written
 from distill.rows import Row, read_rows
 from distill.sources import references
@@ -46,8 +47,8 @@ def preview(workspace: Workspace, count: int, ref: str | None, models: bool) -> 
     unread = _unread(_given(workspace, ref)) if ref is not None else []
     which = f"all {total:,} rows" if len(chosen) == total else f"{len(chosen):,} of {total:,} rows, drawn by lot,"
     lines = [f"{workspace.recipe.name}: {which} of {place}", "", page(looked, filters), ""]
-    lines += [f"not run: {kind}, it {why}" for kind, why in left.items()]
-    if "asks a model" in left.values():
+    lines += [f"not run: {kind}, it {why}" for kind, why in left]
+    if any(why == ASKS for _, why in left):
         lines.append("--models runs what asks a model; its scores are stored, so that another threshold asks nothing")
     if len(chosen) < total:
         lines.append("duplicates of rows that were not drawn are not seen")
@@ -71,7 +72,7 @@ def write(
     """
     spec, inputs = pipeline.filter_spec(workspace.recipe), _inputs(workspace)
     given = _given(workspace, ref)
-    _refuse_other(out)
+    _refuse_other(out, given.path)
     if tasks:
         job = shards.Job(spec, inputs, workspace.context, given, out.absolute())
         with artifacts.disk(out):
@@ -79,7 +80,7 @@ def write(
         if waiting:
             return waiting
     else:
-        with artifacts.disk(out), whole(out) as folder:
+        with artifacts.disk(out), holding(out), whole(out) as folder:
             judge(spec, inputs, workspace, given, folder)
     record = Ledger.read(out)
     kinds = [part.kind for part in in_order(spec.filter)]
@@ -89,11 +90,18 @@ def write(
 
 
 def settings(options: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE`, as given with `--option`: a number where it is one, else as it stands (`2:00:00` is a text)."""
+    """`KEY=VALUE`, as given with `--option`: a number or `true` and `false` where it is one, else as it stands (`2:00:00`
+    is a text)."""
     pairs = [option.partition("=") for option in options]
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise DistillError(f"{wrong[0]!r} is not KEY=VALUE", where="--option")
-    return {name: int(value) if value.isdecimal() else value for name, _, value in pairs}
+    return {name: _value(text) for name, _, text in pairs}
+
+
+def _value(text: str) -> Any:
+    if text.removeprefix("-").isdecimal():
+        return int(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def judge(spec: stage.Spec, inputs: dict[str, Path], workspace: Workspace, rows: Iterable[Row], out: Path) -> None:
@@ -103,19 +111,29 @@ def judge(spec: stage.Spec, inputs: dict[str, Path], workspace: Workspace, rows:
         closing((bound := stage.bindings(spec, inputs, workspace.context, of_file=True)).open),
         Written(out, ledger, ("kept", "dropped")) as written,
     ):
-        judged = Chain(spec.filter, bound).judge(rows)
-        for result in workspace.context.progress(judged, 0, "filter", "row"):
-            ledger.ask(result.row.provenance.method)
+        chain = Chain(spec.filter, bound)
+        for result in workspace.context.progress(chain.judge(ledger.asking(rows)), 0, "filter", "row"):
             written.enter(result)
+        ledger.said += chain.notes
+    ledger.check(out, hint="a filter lost rows: no verdict on them was written")
     ledger.write(out)
 
 
-def _refuse_other(out: Path) -> None:
-    """Nothing is written over but an earlier such folder."""
-    if out.exists() and not (out / "ledger.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise DistillError(
-            "is there, and not what filters wrote", where=str(out), hint="name another folder with --out"
-        )
+def _refuse_other(out: Path, rows: Path) -> None:
+    """Nothing is written over but an earlier such folder, and never the rows that are read."""
+    why = None
+    if out.is_symlink():
+        why = "is a symbolic link"
+    elif out.exists() and not (out / "ledger.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        why = "is there, and not what filters wrote"
+    elif (out / artifacts.MANIFEST).exists():
+        why = "is what a step of a run made, which others are made from"
+    elif rows.resolve().is_relative_to(out.resolve()):
+        why = f"holds the rows to be judged, {rows}, and would be written over"
+    elif out.resolve().is_relative_to(rows.resolve()):
+        why = f"lies among the rows to be judged, {rows}, and would be one of them the next time"
+    if why:
+        raise DistillError(why, where=str(out), hint="name another folder with --out")
 
 
 @contextmanager

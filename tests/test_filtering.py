@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from distill.cli import main
+from distill.filter.chain import Chain
 from distill.filter.ledger import Ledger
-from distill.rows import read_rows
+from distill.filtering import settings
+from distill.rows import read_rows, to_line
+from tests.filter.make import chat
 from tests.test_cli import QUICKSTART
 
 CHAIN = "filter=[{kind: finished}, {kind: repetition}, {kind: near_duplicate}, {kind: contamination}]"
@@ -89,6 +96,96 @@ def test_a_file_is_judged_and_written_with_its_page(
     assert str(out / "rows.html") in capsys.readouterr().out
 
 
+def test_what_filters_have_to_say_is_in_the_ledger(folders: list[str], shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    chain = ["filter", QUICKSTART, "--set", "filter=[{kind: math}]"]
+    assert main([*chain, "--rows", str(shards), "--out", str(out), *folders]) == 0
+    (note,) = Ledger.read(out)["notes"]
+    assert note.startswith("math: none of 15 rows had a reference")
+
+
+def test_of_a_file_select_chooses_among_all_rows(folders: list[str], shards: Path, tmp_path: Path) -> None:
+    (shards / "evolved.jsonl").write_text(
+        to_line(chat("What now?", "Now comes the end of it.", method="evolve").scored(judge=2))
+    )
+    for number, path in enumerate(sorted(shards.glob("[0-9]*"))):
+        scored = [{**json.loads(line), "scores": {"judge": 1 - number / 10}} for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(row) + "\n" for row in scored))
+    out = tmp_path / "out"
+    chosen = ["filter", QUICKSTART, "--set", "filter=[{kind: select, by: [judge]}]", "--set", "generate.rows=2"]
+    assert main([*chosen, "--rows", str(shards), "--out", str(out), *folders]) == 0
+    kept = list(read_rows(out / "kept.jsonl"))
+    assert len(kept) == 2 and "evolve" in {row.provenance.method for row in kept}
+
+
+def test_rows_that_are_lost_are_no_result(
+    folders: list[str],
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judge = Chain.judge
+    monkeypatch.setattr(Chain, "judge", lambda *told: itertools.islice(judge(*told), 9))
+    assert main([*FILTER, "--rows", str(shards), "--out", str(tmp_path / "out"), *folders]) == 2
+    assert "15 rows of given were requested, but 9 are accounted for" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_two_jobs_for_one_folder_the_second_is_refused(
+    folders: list[str], shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    code = f"""
+from pathlib import Path
+from distill.filter.alone import holding
+with holding(Path({str(out)!r})):
+    print(flush=True)
+    input()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        for tasks in ([], ["--tasks", "2"]):
+            assert main([*FILTER, "--rows", str(shards), "--out", str(out), *tasks, *folders]) == 2
+            assert f"another job is filtering into {out}" in capsys.readouterr().err
+        process.communicate(b"\n")
+    assert main([*FILTER, "--rows", str(shards), "--out", str(out), *folders]) == 0
+
+
+def test_nothing_is_written_over_that_is_read_or_is_not_a_filters(
+    folders: list[str], shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, stage, link, lost = (tmp_path / name for name in ("first", "stage", "link", "lost"))
+    assert main([*FILTER, "--rows", str(shards), "--out", str(first), *folders]) == 0
+    shutil.copytree(first, stage)
+    (stage / "manifest.json").write_text("{}")
+    link.symlink_to(first)
+    lost.symlink_to(tmp_path / "nowhere")
+    before = {path: path.read_bytes() for path in [*first.iterdir(), *stage.iterdir()]}
+    for rows, out, message in (
+        (first / "kept.jsonl", first, "holds the rows to be judged"),
+        (first, first, "holds the rows to be judged"),
+        (shards, shards / "inside", "lies among the rows to be judged"),
+        (shards, stage, "is what a step of a run made"),
+        (shards, link, "is a symbolic link"),
+        (shards, lost, "is a symbolic link"),
+    ):
+        for tasks in ([], ["--tasks", "2"]):
+            assert main([*FILTER, "--rows", str(rows), "--out", str(out), *tasks, *folders]) == 2
+            assert message in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in [*first.iterdir(), *stage.iterdir()]}
+    again = tmp_path / "again"
+    assert main([*FILTER, "--rows", str(first), "--out", str(again), *folders]) == 0
+    assert (again / "kept.jsonl").read_bytes() == (first / "kept.jsonl").read_bytes(), (
+        "of its folder the rows kept are read"
+    )
+
+
+def test_settings_are_numbers_truths_and_texts() -> None:
+    told = settings(["a=1", "b=-1", "c=true", "d=False", "e=2:00:00", "f="])
+    assert told == {"a": 1, "b": -1, "c": True, "d": False, "e": "2:00:00", "f": ""}
+
+
 @pytest.mark.distributed
 def test_tasks_write_the_same_as_one_process(folders: list[str], shards: Path, tmp_path: Path) -> None:
     pytest.importorskip("datatrove")
@@ -111,6 +208,10 @@ def test_tasks_write_the_same_as_one_process(folders: list[str], shards: Path, t
         (["--rows", "{shards}", "--out", "{shards}", "--tasks", "2"], "is there, and not what filters wrote"),
         (["--rows", "{shards}/nothing.jsonl", "--preview"], "no 'nothing.jsonl'"),
         (["--rows", "{shards}", "--out", "x", "--tasks", "2", "--option", "workers"], "'workers' is not KEY=VALUE"),
+        (
+            ["--rows", "{shards}", "--out", "{shards}-x", "--tasks", "2", "--option", "workers=abc"],
+            "not a whole number",
+        ),
         (["--rows", "{shards}/empty.jsonl", "--preview"], "an empty file"),
     ],
 )

@@ -19,7 +19,10 @@ from distill.filter.opener import Opener
 from distill.protocols import Filter, Scope, Verdict
 from distill.rows import Frozen, Row
 
-__all__ = ["Bindings", "FilterSpec", "RowFilter", "Scope", "installed", "shorten"]
+ANY = "*"
+"""Stands for all methods, where rows of a file are judged: who has a file asks for so many of its rows."""
+
+__all__ = ["ANY", "Bindings", "FilterSpec", "RowFilter", "Scope", "installed", "shorten"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,13 @@ class Bindings:
     evaluated: Sequence[Row] = ()
     """Every row that anything is evaluated on, prompts included."""
     rows: Mapping[str, int] = field(default_factory=dict)
-    """Rows that are kept in the end, by method."""
+    """Rows that are kept in the end, by method; or under `ANY` alone, of all methods together."""
     open: Opener = field(default_factory=Opener)
     """Models, data files and kept scores."""
+
+    def counted(self, row: Row) -> str:
+        """Under which name of `rows` a row counts."""
+        return ANY if ANY in self.rows else row.provenance.method
 
 
 class FilterSpec(Frozen):
@@ -84,6 +91,11 @@ class FilterSpec(Frozen):
     @property
     def asks(self) -> tuple[str, ...]:
         """Names of the recipe's teachers that it asks."""
+        return ()
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """Names of the scores that it judges by, given by filters before it."""
         return ()
 
     @property

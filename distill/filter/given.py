@@ -24,12 +24,17 @@ ANSWER = ("answer", "response", "output", "completion")
 METHOD = "given"
 """Of records that do not say how they were made."""
 MORE = ("system", "input")
-"""Columns that are read where they are there: a system message, and what an instruction is about. `evidence` is a mapping
-of names to texts: a reference, tests, a passage."""
+"""Columns that are read where they are there: a system message, and what an instruction is about."""
+KEPT = ("evidence", "scores")
+"""Columns that become the row's own where they are mappings: of names to texts (a reference, tests, a passage), and of
+names to numbers."""
 KINDS = (
-    "rows of distill, {messages: [{role, content}, …]}, {text}, "
-    f"or one of {{{'/'.join(QUESTION)}}} and one of {{{'/'.join(ANSWER)}}}"
+    "rows of distill, {messages: [{role, content}, …]}, "
+    f"one of {{{'/'.join(QUESTION)}}} and one of {{{'/'.join(ANSWER)}}}, or {{text}}; "
+    "not {from, value} turns (ShareGPT) and not {chosen, rejected} pairs: rename their columns"
 )
+WRITTEN = (("ledger.json", "kept.jsonl"), ("manifest.json", "rows.jsonl"))
+"""A file that only distill's folders have, and the rows beside it. Of what filters wrote nobody wants the dropped rows."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,10 @@ class Given:
         Raises:
             SourceError: there is none.
         """
-        files = listing(self.path) if self.path.is_dir() else [self.path]
+        written = [self.path / rows for mark, rows in WRITTEN if (self.path / mark).is_file()]
+        files = [file for file in written if file.is_file()][:1]
+        if not files:
+            files = listing(self.path) if self.path.is_dir() else [self.path]
         found = [file for file in files if file.suffix.lower() in READERS and file.stat().st_size]
         if not found:
             raise SourceError(f"no rows: an empty file, or none of {', '.join(READERS)}", where=str(self.path))
@@ -64,9 +72,8 @@ class Given:
         for record in read_files(self.shards[0], None):
             value = record.value
             if isinstance(value, dict) and "provenance" not in value:
-                used = {"messages", "text", "evidence", *MORE}
-                used |= {next((name for name in names if name in value), "") for names in (QUESTION, ANSWER)}
-                return [name for name in value if name not in used]
+                used = {*_said(value), *(name for name in KEPT if isinstance(value.get(name), dict))}
+                return [str(name) for name in value if name not in used]
             break
         return []
 
@@ -90,7 +97,8 @@ class Given:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise SourceError(f"not a row: {place}: {first['msg']}", where=record.where) from error
+            hint = f"read are {KINDS}"
+            raise SourceError(f"not a row: {place}: {first['msg']}", where=record.where, hint=hint) from error
 
     def _made(self, value: Mapping[str, Any], where: str) -> Row:
         messages = _messages(value, where)
@@ -98,10 +106,29 @@ class Given:
         if messages[-1].role != "assistant":
             raise SourceError("no answer: the last to speak is not the assistant", where=where)
         made = Provenance(source="teacher", origin=self.origin, method=METHOD, root=root_of(messages), depth=1)
-        evidence = value.get("evidence") or {}
+        kept = {
+            name: {
+                key: one for key, one in value[name].items() if one is not None
+            }  # Parquet has every key in every row
+            for name in KEPT
+            if isinstance(value.get(name), dict)
+        }
         return Row.model_validate(
-            {"kind": "text" if text else "chat", "messages": messages, "provenance": made, "evidence": evidence}
+            {"kind": "text" if text else "chat", "messages": messages, "provenance": made, **kept}
         )
+
+
+def _said(value: Mapping[str, Any]) -> list[str]:
+    """Columns that hold what was said: turns; or a question and its answer; or else a text. Empty where there are none.
+
+    A text that stands beside question and answer is the two of them in a template, as Alpaca has it.
+    """
+    if "messages" in value:
+        return ["messages"]
+    pair = [name for names in (QUESTION, ANSWER) if (name := next((one for one in names if one in value), None))]
+    if len(pair) == 2:
+        return [*pair, *MORE]
+    return ["text"] if "text" in value else []
 
 
 def _messages(value: Mapping[str, Any], where: str) -> tuple[Message, ...]:
@@ -110,16 +137,19 @@ def _messages(value: Mapping[str, Any], where: str) -> tuple[Message, ...]:
         if not said:
             raise SourceError("`messages` is empty", where=where)
         return tuple(Message.model_validate(one) for one in said)
-    if "text" in value:
-        return (Message(role="assistant", content=_text(value, "text", where)),)
-    question = next((name for name in QUESTION if name in value), None)
-    answer = next((name for name in ANSWER if name in value), None)
-    if question is None or answer is None:
+    if {"filter", "reason", "row"} <= set(value):
+        hint = "name the kept.jsonl beside it, or write what is under `row` to a file of its own"
+        raise SourceError("a row that filters dropped, with their reason", where=where, hint=hint)
+    said = _said(value)
+    if not said:
         raise SourceError(
             f"no question and answer among the columns {', '.join(map(str, value))}",
             where=where,
             hint=f"read are {KINDS}",
         )
+    if said == ["text"]:
+        return (Message(role="assistant", content=_text(value, "text", where)),)
+    question, answer, *_ = said
     system, about = (_text(value, name, where) for name in MORE)
     asked = "\n\n".join(part for part in (_text(value, question, where), about) if part)
     messages = (Message(role="user", content=asked), Message(role="assistant", content=_text(value, answer, where)))

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distill.errors import ArtifactError
 from distill.protocols import Judged
-from distill.rows import to_json
+from distill.rows import Row, to_json
 
 QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
@@ -32,6 +32,7 @@ AND = "+"
 """Between the changes that one filter made to one row."""
 MUCH = 0.1
 """Share of the judged rows that one row may make duplicates of before it is said."""
+MADE_AGAIN = "the folder was changed: remove it, generate makes it again from the answers that are kept"
 _EXAMPLE = 300
 """Characters of question and answer in an example."""
 
@@ -88,12 +89,18 @@ class Ledger:
     _eaters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows dropped by (filter and reason, id of the row that they were like)."""
 
-    def ask(self, method: str, became: str = "parsed") -> None:
-        """Book one row of a method that was asked for: it was `parsed` and is to be entered, `failed` or is `missing`."""
+    def ask(self, method: str, became: str = "parsed", count: int = 1) -> None:
+        """Book rows of a method that were asked for: they were `parsed` and are to be entered, `failed` or are `missing`."""
         for account in (self.teacher, self.by_method.setdefault(method, Account())):
-            account.requested += 1
-            account.failed += became == "failed"
-            account.missing += became == "missing"
+            account.requested += count
+            account.failed += count * (became == "failed")
+            account.missing += count * (became == "missing")
+
+    def asking(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows, each booked as it is read: what is not entered afterwards was lost."""
+        for row in rows:
+            self.ask(row.provenance.method)
+            yield row
 
     def enter(self, result: Judged, real: bool) -> None:
         """Book one judged row: a real one by itself, a teacher's also under its method; each under its origin."""
@@ -126,11 +133,14 @@ class Ledger:
         """Teacher rows that all filters passed, those too that were then more than enough."""
         return self.teacher.kept + sum(self.teacher.dropped[reason] for reason in ENOUGH)
 
-    def check(self, generate: Path) -> None:
+    def check(self, asked: Path, hint: str = MADE_AGAIN) -> None:
         """Every account adds up, and those of the methods to the teacher's.
 
+        Args:
+            asked: folder that says how many rows there must be.
+
         Raises:
-            ArtifactError: generation's manifest counts other rows than there are.
+            ArtifactError: it counts other rows than there are.
         """
         accounts = {**self.by_method, "teacher": self.teacher, "real": self.real}
         for name, account in accounts.items():
@@ -139,8 +149,8 @@ class Ledger:
                 raise ArtifactError(
                     f"{account.requested} rows of {name} were requested, but {found} are accounted for "
                     f"({account.judged} rows, {account.failed} failed, {account.missing} missing)",
-                    where=str(generate),
-                    hint="the folder was changed: remove it, generate makes it again from the answers that are kept",
+                    where=str(asked),
+                    hint=hint,
                 )
         for what in ("requested", "kept", "failed", "missing", "judged"):
             whole = sum(getattr(account, what) for account in self.by_method.values())

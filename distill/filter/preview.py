@@ -1,4 +1,4 @@
-"""rows that are there + a chain -> what each filter would drop, with examples; nothing is written.
+"""rows that are there + a chain -> what each filter would drop, with examples; no rows are written.
 
 No model is asked unless that is wanted. What filters with models find is stored, so that another threshold costs nothing.
 """
@@ -18,6 +18,8 @@ from distill.protocols import Judged
 from distill.rows import Row
 
 T = TypeVar("T")
+ASKS = "asks a model"
+"""Why most filters are left out that are."""
 EXAMPLES = 2
 """Dropped rows that are shown for each reason."""
 LONGEST = 300
@@ -35,15 +37,33 @@ class Looked:
     """Of the rows kept, by name."""
 
 
-def affordable(filters: Iterable[AnyFilter], models: bool) -> tuple[tuple[AnyFilter, ...], dict[str, str]]:
-    """Filters that a preview runs, and why it leaves out the others. A choice of the best N says nothing of fewer rows."""
-    left: dict[str, str] = {}
-    for one in filters:
-        if one.CHOOSES:
-            left[one.kind] = "chooses among all rows that are accepted"
-        elif one.COSTLY and not models:
-            left[one.kind] = "asks a model"
-    return tuple(one for one in filters if one.kind not in left), left
+def affordable(filters: Sequence[AnyFilter], models: bool) -> tuple[tuple[AnyFilter, ...], list[tuple[str, str]]]:
+    """Filters that a preview runs, and which it leaves out, with the reason.
+
+    A choice of the best N says nothing of fewer rows; and what judges by the score of a filter that is left out has none.
+    """
+    run: list[AnyFilter] = []
+    left: list[tuple[str, str]] = []
+    unscored: set[str] = set()
+    for place, one in enumerate(filters, 1):
+        if why := _too_dear(one, models, unscored):
+            alike = sum(other.kind == one.kind for other in filters) > 1
+            left.append((f"{one.label} (filter {place})" if alike else one.label, why))
+            unscored.add(one.label)
+        else:
+            run.append(one)
+            unscored.discard(one.label)
+    return tuple(run), left
+
+
+def _too_dear(one: AnyFilter, models: bool, unscored: set[str]) -> str:
+    """Why a filter is left out; empty where it is not."""
+    if one.CHOOSES:
+        return "chooses among all rows that are accepted"
+    if one.COSTLY and not models:
+        return ASKS
+    wanted = [name for name in one.wants if name in unscored]
+    return f"judges by {', '.join(wanted)}, which is left out" if wanted else ""
 
 
 def drawn(rows: Iterable[T], count: int) -> tuple[list[T], int]:
@@ -62,8 +82,7 @@ def look(filters: Sequence[AnyFilter], bindings: Bindings, rows: Iterable[Row]) 
     """Judge rows by a whole chain, whoever wrote them."""
     looked = Looked()
     chain = Chain(filters, bindings)
-    for result in chain.judge(rows):
-        looked.ledger.ask(result.row.provenance.method)
+    for result in chain.judge(looked.ledger.asking(rows)):
         looked.ledger.enter(result, real=False)
         if result.verdict.keep:
             for name, score in result.row.scores.items():

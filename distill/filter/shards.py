@@ -11,10 +11,11 @@ The rows kept are those that one process keeps, in the same order. datatrove is 
 
 from __future__ import annotations
 
-import importlib
+import json
 import os
+import re
 import shutil
-import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.context import Context
-from distill.errors import LaunchError
-from distill.filter import spool
+from distill.errors import ArtifactError, LaunchError
+from distill.filter import executors, spool
+from distill.filter.alone import holding, released
 from distill.filter.chain import AnyFilter, Chain, fresh, in_order, judged_batches
 from distill.filter.given import Given
 from distill.filter.ledger import Ledger
@@ -36,12 +38,9 @@ from distill.rows import digest
 
 PART_ROWS = 10_000
 """Rows of a part that one task writes for many."""
-EXECUTORS = {
-    "local": ("datatrove.executor.local", "LocalPipelineExecutor", "datatrove"),
-    "slurm": ("datatrove.executor.slurm", "SlurmPipelineExecutor", "datatrove"),
-    "ray": ("datatrove.executor.ray", "RayPipelineExecutor", "datatrove ray"),
-}
-"""Module, class and what must be installed."""
+AGAIN = "parts were removed while the job ran: remove {} and run the same command again"
+NUMBER = re.compile(r"\bnone\b|\d[\d,.]*")
+"""What two parts say differently of the same matter."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +96,14 @@ class Phase:
         with closing((bound := bindings(spec, self.job.inputs, self.job.context, of_file=True)).open):
             chain, parts = Chain(spec.filter, bound), parts_before(self.job, self.number)
             if not alone:
-                _cut(chain.further(_all(self.job, parts)), folder)
+                read: Counter[str] = Counter()
+                _cut(chain.further(_counted(_all(self.job, parts), read)), folder)
+                _report(folder / "000000.json", read, chain)
                 return
             for place in range(rank, len(parts), world_size):
-                _write(folder / f"{place:06}.jsonl", chain.further(_part(self.job, parts[place])))
+                read = Counter()
+                _write(folder / f"{place:06}.jsonl", chain.further(_counted(_part(self.job, parts[place]), read)))
+                _report(folder / f"{place:06}.json", read, chain)
 
 
 class Books:
@@ -117,10 +120,17 @@ class Books:
         draft = job.work / "new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
+        judged = _all(job, parts_before(job, len(job.phases)))
+        if job.phases:
+            read, ledger.said = _reported(job)
+            for method, count in read.items():
+                ledger.ask(method, count=count)
+        else:
+            judged = fresh(ledger.asking(job.given))
         with Written(draft, ledger, ("kept", "dropped")) as written:
-            for result in _all(job, parts_before(job, len(job.phases))):
-                ledger.ask(result.row.provenance.method)
+            for result in judged:
                 written.enter(result)
+        ledger.check(job.work, AGAIN.format(job.work))
         ledger.write(draft)
         shutil.rmtree(job.out, ignore_errors=True)
         draft.replace(job.out)
@@ -129,6 +139,7 @@ class Books:
         for other in job.out.parent.glob(f".{job.out.name}.{'[0-9a-f]' * 12}"):
             if other != job.work:
                 shutil.rmtree(other)  # of a job with the same end that was given up
+        released(job.out)
 
 
 def run(job: Job, tasks: int, executor: str, options: Mapping[str, Any]) -> str:
@@ -138,10 +149,25 @@ def run(job: Job, tasks: int, executor: str, options: Mapping[str, Any]) -> str:
         options: arguments of datatrove's executor, such as `time` and `partition` of Slurm.
 
     Raises:
-        LaunchError: datatrove or the scheduler is not on this machine, or an option that the executor does not know.
+        LaunchError: datatrove or the scheduler is not on this machine, or an option that the executor does not take.
+        DistillError: another job writes to the same place.
+        ArtifactError: parts were lost.
     """
+    kind = executors.executor(executor)
+    told = executors.arguments(executor, kind, options)
+    with holding(job.out) as held:
+        last = _run(job, tasks, kind, told)
+        if executor == "slurm":
+            held(str(last.job_id))
+            jobs = len(job.phases) + 1
+            return f"submitted {jobs} jobs, the last is {last.job_id}; logs: {job.work / 'logs'}; rows: {job.out}"
+        shutil.rmtree(job.work)
+    return ""
+
+
+def _run(job: Job, tasks: int, kind: Any, told: Mapping[str, Any]) -> Any:
+    """Each phase after the one before; the executor of the last."""
     shards = len(job.given.shards)
-    kind = _executor(executor)
     if (job.work / "logs" / str(len(job.phases)) / "completions" / "00000").is_file():
         shutil.rmtree(job.work)  # of a job that was done: this one starts anew
     job.work.mkdir(parents=True, exist_ok=True)
@@ -152,36 +178,12 @@ def run(job: Job, tasks: int, executor: str, options: Mapping[str, Any]) -> str:
     for number, (step, count) in enumerate([*steps, (Books(job), 1)]):
         logs = str(job.work / "logs" / str(number))
         try:
-            last = kind([step], tasks=count, logging_dir=logs, depends=last, **_defaults(executor), **options)
+            last = kind([step], tasks=count, logging_dir=logs, depends=last, **told)
         except TypeError as error:
             raise LaunchError(f"datatrove's {kind.__name__}: {error}", where="--option") from error
     assert last is not None
     last.run()
-    if executor == "slurm":
-        return f"submitted {len(steps) + 1} jobs, the last is {last.job_id}; logs: {job.work / 'logs'}; rows: {job.out}"
-    shutil.rmtree(job.work)
-    return ""
-
-
-def _executor(name: str) -> Any:
-    module, cls, packages = EXECUTORS[name]
-    hint = f"pip install {packages}"
-    try:
-        if name == "ray":
-            importlib.import_module("ray")
-        found = getattr(importlib.import_module(module), cls)
-    except ImportError as error:
-        raise LaunchError(f"cannot be loaded: {error}", where=f"--executor {name}", hint=hint) from error
-    if name == "slurm" and shutil.which("sbatch") is None:
-        hint = "submit from a login node of the cluster, or take --executor local"
-        raise LaunchError("no `sbatch` on this machine", where="--executor slurm", hint=hint)
-    return found
-
-
-def _defaults(executor: str) -> dict[str, Any]:
-    """The environment that this process runs in, for one that Slurm starts elsewhere."""
-    activate = Path(sys.prefix) / "bin" / "activate"
-    return {"venv_path": str(activate)} if executor == "slurm" and activate.is_file() else {}
+    return last
 
 
 def parts_before(job: Job, number: int) -> list[Path]:
@@ -201,6 +203,56 @@ def _part(job: Job, path: Path) -> Iterator[Judged]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield from spool.from_line(line)
+
+
+def _counted(results: Iterable[Judged], read: Counter[str]) -> Iterator[Judged]:
+    """The same, counted by method as they are read."""
+    for result in results:
+        read[result.row.provenance.method] += 1
+        yield result
+
+
+def _report(path: Path, read: Mapping[str, int], chain: Chain) -> None:
+    """What was read, and what the filters had to say of it, beside the part that was made of it."""
+    said, chain.notes = chain.notes, []
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps({"read": read, "notes": said}), encoding="utf-8")
+    draft.replace(path)
+
+
+def _reported(job: Job) -> tuple[Counter[str], list[str]]:
+    """Rows by method as the first phase read them, and notes of all phases.
+
+    Raises:
+        ArtifactError: not every shard was read, or a report is gone.
+    """
+    total: Counter[str] = Counter()
+    said: list[str] = []
+    for number, (_, _, alone) in enumerate(job.phases):
+        reports = sorted((job.work / str(number)).glob("*.json"))
+        expected = len(parts_before(job, number)) if alone else 1
+        if len(reports) != expected:
+            raise ArtifactError(
+                f"{Phase(job, number)!r}: {len(reports)} of {expected} parts are there",
+                where=str(job.work / str(number)),
+                hint=AGAIN.format(job.work),
+            )
+        found = [json.loads(report.read_text(encoding="utf-8")) for report in reports]
+        said += joined(note for one in found for note in one["notes"])
+        for one in found if number == 0 else []:
+            total.update(one["read"])
+    return total, said
+
+
+def joined(notes: Iterable[str]) -> list[str]:
+    """Notes of many parts: of those that differ in their numbers only the first, with the number of the others."""
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        alike.setdefault(NUMBER.sub("#", note), []).append(note)
+    return [
+        one[0] if len(one) == 1 else f"{one[0]} (of one part; {len(one) - 1} others say the like)"
+        for one in alike.values()
+    ]
 
 
 def _write(path: Path, results: Iterable[Judged]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from tempfile import TemporaryFile
+from contextlib import AbstractContextManager, contextmanager
+from tempfile import TemporaryFile, gettempdir
 from typing import Any, Protocol
 
 from distill import rows
+from distill.errors import ArtifactError
 from distill.protocols import Judged, Verdict
 from distill.rows import Row
 
@@ -42,21 +44,40 @@ class Spool:
     """Keeps them in a file that nobody else sees and that goes with the process, a batch a line."""
 
     def __init__(self) -> None:
-        self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+        with _disk():
+            self._file = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
 
     def __enter__(self) -> Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with _disk():
+            self._file.close()
 
     def put(self, batch: list[Judged]) -> None:
-        self._file.write(to_line(batch))
+        with _disk():
+            self._file.write(to_line(batch))
 
     def __iter__(self) -> Iterator[list[Judged]]:
-        self._file.seek(0)
+        with _disk():
+            self._file.seek(0)  # writes what is still to be written
         for line in self._file:
             yield from_line(line)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """A full disk is an error that names this one: it is often another than that of the result."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ArtifactError(
+            "the disk is full: rows wait there until a filter has seen all of them",
+            where=gettempdir(),
+            hint="free some space there, or name a folder on a larger disk: TMPDIR=FOLDER",
+        ) from error
 
 
 def to_line(batch: list[Judged]) -> str:

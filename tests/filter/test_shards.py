@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from distill.context import Context
-from distill.errors import LaunchError
-from distill.filter import shards
+from distill.errors import ArtifactError, DistillError, LaunchError
+from distill.filter import alone as alone_module
+from distill.filter import executors, shards
 from distill.filter.chain import AnyFilter, Chain
 from distill.filter.contamination.contamination import Contamination
 from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
@@ -23,6 +25,7 @@ from distill.filter.stage import Spec, bindings
 from distill.filter.text.finished import Finished
 from distill.filter.text.refusal import Refusal
 from distill.filter.text.repetition import Repetition
+from distill.filter.verification.mathematics import Math
 from distill.filter.written import Written
 from distill.rows import Row, read_rows, write_rows
 from tests.filter.make import chat
@@ -117,6 +120,60 @@ def test_another_chain_or_other_rows_have_another_folder(tmp_path: Path) -> None
     assert job(tmp_path, CHAIN).work == one.work
 
 
+def judged(this: Job, tasks: int = 3) -> None:
+    """All phases, but not the last step."""
+    for number, (_, _, many) in enumerate(this.phases):
+        for rank in range(tasks if many else 1):
+            Phase(this, number)(None, rank, tasks if many else 1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("3/000002.jsonl", "40 rows of teacher were requested, but 33 are accounted for|40 rows of answer"),
+        ("0/000001.json", "filters finished, repetition: 4 of 5 parts are there"),
+        ("0/000004.*", "filters finished, repetition: 4 of 5 parts are there"),
+        ("2/000000.*", "filters refusal, contamination: 5 of 6 parts are there"),
+    ],
+)
+def test_parts_that_are_lost_are_an_error(
+    tmp_path: Path, lost: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "PART_ROWS", 7)
+    judged(this := job(tmp_path, CHAIN))
+    for path in list(this.work.glob(lost)):
+        path.unlink()
+    with pytest.raises(ArtifactError, match=message):
+        Books(this)()
+    assert not this.out.exists()
+
+
+def test_what_is_lost_before_it_is_read_again_is_an_error_too(tmp_path: Path) -> None:
+    this = job(tmp_path, (Finished(), ExactDuplicate()))
+    Phase(this, 0)()
+    (this.work / "0" / "000001.jsonl").unlink()
+    Phase(this, 1)()
+    with pytest.raises(ArtifactError, match="40 rows of answer were requested, but 32 are accounted for"):
+        Books(this)()
+
+
+def test_notes_of_filters_reach_the_books(tmp_path: Path) -> None:
+    one, many = (job(tmp_path / str(count), (Math(), Finished()), count) for count in (1, 5))
+    for this, said in (
+        (one, "math: none of 40 rows had"),
+        (many, "math: none of 8 rows had"),
+    ):
+        judged(this)
+        Books(this)()
+        (note,) = Ledger.read(this.out)["notes"]
+        assert note.startswith(said) and ("4 others say the like" in note) == (this is many)
+
+
+def test_notes_that_differ_in_more_than_numbers_stay() -> None:
+    notes = ["a: none of 3 rows had it", "a: 2 of 1,000 rows had it", "b: 2 of 3 rows had it", "a: 50% of 4 were kept"]
+    assert shards.joined(notes) == [f"{notes[0]} (of one part; 1 others say the like)", *notes[2:]]
+
+
 @pytest.mark.distributed
 def test_datatroves_workers_keep_what_one_process_keeps(tmp_path: Path) -> None:
     pytest.importorskip("datatrove")
@@ -167,13 +224,30 @@ def test_slurm_is_given_a_job_for_each_phase_after_the_one_before(
     assert "#SBATCH --array=0-2\n" in scripts[0] and "#SBATCH --array=0-0\n" in scripts[1]
     assert all("#SBATCH --partition=cpu\n" in script and "#SBATCH --time=1:00:00\n" in script for script in scripts)
     assert files(this.out) == alone(this, tmp_path / "alone")
+    assert not (tmp_path / ".out.lock").exists(), "the last task lets go"
+
+
+def test_jobs_that_wait_at_slurm_hold_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_run", lambda *_: SimpleNamespace(job_id=17))
+    monkeypatch.setattr(executors, "executor", lambda _: object)
+    monkeypatch.setattr(alone_module, "_queued", lambda job: job == "17")
+    this = job(tmp_path, CHAIN[:4])
+    assert shards.run(this, 3, "slurm", {}).startswith("submitted 3 jobs, the last is 17")
+    with pytest.raises(DistillError, match=f"another job is filtering into {this.out}"):
+        shards.run(this, 3, "slurm", {})
 
 
 @pytest.mark.parametrize(
     ("executor", "options", "message"),
     [
         ("slurm", {}, "no `sbatch` on this machine"),
-        ("local", {"partition": "cpu"}, "unexpected keyword argument 'partition'"),
+        ("local", {"partition": "cpu"}, "LocalPipelineExecutor has no such option\n.*there are: workers,"),
+        ("local", {"workers": "abc"}, "--option workers: 'abc' is not a whole number"),
+        ("local", {"workers": True}, "--option workers: True is not a whole number"),
+        ("local", {"workers": 0}, "--option workers: 0 is less than 1"),
+        ("local", {"workers": -2}, "--option workers: -2 is less than 1"),
+        ("local", {"start_method": "abc"}, "--option start_method: no 'abc'; there are: "),
+        ("local", {"logging_dir": ""}, "--option logging_dir: is not for you to say"),
         ("ray", {}, "pip install datatrove ray"),
     ],
 )

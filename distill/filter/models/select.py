@@ -19,7 +19,7 @@ from pydantic import Field
 
 from distill.engines.embedding import PACKAGE
 from distill.errors import SourceError
-from distill.filter.bindings import Bindings, FilterSpec
+from distill.filter.bindings import ANY, Bindings, FilterSpec
 from distill.filter.models.nearest import Near
 from distill.protocols import Embedder, Scope, Verdict
 from distill.rows import Row
@@ -66,6 +66,10 @@ class Select(FilterSpec):
         return "pool"
 
     @property
+    def wants(self) -> tuple[str, ...]:
+        return self.by
+
+    @property
     def models(self) -> tuple[str, ...]:
         return (self.embedder,)
 
@@ -84,6 +88,7 @@ class Candidate:
     row: str
     """Its id."""
     method: str
+    """Its method, or `ANY` where so many of all rows are chosen."""
     quality: float | None
     """None where the row lacks a score: after all that have one."""
     chosen: bool = False
@@ -98,7 +103,8 @@ class ByChoice:
     scope: Scope = "pool"
 
     def __init__(self, spec: Select, bindings: Bindings) -> None:
-        self.kind, self._spec, self._rows = spec.kind, spec, bindings.rows
+        self.kind, self._spec, self._bindings = spec.kind, spec, bindings
+        self._rows = bindings.rows
         self._open = bindings.open
         self._candidates: list[Candidate] = []
         self._vectors: list[npt.NDArray[np.float16]] = []
@@ -107,7 +113,7 @@ class ByChoice:
     def survey(self, rows: Sequence[Row]) -> None:
         import numpy as np
 
-        self._candidates += [Candidate(row.id, row.provenance.method, self._quality(row)) for row in rows]
+        self._candidates += [Candidate(row.id, self._bindings.counted(row), self._quality(row)) for row in rows]
         if rows:
             embedder: Embedder = self._open.embedder(self._spec.embedder)
             self._vectors.append(embedder.embed([f"{row.question}\n{row.answer}" for row in rows]).astype(np.float16))
@@ -192,9 +198,8 @@ class ByChoice:
                 one.chosen = one.filled = True
         for rank, place in enumerate(ranked, 1):
             one = self._candidates[place]
-            one.why = (
-                one.why or f"rank {rank} of {len(ranked)}; {self._rows.get(one.method, 0)} of {one.method} are chosen"
-            )
+            which = "all" if one.method == ANY else one.method
+            one.why = one.why or f"rank {rank} of {len(ranked)}; {self._rows.get(one.method, 0)} of {which} are chosen"
 
     def _block(self, places: Sequence[int], vectors: Vectors, near: Near, left: Counter[str]) -> list[int]:
         """Go through the next rows; return those that are too much like a chosen one."""

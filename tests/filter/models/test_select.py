@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from distill.context import Context
 from distill.errors import SourceError
-from distill.filter.bindings import Bindings
+from distill.filter.bindings import ANY, Bindings
 from distill.filter.chain import Chain
 from distill.filter.models import nearest
 from distill.filter.models import select as selecting
@@ -71,6 +71,13 @@ def test_each_method_has_its_number_and_all_are_compared() -> None:
     rows = [at(0, 5), at(1, 4, "evolve"), at(60, 3, "evolve"), at(90, 2), at(61, 1)]
     verdicts, _ = choose(rows, answer=2, evolve=1)
     assert [one.keep for one in verdicts] == [True, False, True, True, False]
+
+
+def test_of_a_file_so_many_of_all_rows_are_chosen() -> None:
+    rows = [at(0, 5), at(90, 4, "evolve"), at(45, 3, "given")]
+    verdicts, _ = choose(rows, **{ANY: 2})
+    assert [one.keep for one in verdicts] == [True, True, False]
+    assert verdicts[2].evidence == "rank 3 of 3; 2 of all are chosen"
 
 
 def test_scores_are_multiplied_or_added() -> None:
