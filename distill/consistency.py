@@ -12,6 +12,7 @@ from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
 from distill.problems import nearest
 from distill.recipe_file import KeyPath
+from distill.sources.real import PEOPLE
 from distill.suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -124,10 +125,24 @@ def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             ("generate", "budget", "candidates"),
             f"{recipe.generate.candidates} candidates are fewer than the {wanted} accepted rows that are chosen from",
         )
+    yield from _unknown_scores(recipe)
     labels = [part.label for part in recipe.filter if isinstance(part, Measured)]
     for index, part in enumerate(recipe.filter):
         if isinstance(part, Measured) and part.label in _repeated(labels):
             yield ("filter", index), f"another filter's score is called {part.label!r} too; give each a `name`"
+
+
+def _unknown_scores(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Scores that a filter goes by and that nothing before it gives: that would be found out when all rows are paid for."""
+    known = {PEOPLE, *(name for method in recipe.generate.methods for name in method.SCORES)}
+    for index, part in enumerate(recipe.filter):
+        for name in part.believes:
+            if name not in known:
+                later = any(isinstance(other, Measured) and other.label == name for other in recipe.filter[index:])
+                why = "is given by a filter after it: change their order" if later else nearest(name, sorted(known))
+                yield ("filter", index, "by"), f"the score {name!r}, which nothing before {part.kind} gives; {why}"
+        if isinstance(part, Measured):
+            known.add(part.label)
 
 
 def _repeated(values: Sequence[object]) -> list[object]:

@@ -153,9 +153,10 @@ def _override(document: Document, override: str) -> None:
     if not equals or not name:
         raise RecipeError("an override is written KEY.PATH=VALUE", where=where)
     try:
-        value = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise RecipeError(f"the value is not YAML: {error}", where=where) from error
+    value = None if root is None else _construct(root, (), {}, Path(where))
     target: Any = document.value
     path: KeyPath = ()
     *parents, last = name.split(".")

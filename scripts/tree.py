@@ -1,4 +1,4 @@
-"""The files of distill/ -> the tree in README.md: one comment per file, written by hand and kept.
+"""The files of distill/ -> the tree in CONTRIBUTING.md: one comment per file, written by hand and kept.
 
     python scripts/tree.py           takes out what is gone, puts in what is new with the first line of its docstring
     python scripts/tree.py --check   says what it would change, and exits with 1 if anything
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "CONTRIBUTING.md"
 PACKAGE = "distill"
 BLOCK = re.compile(r"(<!-- tree -->\n```\w*\n)(.*?)(```\n<!-- /tree -->)", re.DOTALL)
 COLUMN = 26
@@ -25,7 +25,7 @@ Tree = dict[PurePosixPath, str]
 
 
 def parse(block: str) -> Tree:
-    """The tree as it stands in the README; two spaces of indentation are one level."""
+    """The tree as it stands on the page; two spaces of indentation are one level."""
     tree: Tree = {}
     folders: list[str] = []
     for line in block.splitlines():
@@ -84,10 +84,10 @@ def updated(tree: Tree) -> Tree:
 
 
 def main(arguments: list[str]) -> int:
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     match = BLOCK.search(text)
     if match is None:
-        print(f"{README.name} has no <!-- tree --> block", file=sys.stderr)
+        print(f"{PAGE.name} has no <!-- tree --> block", file=sys.stderr)
         return 1
     before = parse(match[2])
     after = updated(before)
@@ -95,9 +95,9 @@ def main(arguments: list[str]) -> int:
     changes += [f"not listed: {path}" for path in after if path not in before]
     changes += [f"no comment: {path}" for path, comment in after.items() if not comment and len(path.parts) > 1]
     if "--check" in arguments:
-        print("\n".join(changes) or "the tree in README.md is up to date")
+        print("\n".join(changes) or "the tree in CONTRIBUTING.md is up to date")
         return 1 if changes else 0
-    README.write_text(text[: match.start(2)] + render(after) + text[match.end(2) :], encoding="utf-8")
+    PAGE.write_text(text[: match.start(2)] + render(after) + text[match.end(2) :], encoding="utf-8")
     print("\n".join(changes) or "nothing to change")
     return 0
 

@@ -1,4 +1,4 @@
-"""README.md and the other pages against the repository: the tree, the links, the commands, the recipe."""
+"""README.md and the other pages against the repository: the tree of CONTRIBUTING.md, the links, the commands, the recipe."""
 
 from __future__ import annotations
 

@@ -89,6 +89,12 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"runtime": {"server": {"address": "http://a/v1", "key_env": "sk-1"}}}, "key_env"),
         ({"runtime": {"server": {"start": {"kind": "vllm", "args": ["--dtype", "half"]}}}}, "engine.args"),
         ({"runtime": {"server": {"start": {"kind": "vllm"}, "address": "http://a/v1"}}}, "have them started"),
+        ({"filter": [{"kind": "near_duplicate", "keeper": "best", "by": "jugde"}]}, "'jugde', which nothing before"),
+        (
+            {"filter": [{"kind": "select", "by": ["judge"]}, {"kind": "judge", "rubric": "R", "min_score": 3}]},
+            "is given by a filter after it",
+        ),
+        ({"student": None, "filter": [{"kind": "length"}]}, "there is no student: write min_tokens: null"),
         ({"filter": [{"kind": "select"}, {"kind": "finished"}]}, "select must be the last filter: finished would drop"),
         ({"filter": [{"kind": "judge"}, {"kind": "judge"}]}, "another filter's score is called 'judge' too"),
         ({"filter": [{"kind": "judge", "by": "judg"}]}, "no model 'judg' under teachers; did you mean judge?"),
@@ -198,3 +204,21 @@ def test_the_tokenizer_of_a_served_teacher_must_be_on_this_machine(tmp_path: Pat
     recipe = load_recipe(put(tmp_path, teacher=served, runtime=runtime, evaluate=chrf))
     assert recipe.served == ("org/served@1",)
     assert recipe.references["org/tokenizer"] == "model" and "org/served@1" not in recipe.references
+
+
+def test_a_value_given_with_set_is_read_as_in_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("name: x\nteacher: {model: T}\ngenerate: {rows: 1, methods: [{kind: magpie}]}\n")
+    recipe = load_recipe(path, ["filter=[{kind: near_duplicate, on: answer}]"])
+    assert recipe.filter[0].model_dump()["on"] == "answer"
+    with pytest.raises(RecipeError, match="not YAML: the tag"):
+        load_recipe(path, ["filter=!!python/object:os.system {}"])
+
+
+def test_without_a_student_nothing_is_held_out_unless_it_is_said() -> None:
+    asked = {"name": "x", "teacher": {"model": "T"}, "generate": {"rows": 1, "methods": [{"kind": "magpie"}]}}
+    recipe = Recipe.model_validate(asked)
+    assert (recipe.split.held_out_prompts, recipe.mix.real_fraction) == (0, 0)
+    said = Recipe.model_validate({**asked, "split": {"held_out_prompts": 7}, "mix": {"real_fraction": 0.5}})
+    assert (said.split.held_out_prompts, said.mix.real_fraction) == (7, 0.5)
+    assert Recipe.model_validate({**asked, "student": {"model": "S"}}).split.held_out_prompts == 128

@@ -77,6 +77,11 @@ class FilterSpec(Frozen):
         return ()
 
     @property
+    def believes(self) -> tuple[str, ...]:
+        """Names of the scores that it goes by, which something before it must have given."""
+        return ()
+
+    @property
     def asks(self) -> tuple[str, ...]:
         """Names of the recipe's teachers that it asks."""
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Answer(MethodSpec):
     """Answers asked per prompt at most; the second is asked only when every prompt was asked once."""
     best_of: BestOf | None = None
     """One answer is asked when not given."""
+
+    SCORES: ClassVar = ("best_of_logprob",)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Code(MethodSpec):
     """System message put before each problem that has none."""
 
     FILES: ClassVar = ("problem", "solution", "tests")
+    SCORES: ClassVar = ("solutions_passed", "faults_refused")
 
     @model_validator(mode="after")
     def _one_source(self) -> Code:

@@ -48,6 +48,7 @@ class DocumentQA(MethodSpec):
     """Most tokens of a question; one that is longer is cut and counted as a failure."""
 
     FILES: ClassVar = ("question", "answer", "with_passage")
+    SCORES: ClassVar = ("support",)
     TAKES: ClassVar = frozenset({"text"})
 
     @property

@@ -41,6 +41,7 @@ class Math(MethodSpec):
     """System message put before each question that has none."""
 
     FILES: ClassVar = ("question",)
+    SCORES: ClassVar = ("pass_rate", "agreement")
 
     @model_validator(mode="after")
     def _enough(self) -> Math:

@@ -103,6 +103,8 @@ class MethodSpec(Frozen):
     """Kinds of rows it starts from."""
     MAKES: ClassVar[str] = "chat"
     """Kind of its rows."""
+    SCORES: ClassVar[tuple[str, ...]] = ()
+    """Names of the scores that its rows may have."""
 
     @property
     def name(self) -> str:

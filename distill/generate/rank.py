@@ -41,6 +41,7 @@ class Rank(MethodSpec):
     """System message put before each prompt that has none."""
 
     FILES: ClassVar = ("alone", "pair", "repair")
+    SCORES: ClassVar = ("chosen", "rejected", "margin")
     MAKES: ClassVar = "preference"
 
     @property

@@ -256,8 +256,13 @@ def test_an_interruption_keeps_what_has_come_and_what_is_in_flight(fake: Fake, t
             threading.Timer(0.1, go_on.set).start()
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
+    # A shell that starts pytest in the background has it ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
     store = AnswerStore(tmp_path / "answers" / asked.name)
     store.refresh()
     assert len(store.known()) == len(fake.asked) >= FIRST

@@ -80,6 +80,10 @@ class Comparing(FilterSpec):
     """Name of the score of `best`: the label of a filter before this one, such as `judge`. Rows without it come last."""
 
     @property
+    def believes(self) -> tuple[str, ...]:
+        return (self.by,) if self.by else ()
+
+    @property
     def scope(self) -> Scope:
         """To choose the best, all must have been seen."""
         return "pool" if self.keeper == "best" else "set"

@@ -58,6 +58,10 @@ class Select(FilterSpec):
     CHOOSES: ClassVar[bool] = True
 
     @property
+    def believes(self) -> tuple[str, ...]:
+        return self.by
+
+    @property
     def scope(self) -> Scope:
         return "pool"
 
