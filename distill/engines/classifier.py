@@ -23,7 +23,7 @@ from distill.engines.template import has_template, render, template_hash
 from distill.errors import EngineError, SourceError, TemplateError
 from distill.rows import Message, digest, readable
 
-VERSION = 1
+VERSION = 2
 LONGEST = 200_000
 """Characters of a conversation that are not even cut into tokens: no classifier reads them."""
 
