@@ -138,8 +138,8 @@ def _command(
     return command
 
 
-def _workspace(options: argparse.Namespace) -> Workspace:
-    recipe = load_recipe(options.recipe, options.overrides)
+def _workspace(options: argparse.Namespace, of_file: bool = False) -> Workspace:
+    recipe = load_recipe(options.recipe, options.overrides, of_file)
     return Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
 
 
@@ -215,7 +215,7 @@ def _filter(options: argparse.Namespace) -> None:
         raise DistillError(
             "--preview writes nothing: leave out --out and --tasks, or --preview", where="distill filter"
         )
-    workspace = _workspace(options)
+    workspace = _workspace(options, of_file=options.rows is not None)
     workspace.fetch_missing()
     if options.preview is not None:
         print(filtering.preview(workspace, options.preview, options.rows, options.models))

@@ -22,11 +22,13 @@ LAUNCHED = ("generate", "filter", "train", "evaluate")
 """Stages that may have processes of their own."""
 
 
-def inconsistencies(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[KeyPath, str]]:
     """Combinations that no spec can see alone."""
     yield from _unknown_names(recipe)
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
+    if not of_file:
+        yield from _unknown_scores(recipe)
     yield from _misplaced_filters(recipe)
     if recipe.benchmark and recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing that a benchmark could start from"
@@ -125,7 +127,6 @@ def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             ("generate", "budget", "candidates"),
             f"{recipe.generate.candidates} candidates are fewer than the {wanted} accepted rows that are chosen from",
         )
-    yield from _unknown_scores(recipe)
     labels = [part.label for part in recipe.filter if isinstance(part, Measured)]
     for index, part in enumerate(recipe.filter):
         if isinstance(part, Measured) and part.label in _repeated(labels):

@@ -70,7 +70,8 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     seed, data = recipe.seed, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
     counts = {"tokenizer": chain.student} if chain.student else {}
-    said = {"prompts": chain.prompts} if chain.prompts else {}
+    said: dict[str, object] = {"prompts": chain.prompts} if chain.prompts else {}
+    said |= {"versions": chain.versions} if chain.versions else {}
     filters = tuple({**part.model_dump(mode="json"), **counts, **said} for part in recipe.filter)
     # Whatever the filters read or ask decides what they accept, and so what is asked for.
     judges = {name: recipe.cast[name] for name in recipe.judging}
@@ -163,6 +164,7 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
         teachers={name: recipe.cast[name] for name in recipe.judging},
         oversample=max((part.candidates for part in recipe.filter), default=1.0),
         prompts=filtering.prompts_digest(recipe.filter),
+        versions=filtering.versions(recipe.filter),
     )
 
 

@@ -162,7 +162,7 @@ class Verdict:
     reason: str = ""
     """A slug that says what was found, such as `too_long`: a count in the ledger."""
     score: float | None = None
-    """Of a row that is kept it goes into the row's scores, under the filter's label."""
+    """Of a row that is kept it goes into the row's scores, under the filter's label; without one nothing stands there."""
     evidence: str | None = None
     """What the judgement rests on, such as the row it duplicates."""
     row: Row | None = None

@@ -144,11 +144,12 @@ class Recipe(Frozen):
         return [*((real.data, real.terms) for real in self.real.values()), *teachers, *student]
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: Path, overrides: Sequence[str] = (), of_file: bool = False) -> Recipe:
     """Read and check a recipe.
 
     Args:
         overrides: `a.b=c`, as given with `--set`.
+        of_file: its filters are for rows that are there already, and may bring scores of their own.
 
     Raises:
         RecipeError: every problem at once, each with file, line and key path.
@@ -158,7 +159,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         recipe = Recipe.model_validate(document.value)
     except ValidationError as error:
         raise _recipe_error(path, describe(error, Recipe, document)) from error
-    lines = [f"{document.place(where)}  {dotted(where)}: {text}" for where, text in inconsistencies(recipe)]
+    lines = [f"{document.place(where)}  {dotted(where)}: {text}" for where, text in inconsistencies(recipe, of_file)]
     if lines:
         raise _recipe_error(path, lines)
     return recipe

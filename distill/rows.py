@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from distill.errors import SourceError
 
@@ -59,7 +60,8 @@ class Row(Frozen):
     evidence: dict[str, str] = {}
     """Passage, tests, reference answer: what a check needs."""
     provenance: Provenance
-    scores: dict[str, float] = {}
+    scores: dict[str, FiniteFloat] = {}
+    """What was measured, by name. What could not be measured has no score, never one that is no number."""
 
     @cached_property
     def id(self) -> str:
@@ -75,9 +77,11 @@ class Row(Frozen):
         copy.__dict__.pop("id", None)  # pydantic would copy the remembered one
         return copy
 
-    def scored(self, **scores: float) -> Row:
-        """The same row with more scores."""
-        return self.model_copy(update={"scores": {**self.scores, **scores}})
+    def scored(self, **scores: float | None) -> Row:
+        """The same row with more scores, or without those that are None."""
+        kept = {name: score for name, score in {**self.scores, **scores}.items() if score is not None}
+        assert all(map(math.isfinite, kept.values())), kept  # a copy is not validated
+        return self.model_copy(update={"scores": kept})
 
     @property
     def prompt(self) -> tuple[Message, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,43 @@ def test_another_model_under_the_same_name_and_another_prompt_file_judge_anew(mo
         assert {"generate", "filter"} <= stale(keys(plan(recipe), other)), ref
     monkeypatch.setattr(templates, "shipped", lambda *_: "Another prompt.")
     assert {"generate", "filter"} <= stale(keys(plan(recipe), resolve(recipe)))
+
+
+PACKAGES = {
+    "language": ("py3langid", {"same_as_prompt": True}),
+    "encoding": ("ftfy", {}),
+    "math": ("math-verify", {}),
+    "json_schema": ("jsonschema", {}),
+    "privacy": ("presidio-analyzer", {"names": True}),
+}
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_another_version_of_a_package_that_decides_verdicts_judges_anew(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, options = PACKAGES[kind]
+    found = {package: "1.0"}
+    monkeypatch.setattr(metadata, "version", lambda name: found.get(name, "1.0"))
+    recipe = {**BASE, "filter": [{"kind": kind, **options}]}
+    before, other = keyed(recipe), keyed(BASE)
+    assert keyed(recipe) == before
+    found["torch"] = "2.0"
+    assert keyed(recipe) == before, "it decides nothing"
+    found[package] = "2.0"
+    after = keyed(recipe)
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure({"generate", "filter"}, plan(Recipe.model_validate(BASE)))
+    assert keyed(BASE) == other, "no filter there asks it"
+
+
+def test_a_package_that_is_not_there_is_no_trouble_for_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert keyed({**BASE, "filter": [{"kind": "privacy", "names": True}]})
+    assert not Recipe.model_validate({**BASE, "filter": [{"kind": "privacy"}]}).filter[0].versions
 
 
 def test_a_choice_has_more_made_than_are_kept() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,16 @@ def test_the_id_of_a_copy_follows_its_content() -> None:
     other = row.model_copy(update={"messages": (row.messages[0], Message(role="assistant", content="two"))})
     assert other.id != first and other.id == Row.model_validate(other.model_dump()).id
     assert row.scored(judge=3.0).id == first and row.scored(judge=3.0).scores == {"judge": 3.0}
+    assert row.scored(judge=3.0, other=1).scored(judge=None).scores == {"other": 1}
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_no_score(tmp_path: Path, score: float) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        chat("Who?", scores={"judge": score})
+    with pytest.raises(AssertionError):
+        chat("Who?").scored(judge=score)
+    line = {**chat("Who?").model_dump(), "scores": {"judge": score}}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(SourceError, match=r"rows.jsonl:1: not a row"):
+        list(read_rows(tmp_path / "rows.jsonl"))

@@ -19,11 +19,11 @@ from distill.engines.journal import Journal
 from distill.engines.once import FAILED, Record, once
 from distill.engines.placement import device
 from distill.engines.quiet import quiet
-from distill.engines.template import has_template, template_hash
-from distill.errors import EngineError, SourceError
+from distill.engines.template import has_template, render, template_hash
+from distill.errors import EngineError, SourceError, TemplateError
 from distill.rows import Message, digest, readable
 
-VERSION = 1
+VERSION = 2
 LONGEST = 200_000
 """Characters of a conversation that are not even cut into tokens: no classifier reads them."""
 
@@ -79,17 +79,14 @@ class Classifier:
 
     def _records(self, missing: Mapping[str, tuple[Message, ...]], answer_only: bool) -> Iterator[Record]:
         """Of this rank's share, in batches bounded by tokens."""
-        room = self._room
         encoded: dict[str, list[int]] = {}
         failed: list[Record] = []
         for key, messages in missing.items():
-            size = sum(len(message.content) for message in messages)
-            ids = self._ids(messages, answer_only) if size <= LONGEST else []
-            if ids and len(ids) <= room:
-                encoded[key] = ids
+            ids = self._fitting(messages, answer_only)
+            if isinstance(ids, str):
+                failed.append({"key": key, FAILED: ids})
             else:
-                found = f"{len(ids)} tokens" if ids else f"{size} characters"
-                failed.append({"key": key, FAILED: f"{found}; the model reads {room} tokens"})
+                encoded[key] = ids
         ranks = self._context.ranks
         yield from share(failed, ranks.rank, ranks.world)
         keys = list(encoded)
@@ -101,16 +98,28 @@ class Classifier:
                 said = {"logits": logits} if finite else {FAILED: "the model's output is not a number"}
                 yield {"key": keys[place], **said}
 
+    def _fitting(self, messages: Sequence[Message], answer_only: bool) -> list[int] | str:
+        """The tokens of a conversation, or why it cannot be read."""
+        size = sum(len(message.content) for message in messages)
+        if size > LONGEST:
+            return f"{size} characters; the model reads {self._room} tokens"
+        try:
+            ids = self._ids(messages, answer_only)
+        except TemplateError as error:
+            return error.message[:300]
+        if not ids:
+            return "there is nothing to read"
+        return ids if len(ids) <= self._room else f"{len(ids)} tokens; the model reads {self._room} tokens"
+
     def _ids(self, messages: Sequence[Message], answer_only: bool) -> list[int]:
-        said = [(one.role, readable(one.content)) for one in messages]
-        answer = said[-1][1]
+        said = [Message(role=one.role, content=readable(one.content)) for one in messages]
+        answer = said[-1].content
         if answer_only:
             return list(self._tokenizer(answer, verbose=False)["input_ids"])
         if has_template(self._tokenizer):
-            records = [{"role": role, "content": content} for role, content in said]
-            text = str(self._tokenizer.apply_chat_template(records, tokenize=False))
+            text = render(self._tokenizer, said, generate=False)
             return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-        before = "\n".join(content for _, content in said[:-1])
+        before = "\n".join(one.content for one in said[:-1])
         return list(self._tokenizer(*([before] if before else []), answer, verbose=False)["input_ids"])
 
     def _forward(self, rows: Sequence[list[int]]) -> list[list[float]]:

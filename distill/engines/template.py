@@ -69,7 +69,7 @@ def stop_token(tokenizer: Tokenizer) -> int:
     Raises:
         TemplateError: it writes none, so a student could never learn to stop.
     """
-    text = _render(tokenizer, PROBE, generate=False)
+    text = render(tokenizer, PROBE, generate=False)
     _, found, rest = text.rpartition(PROBE[1].content)
     stop = next((token for token in _ids(tokenizer, rest) if token in _special(tokenizer)), None)
     if stop is None or not found:
@@ -80,9 +80,36 @@ def stop_token(tokenizer: Tokenizer) -> int:
     return stop
 
 
+def render(tokenizer: Tokenizer, messages: Sequence[Message], generate: bool) -> str:
+    """The conversation as the chat template writes it; with `generate`, and the words that open the assistant's turn.
+
+    Raises:
+        TemplateError: the model has no template, or one that refuses this conversation.
+    """
+    import jinja2
+
+    records: list[dict[str, Any]] = []
+    for message in messages:
+        record = {"role": message.role, "content": message.content}
+        if message.reasoning is not None:
+            record["reasoning_content"] = message.reasoning
+        records.append(record)
+    try:
+        rendered = tokenizer.apply_chat_template(
+            records,
+            chat_template=_template(tokenizer),
+            tokenize=False,
+            add_generation_prompt=generate,
+        )
+    except (jinja2.TemplateError, TypeError, ValueError) as error:
+        roles = " ".join(message.role for message in messages)
+        raise TemplateError(f"the chat template cannot render {roles}: {error}") from error
+    return str(rendered)
+
+
 def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
     """The conversation so far and the words that open the assistant's turn."""
-    return _ids(tokenizer, _render(tokenizer, messages, generate=True))
+    return _ids(tokenizer, render(tokenizer, messages, generate=True))
 
 
 def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -103,7 +130,7 @@ def opening(tokenizer: Tokenizer, messages: Sequence[Message]) -> Opening:
     Raises:
         TemplateError: the template cannot render this, leaves out the user's words, or writes nothing after them.
     """
-    text = _render(tokenizer, [*messages, Message(role="user", content=SENTINEL)], generate=True)
+    text = render(tokenizer, [*messages, Message(role="user", content=SENTINEL)], generate=True)
     before, _, after = text.partition(SENTINEL)
     end = next((token for token in _ids(tokenizer, after) if token in _special(tokenizer)), None)
     special = "" if end is None else tokenizer.decode([end])
@@ -142,7 +169,7 @@ def encode(tokenizer: Tokenizer, messages: Sequence[Message], last_only: bool = 
         raise TemplateError(
             "the conversation has no assistant turn to learn", hint="give rows of kind chat to training"
         )
-    text = _render(tokenizer, messages, generate=False)
+    text = render(tokenizer, messages, generate=False)
     ids = _ids(tokenizer, text)
     labels = [IGNORE] * len(ids)
     for turn in turns[-1:] if last_only else turns:
@@ -200,10 +227,10 @@ def _answer_span(
     tokenizer: Tokenizer, messages: Sequence[Message], turn: int, text: str, ids: list[int]
 ) -> tuple[int, int]:
     """Where one turn's answer begins, and where it ends behind its stop token."""
-    before = _render(tokenizer, messages[:turn], generate=True)
+    before = render(tokenizer, messages[:turn], generate=True)
     _check_prefix(before, text, f"turn {turn} (opening)")
     start = _ids_hold(tokenizer, before, ids, f"turn {turn} (opening)")
-    after = text if turn == len(messages) - 1 else _render(tokenizer, messages[: turn + 1], generate=False)
+    after = text if turn == len(messages) - 1 else render(tokenizer, messages[: turn + 1], generate=False)
     after_ids = ids if after is text else _ids(tokenizer, after)
     stop = stop_token(tokenizer)
     stops = [place for place in range(start, len(after_ids)) if after_ids[place] == stop]
@@ -268,28 +295,6 @@ def _template(tokenizer: Tokenizer) -> str:
     # transformers hands a template no functions but its own, so that the fixed date is written in Jinja.
     fixed = "".join(f" | replace({code!r}, {value!r})" for code, value in TODAY.items())
     return f"{{%- macro strftime_now(format) %}}{{{{- format{fixed} }}}}{{%- endmacro %}}{template}"
-
-
-def _render(tokenizer: Tokenizer, messages: Sequence[Message], generate: bool) -> str:
-    import jinja2
-
-    records: list[dict[str, Any]] = []
-    for message in messages:
-        record = {"role": message.role, "content": message.content}
-        if message.reasoning is not None:
-            record["reasoning_content"] = message.reasoning
-        records.append(record)
-    try:
-        rendered = tokenizer.apply_chat_template(
-            records,
-            chat_template=_template(tokenizer),
-            tokenize=False,
-            add_generation_prompt=generate,
-        )
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
-        roles = " ".join(message.role for message in messages)
-        raise TemplateError(f"the chat template cannot render {roles}: {error}") from error
-    return str(rendered)
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -21,7 +22,7 @@ from distill.rows import Frozen, Row
 ANY = "*"
 """Stands for all methods, where rows of a file are judged: who has a file asks for so many of its rows."""
 
-__all__ = ["ANY", "Bindings", "FilterSpec", "RowFilter", "Scope", "shorten"]
+__all__ = ["ANY", "Bindings", "FilterSpec", "RowFilter", "Scope", "installed", "shorten"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class FilterSpec(Frozen):
     """It judges before all others, wherever the recipe names it: what they drop or quote is written."""
     COSTLY: ClassVar[bool] = False
     """It asks a model: never for what other filters would drop anyway."""
-
+    AUDITED: ClassVar[bool] = True
+    """Whether it is asked about rows that are dropped already, for the ledger's `overlap`. One that is `COSTLY`, or does
+    not judge a row alone, never is."""
     CHOOSES: ClassVar[bool] = False
     """It chooses among accepted rows as many as are asked for: what it leaves is not made up for."""
 
@@ -96,6 +99,11 @@ class FilterSpec(Frozen):
         return {}
 
     @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages whose verdicts are its own (`installed`): part of the key of what it keeps."""
+        return {}
+
+    @property
     def note(self) -> str:
         """What the report must say where it is in use; most often nothing."""
         return ""
@@ -119,6 +127,17 @@ class RowFilter(FilterSpec):
     @abstractmethod
     def verdict(self, row: Row) -> Verdict:
         """What the filter says of a row."""
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """The version of each package, empty where it is not there; none is imported."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # whoever needs it says so when it is bound
+            versions[package] = ""
+    return versions
 
 
 def shorten(text: str, most: int = 160) -> str:

@@ -106,7 +106,7 @@ class Chain:
     def judge(self, rows: Iterable[Row], real: bool = False) -> Iterator[Judged]:
         """All filters, as the rows come: one batch is held at a time, and where a filter must have seen all rows they
         wait on the disk. Real rows meet only those that judge real rows. Of each dropped row it is said which other
-        filters that judge a row alone, without a model, would have dropped it.
+        filters would have dropped it, of those that judge a row alone at no great cost.
         """
         yield from self.further(fresh(rows), real)
 
@@ -138,7 +138,7 @@ def _through(
             stream = _surveyed(cast(Pool, one), stream, waiting())
         cheap = one.scope == "row" and not spec.COSTLY
         judge = _shared(one, ranks) if cheap and ranks.world > 1 else one.judge
-        stream = _past(spec, judge, stream, audit and cheap)
+        stream = _past(spec, judge, stream, audit and cheap and spec.AUDITED)
     return stream
 
 
@@ -161,12 +161,15 @@ def _past(spec: AnyFilter, judge: Judging, stream: Iterator[Batch], audit: bool)
 
 
 def _entered(result: Judged, spec: AnyFilter, verdict: Verdict) -> Judged:
-    if not result.verdict.keep:
-        return result if verdict.keep else replace(result, also=(*result.also, spec.kind))
+    # Of a dropped row too: what a filter took out of it must not be written.
     row = verdict.row or result.row
+    if not result.verdict.keep:
+        also = result.also if verdict.keep else (*result.also, spec.kind)
+        return replace(result, row=row, also=also)
     if not verdict.keep:
         return Judged(row, replace(verdict, row=None), spec.kind, changed=result.changed)
-    if verdict.score is not None:
+    # One of an earlier run is not what this filter measured.
+    if verdict.score is not None or spec.label in row.scores:
         row = row.scored(**{spec.label: verdict.score})
     changed = (*result.changed, f"{spec.kind}.{verdict.reason}") if verdict.row else result.changed
     return replace(result, row=row, changed=changed)

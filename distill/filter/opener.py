@@ -51,11 +51,10 @@ class Opener:
         """What answers under that name; answers are stored and metered."""
         return self.meter.over(teacher, self._models.engine(teacher))
 
-    def scorer(self, ref: str, dtype: str = "float32") -> Scorer:
-        """A causal language model that scores answers."""
+    def scorer(self, ref: str) -> Scorer:
+        """A causal language model that scores answers, in float32 on every machine."""
         if ("scorer", ref) not in self._opened:
-            spec = Transformers.model_validate({"dtype": dtype})
-            self._opened["scorer", ref] = open_scorer(spec, ref, self.context)
+            self._opened["scorer", ref] = open_scorer(Transformers(dtype="float32"), ref, self.context)
         return self._opened["scorer", ref]  # type: ignore[return-value]
 
     def embedder(self, ref: str) -> Embedder:

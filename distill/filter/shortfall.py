@@ -38,6 +38,7 @@ HINTS = {
     "code.failed_tests": "take a stronger teacher, or ask for several `solutions`",
     "math.wrong_answer": "take a stronger teacher, or ask for several `answers`",
     "json_schema.not_json": "ask for JSON alone in the prompt, or take an engine that holds the teacher to a schema",
+    "json_schema.unusable_schema": "mend the schemas in the data, or write one into `fits`, where a pattern is allowed",
     "grounded.unsupported": "tell the teacher to answer from the passage, or lower `support`",
     "contamination.question_seen": "take prompts that are not evaluated on",
     "contamination.reworded": "take prompts that are not evaluated on, in other words either",

@@ -52,12 +52,19 @@ class Spec(Frozen):
     """Accepted rows for each that is kept: what a choice among them needs."""
     prompts: str = ""
     """Hash of the prompt files that filters ask with: `prompts_digest(filter)`."""
+    versions: dict[str, str] = {}
+    """Versions of the packages that decide verdicts: `versions(filter)`."""
 
 
 def prompts_digest(filters: Sequence[AnyFilter]) -> str:
     """Hash of what filters say to models: an edited prompt makes new verdicts. Empty where they say nothing."""
     texts = [part.texts for part in filters if part.texts]
     return digest(texts)[:16] if texts else ""
+
+
+def versions(filters: Sequence[AnyFilter]) -> dict[str, str]:
+    """Of the packages that decide verdicts: another version may say something else of the same row."""
+    return {package: version for part in filters for package, version in sorted(part.versions.items())}
 
 
 def heavy(spec: Spec) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,17 @@ def test_what_is_longer_than_the_model_reads_has_a_reason_and_no_logits(classes:
     assert said[0] == "206 tokens; the model reads 64 tokens"
     assert said[1] == "10000011 characters; the model reads 64 tokens"
     assert isinstance(said[2], list)
+
+
+def test_what_the_chat_template_refuses_has_a_reason_and_no_logits(reward: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "strict"
+    shutil.copytree(reward, folder)
+    written = (folder / "chat_template.jinja").read_text()
+    refusing = "{% if messages[0].role != 'user' %}{{ raise_exception('The user begins') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(refusing + written)
+    said = opened(folder, tmp_path).logits([TALK[0][1:], TALK[0]])
+    assert said[0] == "the chat template cannot render assistant: The user begins"
+    assert [said[1]] == opened(reward, tmp_path / "other").logits(TALK[:1])
 
 
 def test_ranks_share_the_work_and_get_all_logits(classes: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from distill.filter.text.length import Length
 from distill.filter.text.refusal import Refusal
 from distill.filter.text.repetition import Repetition
 from distill.protocols import Judged
-from distill.rows import Row, read_rows, write_rows
+from distill.rows import Row, read_rows
 from tests.filter.make import chat, pair, text
 from tests.filter.test_ranks import Shortest
 from tests.filter.test_stage import folders, go, lines, spec
@@ -109,18 +110,25 @@ def test_memory_does_not_grow_with_the_rows(chain: tuple[AnyFilter, ...], monkey
     assert peak(2_000) < 1.5 * peak(500)
 
 
-CONTENT = st.text(st.characters(), max_size=12) | st.sampled_from(["", "\ud800", "a" * 300, "so so " * 40])
+CONTENT = st.text(st.characters(), max_size=12) | st.sampled_from(
+    ["", "\ud800", "a" * 300, "so so " * 40, "What is the capital of Peru?", "Lima is its capital, on the coast."]
+)
+GOOD = chat("Name a river in Germany and the sea it flows to.", "The Elbe; it flows to the North Sea.")
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.builds(chat, CONTENT, CONTENT), max_size=12), st.permutations(WHOLE))
+@given(st.lists(st.builds(chat, CONTENT, CONTENT), max_size=12), st.permutations(WHOLE), st.integers(0, 13))
 def test_any_rows_through_any_order_add_up(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], filters: list[AnyFilter]
+    tmp_path_factory: pytest.TempPathFactory, others: list[Row], filters: list[AnyFilter], wanted: int
 ) -> None:
-    root = tmp_path_factory.mktemp("any")
-    write_rows(root / "there.jsonl", rows)
-    _, out = go(root, spec(0, filters), folders(root, rows, heldout=rows[:1]))
-    account = Ledger.read(out)["teacher"]
-    assert account["requested"] == len(rows) == sum(account["dropped"].values())
-    seen = [line["row"]["id"] for line in lines(out / "dropped.jsonl")]
-    assert sorted(seen) == sorted(row.id for row in rows)
+    root, rows = tmp_path_factory.mktemp("any"), [GOOD, *others]
+    with suppress(YieldError):  # what is kept is written all the same
+        go(root, spec(wanted, filters), folders(root, rows, heldout=others[:1]))
+    account = Ledger.read(root / "out")["teacher"]
+    kept = [row.id for row in read_rows(root / "out" / "kept.jsonl")]
+    dropped = lines(root / "out" / "dropped.jsonl")
+    assert account["requested"] == len(rows) == len(kept) + len(dropped)
+    assert (account["kept"], sum(account["dropped"].values())) == (len(kept), len(dropped))
+    assert sorted([*kept, *(line["row"]["id"] for line in dropped)]) == sorted(row.id for row in rows)
+    surplus = account["dropped"].get("quota.surplus", 0)
+    assert len(kept) == min(len(kept) + surplus, wanted) and kept[:1] == [GOOD.id][:wanted]

@@ -111,6 +111,16 @@ def test_a_kept_row_carries_its_score_to_the_filters_after_it() -> None:
     assert judged[0].verdict == Verdict(False, "more", 2)
 
 
+def test_a_score_of_an_earlier_run_goes_where_there_is_none_now() -> None:
+    class Unsure(Words):
+        def verdict(self, row: Row) -> Verdict:
+            return Verdict(True, "missing", 1.0 if row.answer else None)
+
+    rows = [row.scored(words=9, other=2) for row in ROWS[3:]]
+    judged = list(chain(Unsure(), Loud()).judge(rows))
+    assert [result.row.scores for result in judged] == [{"words": 1, "other": 2}, {"other": 2}]
+
+
 def test_what_waits_on_the_disk_comes_back_as_it_was() -> None:
     specs = (Loud(), Words(), Least(), Least())
     assert list(chain(*specs).judge(ROWS)) == chain(*specs).together(ROWS)
@@ -118,7 +128,8 @@ def test_what_waits_on_the_disk_comes_back_as_it_was() -> None:
 
 def test_a_changed_row_goes_on_changed_and_the_change_is_told() -> None:
     judged = list(chain(Words(), Loud(), Quiet()).judge(ROWS[:2]))
-    assert [result.row.answer for result in judged] == ["ONE TWO", "one two three four"]
+    # Of a dropped row too: it is written as well.
+    assert [result.row.answer for result in judged] == ["ONE TWO", "ONE TWO THREE FOUR"]
     assert [result.changed for result in judged] == [("loud.raised",), ()]
     assert judged[0].row.id != ROWS[0].id and judged[0].row.scores == {"words": 2}
     assert judged[0].row.id == chat("a", "ONE TWO").id
@@ -129,6 +140,21 @@ def test_of_a_dropped_row_it_is_told_who_else_would_have_dropped_it() -> None:
     assert told(judged) == ["words.long", "words.long", "quiet.quiet", "", "quiet.quiet"]
     assert [result.also for result in judged] == [("quiet",), ("quiet",), (), (), ("finished",)]
     assert all(not result.also for result in chain(Words(most=1), Quiet()).together(ROWS))
+
+
+@pytest.mark.parametrize("attribute", ["COSTLY", "AUDITED"])
+def test_one_that_costs_much_is_not_asked_about_what_is_dropped_already(attribute: str) -> None:
+    asked = []
+
+    class Dear(Words):
+        def verdict(self, row: Row) -> Verdict:
+            asked.append(row.question)
+            return KEEP
+
+    setattr(Dear, attribute, attribute == "COSTLY")
+    judged = list(chain(Words(most=1), Dear(), Finished()).judge(ROWS))
+    assert asked == ["c", "d", "e"]
+    assert told(judged) == ["words.long", "words.long", "", "", "finished.truncated"]
 
 
 def test_generation_does_not_choose_among_what_it_has_so_far() -> None:

@@ -9,7 +9,11 @@ System messages are left out: they are the same in many rows.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from distill.rows import Row
@@ -17,10 +21,13 @@ from distill.words import terms
 
 TITLE = "title"
 """Evidence that gives nothing away: what a document is called."""
+_SENTENCES = re.compile(r"[.!?:;\n\r\"“”«»()\[\]。！？：；]+")
+Sentence = tuple[str, ...]
 
 
-class Said(NamedTuple):
-    """One text."""
+@dataclass(frozen=True)
+class Said:
+    """One text. What takes long is worked out when it is first asked for, and once."""
 
     text: str
     terms: list[str]
@@ -29,6 +36,29 @@ class Said(NamedTuple):
     def key(self) -> str:
         """The same for texts that differ in case, spacing and punctuation only; of one without a word, its signs."""
         return " ".join(self.terms) or self.text.strip()
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self.terms)
+
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """The terms of each sentence, line or quotation."""
+        return [tuple(found) for part in _SENTENCES.split(self.text) if (found := terms(part))]
+
+    @cached_property
+    def _places(self) -> dict[Sentence, list[int]]:
+        """Where each sentence stands."""
+        places: dict[Sentence, list[int]] = defaultdict(list)
+        for place, sentence in enumerate(self.sentences):
+            places[sentence].append(place)
+        return dict(places)
+
+    def holds(self, other: Said) -> bool:
+        """Whether the sentences of another text stand in it, one after the other."""
+        few = other.sentences
+        places = self._places.get(few[0], ()) if few else ()
+        return any(self.sentences[place : place + len(few)] == few for place in places)
 
 
 class Texts(NamedTuple):

@@ -6,8 +6,7 @@ questions, which are most of them; n-grams of all lengths find templates.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from distill.filter.bindings import shorten
@@ -15,11 +14,9 @@ from distill.filter.contamination.ngrams import Batch, Hit, Table
 from distill.filter.contamination.said import Said, Texts
 from distill.filter.duplicates.shingles import WordHashes
 from distill.protocols import KEEP, Verdict
-from distill.words import terms
 
 SENTENCE = 4
 """Least words of an evaluated question that is looked for as a sentence of a longer text."""
-_SENTENCES = re.compile(r"[.!?:;\n\r\"“”«»()\[\]。！？：；]+")
 SMALL = frozenset(
     "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it its "
     "just me my no not of on or our please she so some than that the their them then there these they this to up us was "
@@ -108,28 +105,14 @@ class Parts:
         """Whether what was found is more than a template that both follow."""
         _, evaluated = self._owners[table.size][hit.owner]
         if table.size < self._short:
-            return asked and _within(_sentences(evaluated.text), _sentences(said.text))
+            return asked and said.holds(evaluated)
         if hit.share == 1 or len(evaluated.terms) >= 2 * self._long:
             return True
         # Of a short text one word may be all the difference: France or Spain, 5 or 6.
-        return set(evaluated.terms) - SMALL <= set(said.terms)
+        return evaluated.vocabulary - SMALL <= said.vocabulary
 
     def _verdict(self, table: Table, hit: Hit, said: Said) -> Verdict:
         name, _ = self._owners[table.size][hit.owner]
         shared = " ".join(table.shared(said.terms, hit.owner, self._hashes))
         reason = "question_inside" if table.size < self._short else "overlap"
         return Verdict(False, reason, round(hit.share, 4), f"{name}: {shorten(shared)}")
-
-
-def _sentences(text: str) -> list[list[str]]:
-    """The terms of each sentence, line or quotation."""
-    return [found for part in _SENTENCES.split(text) if (found := terms(part))]
-
-
-def _within(few: list[list[str]], many: list[list[str]]) -> bool:
-    """A run of sentences stands in another one."""
-    return any(many[place : place + len(few)] == few for place in _places(few, many))
-
-
-def _places(few: list[list[str]], many: list[list[str]]) -> Iterator[int]:
-    return (place for place, sentence in enumerate(many) if few and sentence == few[0])

@@ -10,6 +10,7 @@ Rows of one kind are compared with each other: a text is no answer, and a pair t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
@@ -152,8 +153,9 @@ class Best:
             pool.comparer.survey(features)
             pool.features.append(features)
             for place in places:
-                score = rows[place].scores.get(self._by)
-                pool.ranks.append((score is None, -(score or 0.0), rows[place].id))
+                score = rows[place].scores.get(self._by, math.nan)
+                known = math.isfinite(score)
+                pool.ranks.append((not known, -score if known else 0.0, rows[place].id))
 
     def judge(self, rows: Sequence[Row]) -> list[Verdict]:
         """Score is how near, evidence the keeper's id.
@@ -162,7 +164,8 @@ class Best:
             SourceError: no row at all has the score.
         """
         if self._verdicts is None:
-            if rows and all(rank[0] for pool in self._kinds.values() for rank in pool.ranks):
+            ranks = [rank for pool in self._kinds.values() for rank in pool.ranks]
+            if ranks and all(unknown for unknown, _, _ in ranks):
                 raise SourceError(
                     f"no row has a score {self._by!r} to choose the best by",
                     where=f"filter {self.kind}",

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from distill.filter.bindings import Bindings, RowFilter, shorten
+from distill.filter.bindings import Bindings, RowFilter, installed, shorten
 from distill.filter.ledger import AND
 from distill.filter.privacy.find import apart, find, suspicious
 from distill.filter.privacy.found import KINDS, NAME, Found, Kind
@@ -39,6 +39,10 @@ class Privacy(RowFilter):
     """Whether names of people are looked for too, by presidio-analyzer and a spaCy model: they are guesses."""
     names_model: str = Field("en_core_web_sm@3.8.0", pattern=r"^\w+@[\w.]+$")
     """The spaCy model of English: its installed package and the version that it must have."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("presidio-analyzer", "spacy") if self.names else {}
 
     def bind(self, bindings: Bindings) -> Self:
         """Raises:

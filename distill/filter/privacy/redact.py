@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from distill.filter.privacy.found import Found
+from distill.filter.privacy.found import PLACEHOLDER, Found
 from distill.rows import Message, Row
 
 Find = Callable[[str], list[Found]]
@@ -28,7 +28,12 @@ class Redaction:
     finds: list[str] = field(default_factory=list)
     """Kind, place and masked form of each, for people."""
     kinds: Counter[str] = field(default_factory=Counter)
-    _numbers: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    _placeholders: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    _last: Counter[str] = field(default_factory=Counter, repr=False)
+    """The highest number given, by kind."""
+
+    def __post_init__(self) -> None:
+        self._had = set(PLACEHOLDER.findall(self.taken))
 
     def row(self, row: Row) -> Row:
         """The row without its finds; a new object, for its id is another."""
@@ -67,15 +72,15 @@ class Redaction:
         what = f"{found.kind} ({found.what})" if found.what else found.kind
         self.finds.append(f"{what} {masked(found.kind, value)} in {place}")
         key = (found.kind, "".join(filter(str.isalnum, value.casefold())))
-        if key not in self._numbers:
-            self._numbers[key] = self._new(found.kind.upper())
-        return self._numbers[key]
+        if key not in self._placeholders:
+            self._placeholders[key] = self._new(found.kind.upper())
+        return self._placeholders[key]
 
     def _new(self, kind: str) -> str:
-        number = 1
-        while f"[{kind}_{number}]" in self.taken or f"[{kind}_{number}]" in self._numbers.values():
-            number += 1
-        return f"[{kind}_{number}]"
+        self._last[kind] += 1
+        while (placeholder := f"[{kind}_{self._last[kind]}]") in self._had:
+            self._last[kind] += 1
+        return placeholder
 
 
 def said(row: Row) -> Iterator[str]:

@@ -19,7 +19,7 @@ import re
 from itertools import islice
 from typing import Literal
 
-from distill.filter.bindings import RowFilter
+from distill.filter.bindings import RowFilter, installed
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
 
@@ -55,6 +55,10 @@ class Encoding(RowFilter):
     """Whether UTF-8 read as another encoding is looked for."""
     mixed_script: bool = True
     """Whether words of Latin and Cyrillic letters are looked for."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("ftfy") if self.mojibake else {}
 
     def verdict(self, row: Row) -> Verdict:
         for message in (*row.messages, *row.rejected):

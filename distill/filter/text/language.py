@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from distill.filter.bindings import RowFilter, shorten
+from distill.filter.bindings import RowFilter, installed, shorten
 from distill.filter.text.turns import taught, turns
 from distill.protocols import KEEP, Verdict
 from distill.rows import Row
@@ -79,6 +79,10 @@ class Language(RowFilter):
         if not self.allow and not self.same_as_prompt:
             raise ValueError("name the languages to allow, or set same_as_prompt")
         return self
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("py3langid")  # its model comes with it
 
     def verdict(self, row: Row) -> Verdict:
         """Score is the share of the answer that is foreign."""

@@ -1,6 +1,7 @@
 """A filter that reads an answer as JSON and holds it against a JSON Schema, of the recipe or of the row's evidence.
 
-References of a schema to elsewhere lead nowhere: nothing is fetched.
+References of a schema to elsewhere lead nowhere: nothing is fetched. Patterns are the recipe's alone: one such as
+`^(a+)+$`, which takes for ever on a short answer, would stop the run with all its threads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from distill.errors import RecipeError
 from distill.evidence import SCHEMA
-from distill.filter.bindings import Bindings, shorten
+from distill.filter.bindings import Bindings, installed, shorten
 from distill.filter.verification.verify import Verified
 from distill.protocols import KEEP, Filter, Verdict
 from distill.rows import Row
@@ -38,36 +39,40 @@ class JsonSchema(Verified):
     fenced: bool = True
     """Whether an answer may be one fenced block of JSON."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("jsonschema")
+
     def bind(self, bindings: Bindings) -> Filter:
         """Raises:
         RecipeError: the recipe's schema is none.
         """
         if self.fits is not None:
             try:
-                validator(self._own)
+                validator(self._own, patterns=True)
             except UnusableError as error:
                 raise RecipeError(f"`fits` is no JSON Schema: {error}", where="filter (json_schema)") from None
         return super().bind(bindings)
 
     def verdict(self, row: Row) -> Verdict:
         """A schema of the recipe needs no evidence."""
-        return super().verdict(row) if self.fits is None else self._fitting(row.answer, self._own)
+        return super().verdict(row) if self.fits is None else self._fitting(row.answer, self._own, patterns=True)
 
     def check(self, row: Row) -> Verdict:
-        return self._fitting(row.answer, row.evidence[SCHEMA])
+        return self._fitting(row.answer, row.evidence[SCHEMA], patterns=False)
 
     @cached_property
     def _own(self) -> str:
         return json.dumps(self.fits)
 
-    def _fitting(self, answer: str, schema: str) -> Verdict:
+    def _fitting(self, answer: str, schema: str, patterns: bool) -> Verdict:
         fenced = _FENCED.fullmatch(answer) if self.fenced else None
         try:
             value = read(fenced[1] if fenced else answer)
         except ValueError as error:
             return Verdict(False, "not_json", evidence=f"{shorten(str(error), 80)}: {shorten(answer)}")
         try:
-            problem = _problem(validator(schema), value)
+            problem = _problem(validator(schema, patterns), value)
         except UnusableError as error:
             return Verdict(False, "unusable_schema", evidence=shorten(str(error), 300))
         return Verdict(False, "misfit", evidence=shorten(problem, 300)) if problem else KEEP
@@ -97,8 +102,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def validator(text: str) -> Validator:
+def validator(text: str, patterns: bool) -> Validator:
     """What holds values against a schema; to check the schema itself takes a hundred times longer than to use it.
+
+    Args:
+        patterns: whether the schema may have regular expressions.
 
     Raises:
         UnusableError: it is none.
@@ -114,6 +122,8 @@ def validator(text: str) -> Validator:
         raise UnusableError(f"it is no JSON: {error}") from None
     if not isinstance(schema, dict | bool):
         raise UnusableError("it is no object")
+    if not patterns and has_pattern(schema):
+        raise UnusableError("it has a pattern, which may take for ever on an answer: a schema in `fits` may have some")
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -122,6 +132,21 @@ def validator(text: str) -> Validator:
     # Without a registry of our own it would fetch what a schema refers to.
     made: Validator = kind(schema, registry=Registry())
     return made
+
+
+def has_pattern(schema: Any) -> bool:
+    """Whether there is a regular expression anywhere in it: what is no schema may be referred to as one."""
+    left = [schema]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, dict):
+            # A property of this name has a schema, not a text.
+            if "patternProperties" in one or isinstance(one.get("pattern"), str):
+                return True
+            left += one.values()
+    return False
 
 
 def _problem(holding: Validator, value: Any) -> str:

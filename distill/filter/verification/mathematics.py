@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from distill.evidence import REFERENCE
-from distill.filter.bindings import shorten
+from distill.filter.bindings import installed, shorten
 from distill.filter.verification.verify import Verified
 from distill.mathematics.final import final
 from distill.mathematics.marks import against
@@ -19,6 +19,10 @@ class Math(Verified):
 
     kind: Literal["math"] = "math"
     NEEDS: ClassVar[str] = REFERENCE
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return installed("math-verify", "latex2sympy2_extended", "sympy")
 
     def check(self, row: Row) -> Verdict:
         known = row.evidence[REFERENCE]

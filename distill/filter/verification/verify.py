@@ -21,6 +21,7 @@ from distill.rows import Row
 class Verified(FilterSpec):
     """A filter that needs evidence."""
 
+    AUDITED: ClassVar[bool] = False  # most of them run programs: not for a row that is gone
     NEEDS: ClassVar[str]
     """Name of the evidence."""
     require: bool = False

@@ -6,9 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from distill.filter.bindings import Bindings
+from distill.filter.contamination import said as texts_read
 from distill.filter.contamination.contamination import Contamination
 from distill.protocols import Verdict
 from distill.rows import Message, Row
+from distill.words import terms
 from tests.filter.make import chat
 
 QUESTION = "What is the capital of France?"
@@ -87,6 +89,16 @@ def test_a_short_question_is_found_as_a_sentence_of_a_longer_text() -> None:
     ):
         assert judged(chat(text, "x")).keep, "the sentence goes on, begins earlier, or has three words"
     assert judged(chat("Quiz me.", f"Gladly: {QUESTION}")).keep, "short questions are not looked for in answers"
+
+
+def test_a_text_is_cut_into_sentences_once_however_many_questions_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = [f"What is the capital of land{n}?" for n in range(40)]
+    # None of them is a sentence by itself.
+    text = ". ".join(f"Say {question[:-1].lower()} and more" for question in questions)
+    read = []
+    monkeypatch.setattr(texts_read, "terms", lambda part: read.append(part) or terms(part))
+    assert judged(chat(text, "x"), [chat(question) for question in questions], reworded=False).keep
+    assert sum(map(len, read)) < 2.5 * (len(text) + sum(map(len, questions)))
 
 
 def test_one_word_may_be_all_the_difference_of_a_short_text() -> None:

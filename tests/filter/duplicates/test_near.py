@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from distill.errors import SourceError
+from distill.filter import chain
 from distill.filter.bindings import Bindings
 from distill.filter.chain import Chain
 from distill.filter.duplicates.keeper import Best
 from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
+from distill.filter.text.finished import Finished
 from distill.protocols import Verdict
 from distill.rows import Row
 from tests.filter.make import chat, pair, text
@@ -282,6 +284,27 @@ def test_best_and_its_score_go_together() -> None:
     with pytest.raises(SourceError, match="no row has a score 'judge'"):
         pooled(BEST, [chat("a", "b")])
     assert pooled(BEST, []) == []
+
+
+def test_that_no_row_has_the_score_is_found_when_the_first_batch_is_wholly_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chain, "BATCH_ROWS", 1)
+    rows = [chat("a", "b", finish="length"), chat("c", "d")]
+    with pytest.raises(SourceError, match="no row has a score 'judge'"):
+        list(Chain([Finished(), BEST], Bindings()).judge(rows))
+    judged = Chain([Finished(), BEST], Bindings()).judge([rows[0], rows[1].scored(judge=1)])
+    assert [result.verdict.keep for result in judged] == [False, True]
+
+
+def test_a_score_that_is_no_number_is_none() -> None:
+    nan, good = chat("Tell a story", STORY), chat("Tell a story", STORY + " x").scored(judge=-2)
+    # As nothing that validates would make it.
+    nan = nan.model_copy(update={"scores": {"judge": float("nan")}})
+    for rows in ([nan, good], [good, nan]):
+        assert [row.id for row, verdict in zip(rows, pooled(BEST, rows), strict=True) if verdict.keep] == [good.id]
+    with pytest.raises(SourceError, match="no row has a score 'judge'"):
+        pooled(BEST, [nan])
 
 
 WORDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=14).map(" ".join)

@@ -76,6 +76,15 @@ def test_it_judges_first_so_that_what_others_drop_is_redacted() -> None:
     assert (dropped.filter, dropped.row.answer) == ("privacy", "[EMAIL_1]")
 
 
+def test_of_two_the_second_redacts_what_the_first_drops(tmp_path: Path) -> None:
+    chain = (Privacy(kinds=["card"]), Finished(), Privacy(action="redact"))
+    _, out = go(tmp_path, spec(2, chain), folders(tmp_path, ROWS, REAL, HELD))
+    assert not any(place in contents(out) for place in PLACES)
+    dropped = [line for line in lines(out / "dropped.jsonl") if line["reason"] == "card"]
+    assert dropped[0]["row"]["messages"][1]["content"] == "one [EMAIL_1] and [CARD_1]"
+    assert [row.answer for row in read_rows(out / "kept.jsonl")] == ["two [EMAIL_1]", "three"]
+
+
 def test_later_filters_see_the_redacted_row() -> None:
     rows = [chat("Whose is it?", "Of al@gmail.com."), chat("Whose is it?", "Of bo@gmail.com.")]
     judged = Chain([ExactDuplicate(), Privacy(action="redact")], Bindings()).together(rows)

@@ -68,6 +68,17 @@ def test_a_number_that_the_row_has_already_is_not_given_again() -> None:
     assert redacted(chat("[EMAIL_1] wrote", "and jo@gmail.com")).answer == "and [EMAIL_2]"
 
 
+def test_numbers_that_are_taken_are_skipped_by_kind() -> None:
+    row = chat("[EMAIL_2], [CARD_1] and [[EMAIL_3]]", "jo@gmail.com al@gmail.com 4111 1111 1111 1111")
+    assert redacted(row).answer == "[EMAIL_1] [EMAIL_4] [CARD_2]"
+
+
+def test_ten_thousand_addresses_in_one_answer() -> None:
+    """With a search among all placeholders for each of them this would not end."""
+    answer = redacted(chat("Who?", " ".join(f"user{n}@gmail.com" for n in range(10_000)))).answer
+    assert answer.split() == [f"[EMAIL_{n}]" for n in range(1, 10_001)]
+
+
 def test_everything_a_row_says_is_read_and_where_it_came_from_stays() -> None:
     row = pair("Who? jo@gmail.com", "al@gmail.com", "bo@gmail.com")
     thinking = Message(role="assistant", content="x", reasoning="cy@gmail.com thought")

@@ -73,6 +73,32 @@ def test_a_row_whose_schema_is_none(schema: str) -> None:
     assert verdict(JsonSchema(), row("q", '"x"', schema=schema)).reason == "unusable_schema"
 
 
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        ({"pattern": "^a+$"}, "aa"),
+        ({"properties": {"x": {"anyOf": [{"type": "null"}, {"pattern": "^a+$"}]}}}, {"x": "aa"}),
+        ({"additionalProperties": False, "patternProperties": {"^a+$": True}}, {"aa": 1}),
+        ({"$ref": "#/default", "default": {"pattern": "^a+$"}}, "aa"),
+    ],
+)
+def test_a_pattern_of_a_row_is_not_tried(schema: dict[str, Any], answer: Any) -> None:
+    """Were it `^(a+)+$`, and the answer sixty letters, the run would not end. These would, and fit."""
+    found = verdict(JsonSchema(), row("q", json.dumps(answer), schema=json.dumps(schema)))
+    assert found.reason == "unusable_schema" and found.evidence is not None and "it has a pattern" in found.evidence
+    assert verdict(JsonSchema(fits=schema), row("q", json.dumps(answer))) == KEEP
+
+
+def test_a_pattern_of_the_recipe_is_tried_and_a_property_may_have_that_name() -> None:
+    assert verdict(JsonSchema(fits={"pattern": "^a+$"}), row("q", '"aa"')) == KEEP
+    assert verdict(JsonSchema(fits={"pattern": "^a+$"}), row("q", '"ab"')).reason == "misfit"
+    with pytest.raises(RecipeError, match="not a 'regex'"):
+        JsonSchema(fits={"pattern": "("}).bind(Bindings())
+    named = json.dumps({"properties": {"pattern": {"type": "string"}}})
+    assert verdict(JsonSchema(), row("q", '{"pattern": "x"}', schema=named)) == KEEP
+    assert verdict(JsonSchema(), row("q", '{"pattern": 1}', schema=named)).reason == "misfit"
+
+
 def test_a_schema_that_refers_to_itself_without_end() -> None:
     assert verdict(JsonSchema(), row("q", "1", schema='{"$ref": "#"}')).reason == "unusable_schema"
 

@@ -8,7 +8,9 @@ import pytest
 
 from distill.context import Context, Ranks
 from distill.filter.bindings import Bindings, FilterSpec
+from distill.filter.chain import Chain
 from distill.filter.opener import Opener
+from distill.filter.text.refusal import Refusal
 from distill.filter.verification import verify
 from distill.filter.verification.code import Code
 from distill.filter.verification.json_schema import JsonSchema
@@ -53,6 +55,15 @@ def test_processes_that_share_the_rows_share_the_processors(monkeypatch: pytest.
     ranks = Ranks(rank=1, world=4)
     bound = Math().bind(Bindings(open=Opener(Context(tmp_path, {}, ranks=ranks))))
     assert isinstance(bound, verify.InThreads) and bound.threads == 2
+
+
+def test_no_program_is_run_for_a_row_that_is_dropped_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = []
+    monkeypatch.setattr(Code, "check", lambda _, row: run.append(row.question) or KEEP)
+    rows = [row("one", RIGHT, tests=TESTS), row("two", "I cannot provide that.", tests=TESTS)]
+    judged = list(Chain([Refusal(), Code()], Bindings()).judge(rows))
+    assert run == ["one"] and [result.filter for result in judged] == ["", "refusal"]
+    assert not any(kind.AUDITED for kind in (Code, Math, JsonSchema, Grounded))
 
 
 def test_code_that_passes_its_tests_is_kept() -> None:
