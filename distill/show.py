@@ -179,7 +179,8 @@ def _in_words(row: Row) -> str:
 def dropped(run: Path, reason: str, count: int) -> str:
     """Dropped rows, with the filter's reason and evidence, then candidates that became no row; all reasons where none is
     named."""
-    folder = run / "2-filter" if (run / RUN).is_file() else run
+    step = run / "2-filter"
+    folder = step if step.is_dir() or (run / RUN).is_file() else run
     path, failures = folder / "dropped.jsonl", run / "1-generate" / "failures.jsonl"
     if not path.is_file() and not failures.is_file():
         raise SourceError("nothing was filtered yet", where=str(run))

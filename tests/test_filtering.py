@@ -106,13 +106,13 @@ def test_what_filters_have_to_say_is_in_the_ledger(folders: list[str], shards: P
 
 def test_of_a_file_select_chooses_among_all_rows(folders: list[str], shards: Path, tmp_path: Path) -> None:
     (shards / "evolved.jsonl").write_text(
-        to_line(chat("What now?", "Now comes the end of it.", method="evolve").scored(judge=2))
+        to_line(chat("What now?", "Now comes the end of it.", method="evolve").scored(people=2))
     )
     for number, path in enumerate(sorted(shards.glob("[0-9]*"))):
-        scored = [{**json.loads(line), "scores": {"judge": 1 - number / 10}} for line in path.read_text().splitlines()]
+        scored = [{**json.loads(line), "scores": {"people": 1 - number / 10}} for line in path.read_text().splitlines()]
         path.write_text("".join(json.dumps(row) + "\n" for row in scored))
     out = tmp_path / "out"
-    chosen = ["filter", QUICKSTART, "--set", "filter=[{kind: select, by: [judge]}]", "--set", "generate.rows=2"]
+    chosen = ["filter", QUICKSTART, "--set", "filter=[{kind: select, by: [people]}]", "--set", "generate.rows=2"]
     assert main([*chosen, "--rows", str(shards), "--out", str(out), *folders]) == 0
     kept = list(read_rows(out / "kept.jsonl"))
     assert len(kept) == 2 and "evolve" in {row.provenance.method for row in kept}

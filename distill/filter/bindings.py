@@ -94,11 +94,6 @@ class FilterSpec(Frozen):
         return ()
 
     @property
-    def wants(self) -> tuple[str, ...]:
-        """Names of the scores that it judges by, given by filters before it."""
-        return ()
-
-    @property
     def texts(self) -> dict[str, str]:
         """Text of its prompt files by name: part of the key of what it keeps."""
         return {}

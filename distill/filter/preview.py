@@ -62,7 +62,7 @@ def _too_dear(one: AnyFilter, models: bool, unscored: set[str]) -> str:
         return "chooses among all rows that are accepted"
     if one.COSTLY and not models:
         return ASKS
-    wanted = [name for name in one.wants if name in unscored]
+    wanted = [name for name in one.believes if name in unscored]
     return f"judges by {', '.join(wanted)}, which is left out" if wanted else ""
 
 

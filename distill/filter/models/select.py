@@ -66,10 +66,6 @@ class Select(FilterSpec):
         return "pool"
 
     @property
-    def wants(self) -> tuple[str, ...]:
-        return self.by
-
-    @property
     def models(self) -> tuple[str, ...]:
         return (self.embedder,)
 
