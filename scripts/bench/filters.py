@@ -28,6 +28,7 @@ def main() -> int:
     parts = {
         "filters_text.py": [],
         "filters_duplicates.py": [
+            *("--texts", str(given.data)),
             *(["--others", given.others] if given.others else []),
             *(["--million"] if given.million else []),
         ],
