@@ -14,7 +14,8 @@ from pathlib import Path
 from distill import show
 from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.launch import guarded, start
-from distill.recipe import Recipe, json_schema, load_recipe
+from distill.load import load_recipe
+from distill.recipe import Recipe, json_schema
 from distill.workspace import Workspace
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from distill.engines.open import scores
 from distill.engines.teacher import MAIN
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
 from distill.problems import nearest
+from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 from distill.suites.metrics import METRICS
-
-if TYPE_CHECKING:
-    from distill.recipe import Recipe
 
 LAUNCHED = ("generate", "filter", "train", "evaluate")
 """Stages that may have processes of their own."""

@@ -25,7 +25,7 @@ import yaml
 from distill.artifacts import Artifact
 from distill.context import Ranks
 from distill.errors import DistillError, LaunchError, StageError
-from distill.recipe import load_recipe
+from distill.load import load_recipe
 from distill.workspace import Workspace, reopen
 
 USER_ERROR = 2

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from distill.consistency import inconsistencies
 from distill.context import Runtime
 from distill.engines.teacher import MAIN, Teacher
-from distill.errors import RecipeError
 from distill.evaluate.stage import Evaluate
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination.contamination import Contamination
@@ -22,8 +19,7 @@ from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate
 from distill.mix.stage import Mix
-from distill.problems import describe
-from distill.recipe_file import Document, KeyPath, dotted, read
+from distill.recipe_file import KeyPath
 from distill.rows import Frozen
 from distill.sources.real import Real
 from distill.split import DataName, Split
@@ -144,32 +140,6 @@ class Recipe(Frozen):
         return [*((real.data, real.terms) for real in self.real.values()), *teachers, *student]
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = (), of_file: bool = False) -> Recipe:
-    """Read and check a recipe.
-
-    Args:
-        overrides: `a.b=c`, as given with `--set`.
-        of_file: its filters are for rows that are there already, and may bring scores of their own.
-
-    Raises:
-        RecipeError: every problem at once, each with file, line and key path.
-    """
-    document = read(path, overrides)
-    try:
-        recipe = Recipe.model_validate(document.value)
-    except ValidationError as error:
-        raise _recipe_error(path, describe(error, Recipe, document)) from error
-    lines = [f"{document.place(where)}  {dotted(where)}: {text}" for where, text in inconsistencies(recipe, of_file)]
-    if lines:
-        raise _recipe_error(path, lines)
-    return recipe
-
-
-def _recipe_error(path: Path, lines: list[str]) -> RecipeError:
-    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-    return RecipeError("\n  ".join([count, *lines]), where=str(path))
-
-
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML: every field, defaults too."""
     return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
@@ -180,6 +150,3 @@ def json_schema() -> dict[str, Any]:
     schema = Recipe.model_json_schema()
     schema["properties"]["extends"] = {"type": "string", "description": "Another recipe that this one starts from."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-__all__ = ["Document", "Recipe", "dump", "inconsistencies", "json_schema", "load_recipe"]

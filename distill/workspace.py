@@ -21,9 +21,10 @@ from distill.context import Context, Ranks, Resolved
 from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.generate.preview import preview
 from distill.generate.settings import Spec
+from distill.load import load_recipe
 from distill.pipeline import Node, Planned
 from distill.protocols import Summary
-from distill.recipe import Recipe, dump, load_recipe
+from distill.recipe import Recipe, dump
 from distill.sources import references
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"

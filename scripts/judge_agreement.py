@@ -23,8 +23,9 @@ from distill.agreement import Measure, accuracy, agreement, kappa, spearman
 from distill.context import Context
 from distill.filter.bindings import Bindings, FilterSpec
 from distill.filter.opener import Opener
+from distill.load import load_recipe
 from distill.protocols import Verdict
-from distill.recipe import Recipe, load_recipe
+from distill.recipe import Recipe
 from distill.rows import Message, Provenance, Row, root_of
 from distill.sources.references import resolve, served
 

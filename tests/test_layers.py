@@ -19,7 +19,7 @@ LEVELS = {
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(("agreement", "quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),
     **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
-    **dict.fromkeys(("consistency", "problems", "recipe"), 5),
+    **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(("filtering", "launch", "show"), 8),
@@ -125,7 +125,7 @@ def test_peft_is_named_in_one_file() -> None:
 
 def test_a_recipe_is_read_without_heavy_packages() -> None:
     blocked = ", ".join(repr(name) for name in (*HEAVY, "numpy", "pyarrow"))
-    code = f"import sys; sys.modules.update(dict.fromkeys(({blocked}))); import distill.recipe; import distill.cli"
+    code = f"import sys; sys.modules.update(dict.fromkeys(({blocked}))); import distill.load; import distill.cli"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent, timeout=60)
 
 

@@ -50,7 +50,7 @@ def test_the_table_has_every_command() -> None:
 
 
 def test_the_recipe_on_the_page_is_one(tmp_path: Path) -> None:
-    from distill.recipe import load_recipe
+    from distill.load import load_recipe
 
     text = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("name:"))
     path = tmp_path / "recipe.yaml"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from distill.errors import RecipeError
-from distill.recipe import Recipe, dump, json_schema, load_recipe
+from distill.load import load_recipe
+from distill.recipe import Recipe, dump, json_schema
 from tests.test_pipeline import BASE
 
 ROOT = Path(__file__).parents[1]
@@ -184,7 +185,7 @@ def test_reading_a_recipe_needs_no_heavy_library() -> None:
         "for name in ('torch', 'transformers', 'trl', 'datasets', 'peft', 'accelerate', 'numpy'):\n"
         "    sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from distill.recipe import load_recipe\n"
+        "from distill.load import load_recipe\n"
         "load_recipe(Path('recipes/quickstart.yaml'))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

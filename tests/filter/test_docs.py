@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.cli import main
-from distill.recipe import load_recipe
+from distill.load import load_recipe
 from distill.rows import read_rows
 
 ROOT = Path(__file__).parents[2]
