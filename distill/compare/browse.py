@@ -14,7 +14,7 @@ from typing import Any
 
 from distill.compare.chosen import choose
 from distill.compare.flow import changed
-from distill.compare.html import TEMPLATES
+from distill.compare.html import TEMPLATES, pages
 from distill.errors import SourceError
 from distill.rows import to_json
 
@@ -40,7 +40,6 @@ def write(folder: Path, title: str, out: Path) -> Path:
 
 def render(folder: Path, title: str) -> str:
     """The whole file."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     chosen = choose(folder)
@@ -48,24 +47,21 @@ def render(folder: Path, title: str) -> str:
     style, more, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "rows.css", "rows.js")
     )
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("rows.html.j2").render(
-        title=title,
-        ledger=ledger,
-        changed=changed(ledger),
-        shown=len(chosen.rows),
-        total=chosen.total,
-        reasons=_reasons(ledger),
-        style=Markup(style + more),
-        script=Markup(script),
-        hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=Markup(data(chosen.rows)),
+    return (
+        pages()
+        .get_template("rows.html.j2")
+        .render(
+            title=title,
+            ledger=ledger,
+            changed=changed(ledger),
+            shown=len(chosen.rows),
+            total=chosen.total,
+            reasons=_reasons(ledger),
+            style=Markup(style + more),
+            script=Markup(script),
+            hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=Markup(data(chosen.rows)),
+        )
     )
 
 

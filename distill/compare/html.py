@@ -9,44 +9,57 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distill.compare import plots, words
 from distill.compare.arms import STUDENT
 from distill.compare.report import Metric, Recovered, Report
 from distill.compare.svg import colour
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(report: Report) -> str:
-    """The whole file."""
+def pages() -> Environment:
+    """Templates of the pages: what a model or a user wrote is escaped, and a name that is not there is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render(report: Report) -> str:
+    """The whole file."""
+    from markupsafe import Markup
+
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     figures = {name: Markup(plot) for name, plot in _plots(report).items()}
     by_metric = {name: Markup(plots.arms(name, metric)) for name, metric in report.metrics.items()}
     decoding = next(iter(report.arms.values())).decoding
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        primary=report.metrics[report.primary],
-        suites=_suites(report),
-        undefined=report.undefined,
-        reasons=list(dict.fromkeys([*report.data.dropped, *report.data.real_dropped])),
-        decoding=", ".join(f"{name} {value}" for name, value in decoding.items()) or "none",
-        headline=re.sub(r"\[(\S+) (\S+)\]", "[\\1\u00a0\\2]", report.headline),  # an interval stays on one line
-        style=Markup(style),
-        figures=figures,
-        by_metric=by_metric,
-        words=words,
-        colour=colour,
+    return (
+        pages()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            primary=report.metrics[report.primary],
+            suites=_suites(report),
+            undefined=report.undefined,
+            reasons=list(dict.fromkeys([*report.data.dropped, *report.data.real_dropped])),
+            decoding=", ".join(f"{name} {value}" for name, value in decoding.items()) or "none",
+            headline=re.sub(r"\[(\S+) (\S+)\]", "[\\1\u00a0\\2]", report.headline),  # an interval stays on one line
+            style=Markup(style),
+            figures=figures,
+            by_metric=by_metric,
+            words=words,
+            colour=colour,
+        )
     )
 
 
