@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +39,7 @@ def test_another_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> N
             with holding(out):  # its child is there still
                 assert out.with_name(".out.lock").exists()
         finally:
-            subprocess.run(["kill", "-9", f"-{process.pid}"], check=False)
+            os.killpg(process.pid, signal.SIGKILL)  # procps's `kill -9 -123` means `kill -9 -1`: everybody
     assert list(tmp_path.iterdir()) == []
 
 
