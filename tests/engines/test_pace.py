@@ -11,7 +11,7 @@ from math import inf
 
 import pytest
 
-from distill.engines.pace import FIRST, Pace
+from distill.engines.pace import FIRST, Pace, Place
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Simulated:
     """Requests beyond it are refused."""
     flaky: float = 0.0
     """Share of requests that are refused whatever the load."""
+    hangs: float = 0.0
+    """Share of requests to which nothing comes."""
+    timeout: float = 10.0
+    """Seconds after which the client gives those up."""
 
 
 class Fixed(Pace):
@@ -36,8 +40,8 @@ class Fixed(Pace):
 
     def _consider(self, now: float) -> None: ...
 
-    def refused(self, _place: object, now: float) -> None:
-        self._count(now, -1)
+    def refused(self, place: Place, now: float) -> None:
+        self.left(place, now)
 
 
 def simulate(
@@ -47,6 +51,7 @@ def simulate(
     todo, queue = deque(lengths), deque()  # type: ignore[var-annotated]
     busy: list[tuple[float, int, int, object]] = []
     later: list[tuple[float, int]] = []
+    hanging: list[tuple[float, int, int, object]] = []
     now, written = start, 0.0
     count = refusals = 0
 
@@ -55,7 +60,7 @@ def simulate(
         count += 1
         heapq.heappush(busy, (written + length, count, length, place))
 
-    while todo or busy or later:
+    while todo or busy or later or hanging:
         while later and later[0][0] <= now:
             todo.appendleft(heapq.heappop(later)[1])
         while todo and pace.room:
@@ -64,19 +69,28 @@ def simulate(
                 refusals += 1
                 pace.refused(place, now)
                 heapq.heappush(later, (now + chance.uniform(0.5, 1.5), length))
+            elif server.hangs and chance.random() < server.hangs:
+                count += 1
+                heapq.heappush(hanging, (now + server.timeout, count, length, place))
             elif len(busy) < server.slots:
                 serve(length, place)
             else:
                 queue.append((length, place))
         each = server.speed(len(busy)) / len(busy) if busy else 0.0
         done = now + (busy[0][0] - written) / each if busy else inf
-        then = min(done, later[0][0] if later else inf)
+        lost = hanging[0][0] if hanging else inf
+        then = min(done, lost, later[0][0] if later else inf)
         written, now = written + each * (then - now), then
         if then == done:
             _, _, length, place = heapq.heappop(busy)
             pace.answered(place, now, length)  # type: ignore[arg-type]
             if queue:
                 serve(*queue.popleft())
+        elif then == lost:
+            _, _, length, place = heapq.heappop(hanging)
+            refusals += 1
+            pace.refused(place, now)  # type: ignore[arg-type]
+            todo.append(length)
     return sum(lengths) / (now - start), refusals
 
 
@@ -141,6 +155,13 @@ def test_refusals_that_have_nothing_to_do_with_the_load_do_not_starve_it(flaky: 
     ratio, pace, _ = found(server, lengths(10000))
     assert pace.limit >= FIRST
     assert ratio > 0.75
+
+
+@pytest.mark.parametrize("flaky", [0.0, 0.1, 0.2])
+def test_requests_that_hang_hold_up_no_others(flaky: float) -> None:
+    server = Simulated(lambda busy: 60.0 * min(busy, 4) ** 0.3, slots=16, flaky=flaky, hangs=0.04)
+    ratio, pace, _ = found(server, [4 + number % 5 for number in range(3000)], most=32, timeout=10)
+    assert ratio > 0.85 and pace.limit >= 4
 
 
 def test_a_limit_that_falls_later_is_followed() -> None:
