@@ -176,7 +176,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
     if "heldout_real" in evaluate.suites and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
-    every = recipe.train.checkpoint_every
+    every = recipe.trainings[-1].checkpoint_every
     for step in evaluate.checkpoints:
         if every is None or step % every:
             where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"

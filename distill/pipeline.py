@@ -18,6 +18,7 @@ from distill.mix import stage as mix
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
+from distill.tokenise import stage as tokenise
 from distill.train import settings
 from distill.train import stage as train
 from distill.train.student import Student
@@ -56,12 +57,10 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     if recipe.student is None:
         return data
     seed, student = recipe.seed, recipe.student
-    train_node = Node(
-        "train", 4, ("mix",), settings.Spec(student=student, train=recipe.train, seed=seed),
-        train.run, train.VERSION, (student.model,), (student.model,), "train",
-    )  # fmt: skip
-    nodes = (*data, train_node, *evaluate_nodes(recipe, student))
-    spec = compare.Spec(name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed)
+    nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student))
+    spec = compare.Spec(
+        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names
+    )
     return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
 
 
@@ -126,9 +125,27 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
         )  # fmt: skip
 
 
+def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
+    """From the mix to the student: its tokens, then one training after the other, each going on with the one before."""
+    model, after = (student.model,), None
+    yield Node(
+        "tokenise", 3, ("mix",), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION, model,
+    )  # fmt: skip
+    for name, training in zip(recipe.train_names, recipe.trainings, strict=True):
+        teacher = recipe.teacher if training.TEACHER else None
+        asked = teacher.references if teacher else ()
+        spec = settings.Spec(student=student, train=training, seed=recipe.seed, after=after, teacher=teacher)
+        needs = ("mix", "tokenise", *([after] if after else []))
+        yield Node(
+            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), model, "train",
+        )  # fmt: skip
+        after = name
+
+
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
-    """One node per arm: teacher, base, student, and the student's checkpoints that are asked for."""
+    """One node per arm: teacher, base, student, its checkpoints that are asked for, and what it was between trainings."""
     asked, teacher = recipe.evaluate, recipe.teacher
+    *between, last = recipe.train_names
     common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
@@ -148,8 +165,9 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
             engine=teacher.engine if teacher.engine.kind != "transformers" else None,
         ),
         node("base", against, student.model, drop_layers=student.drop_layers),
-        node("student", (*against, "train"), None),
-        *(node(f"student@{step}", (*against, "train"), None, step=step) for step in asked.checkpoints),
+        *(node(name.partition("/")[2], (*against, name), None, trained=name) for name in between),
+        node("student", (*against, last), None, trained=last),
+        *(node(f"student@{step}", (*against, last), None, trained=last, step=step) for step in asked.checkpoints),
     )
 
 

@@ -43,7 +43,7 @@ def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
         return f"unknown kind {context['tag']!r}; {nearest(str(context['tag']), known)}"
     if kind == "union_tag_not_found":
-        return "has no `kind`, which says what it is"
+        return f"has no {context['discriminator'].strip(chr(39))!r}, which says what it is"
     if kind == "literal_error" and isinstance(found, str):
         known = [word.strip(" '") for word in str(context["expected"]).replace(" or ", ",").split(",")]
         return f"unknown value {found!r}; {nearest(found, known)}"
@@ -113,5 +113,12 @@ def _flatten(root: Mapping[str, Any], node: Mapping[str, Any], value: Any) -> It
     options = [*node.get("anyOf", ()), *node.get("oneOf", ())]
     if not options:
         yield node
-    for option in options:
-        yield from _flatten(root, option, value)
+    flat = [plain for option in options for plain in _flatten(root, option, value)]
+    yield from [plain for plain in flat if not _contradicts(plain, value)] or flat
+
+
+def _contradicts(plain: Mapping[str, Any], value: Any) -> bool:
+    """Whether the value says by a constant, such as its objective, that it is something else."""
+    said = value if isinstance(value, dict) else {}
+    constants = {name: part for name, part in plain.get("properties", {}).items() if "const" in part}
+    return any(said.get(name, part.get("default")) != part["const"] for name, part in constants.items())

@@ -23,7 +23,8 @@ from distill.recipe_file import KeyPath
 from distill.rows import Frozen
 from distill.sources.real import Real
 from distill.split import DataName, Split
-from distill.train.settings import Train
+from distill.train.settings import Train, Training
+from distill.train.sft import Sft
 from distill.train.student import Student
 
 TeacherName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -51,7 +52,8 @@ class Recipe(Frozen):
     """A synthetic test set, made from the held-out side; none when not given."""
     filter: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
     mix: Mix = Mix()
-    train: Train = Train()
+    train: Train = Sft()
+    """How the student learns; a list is one training after the other, each going on with the student before it."""
     evaluate: Evaluate = Evaluate()
     runtime: Runtime = Runtime()
 
@@ -95,6 +97,22 @@ class Recipe(Frozen):
         """Every reference that filters follow: models, data, and what the teachers that they ask consist of."""
         judges = (ref for name in self.judging for ref in self.cast[name].references)
         return tuple(dict.fromkeys((*judges, *(ref for part in self.filter for ref in (*part.models, *part.data)))))
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """Every training, the first one first."""
+        return self.train if isinstance(self.train, tuple) else (self.train,)
+
+    @property
+    def train_names(self) -> tuple[str, ...]:
+        """Node of each training: `train`, or where there are several `train/sft`, `train/on_policy`, `train/sft-2`."""
+        objectives = [training.objective for training in self.trainings]
+        if len(objectives) == 1:
+            return ("train",)
+        times = [objectives[: place + 1].count(one) for place, one in enumerate(objectives)]
+        return tuple(
+            f"train/{one}{f'-{time}' if time > 1 else ''}" for one, time in zip(objectives, times, strict=True)
+        )
 
     @property
     def methods(self) -> Iterator[tuple[KeyPath, MethodSpec]]:

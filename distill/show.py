@@ -212,7 +212,7 @@ def tokens(run: Path, cache: Path, count: int) -> str:
     """Training rows as the student sees them, token by token, the trained ones marked."""
     from distill.engines.models import load_tokenizer
     from distill.engines.template import preview
-    from distill.train.data import encode_row
+    from distill.tokenise.encode import encode_row
 
     path = run / "3-mix" / "train.jsonl"
     if not path.is_file():

@@ -18,7 +18,7 @@ LEVELS = {
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(("agreement", "quotas", "sandbox", "sources", "split", "statistics", "suites"), 3),
-    **dict.fromkeys(("generate", "filter", "mix", "train", "evaluate", "compare"), 4),
+    **dict.fromkeys(("generate", "filter", "mix", "tokenise", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),

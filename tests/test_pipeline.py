@@ -216,7 +216,18 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
 def test_the_nodes_of_a_recipe_in_order() -> None:
     names = [node.name for node in plan(Recipe.model_validate(BASE))]
     arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"]
-    assert names == ["split", "heldout", "benchmark", "generate", "filter", "mix", "train", *arms, "compare"]
+    assert names == [
+        "split",
+        "heldout",
+        "benchmark",
+        "generate",
+        "filter",
+        "mix",
+        "tokenise",
+        "train",
+        *arms,
+        "compare",
+    ]
 
 
 def test_what_is_measured_with_is_made_before_what_is_judged_against_it() -> None:

@@ -81,9 +81,9 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_student(inputs: Mapping[str, Path]) -> dict[str, Any] | None:
-    """What training says the student is; None where nothing was trained in this run."""
-    path = inputs["train"] / "student.json" if "train" in inputs else None
+def read_student(inputs: Mapping[str, Path], trained: str) -> dict[str, Any] | None:
+    """What a training says the student is; None where nothing was trained in this run."""
+    path = inputs[trained] / "student.json" if trained in inputs else None
     if path is None or not path.exists():
         return None
     student: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +88,14 @@ def read_examples(inputs: Mapping[str, Path]) -> tuple[Example, ...]:
     )
 
 
-def read_training(inputs: Mapping[str, Path]) -> tuple[Point, ...]:
-    """Training loss by step, a long run thinned to means over equal stretches; empty where nothing was trained."""
-    path = inputs["train"] / "log.jsonl" if "train" in inputs else None
-    if path is None or not path.exists():
-        return ()
+def read_training(inputs: Mapping[str, Path], trained: Sequence[str]) -> dict[str, tuple[Point, ...]]:
+    """Training loss by step of each training; empty where nothing was trained."""
+    logs = {name: inputs[name] / "log.jsonl" for name in trained if name in inputs}
+    return {name: _curve(path) for name, path in logs.items() if path.exists()}
+
+
+def _curve(path: Path) -> tuple[Point, ...]:
+    """Loss by step, a long run thinned to means over equal stretches."""
     lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     points = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
     stretch = -(-len(points) // POINTS) or 1

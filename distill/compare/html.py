@@ -73,7 +73,7 @@ def _plots(report: Report) -> dict[str, str]:
         "flow": plots.flow(report.data),
         "gaps": plots.gaps("gaps", "Gap recovered by metric", gaps) if _any(gaps) else "",
         "steps": plots.gaps("steps", f"Gap recovered in {report.primary} by arm", steps) if _any(steps) else "",
-        "training": plots.training(report.training) if report.training else "",
+        "training": "".join(plots.training(name, points) for name, points in report.training.items() if points),
         "drops": plots.drops(report.data.dropped) if report.data.dropped else "",
     }
 

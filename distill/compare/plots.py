@@ -75,7 +75,7 @@ def gaps(key: str, title: str, rows: Mapping[str, Recovered]) -> str:
     return figure(key, height, title, f"0% is the base, 100% the teacher: {said}.", parts)
 
 
-def training(points: Sequence[Point]) -> str:
+def training(name: str, points: Sequence[Point]) -> str:
     """Training loss by step; the value shows where the pointer rests."""
     height, bottom = 220.0, 196.0
     across = Scale([point.step for point in points], left=9, right=1, pad=0)
@@ -95,7 +95,7 @@ def training(points: Sequence[Point]) -> str:
     first, last = points[0], points[-1]
     parts += [text(9, 214, f"step {first.step}", "tick"), text(100, 214, f"step {last.step}", "tick", "end")]
     said = f"From {number(first.loss)} at step {first.step} to {number(last.loss)} at step {last.step}."
-    return figure("training", height, "Training loss, nats per token", said, parts)
+    return figure(name.replace("/", "-"), height, f"{name}: loss by step", said, parts)
 
 
 def drops(counts: Mapping[str, int]) -> str:

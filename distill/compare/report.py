@@ -296,7 +296,8 @@ class Report(Value):
     diversity: Diversity
     cost: Cost
     environment: Environment
-    training: tuple[Point, ...]
+    training: dict[str, tuple[Point, ...]]
+    """Loss by step of every training, by its node's name."""
     """Training loss, thinned to a few hundred points."""
     samples: Samples
     examples: tuple[Example, ...]

@@ -33,6 +33,8 @@ class Spec(Frozen):
     """`<suite>.<metric>` that decides."""
     seed: int
     """Of the resamples."""
+    trained: tuple[str, ...] = ("train",)
+    """Nodes of the trainings, the last one's student last."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -62,7 +64,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     """Read every input and compute the report."""
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
-    student = read_student(inputs) or {}
+    student = read_student(inputs, spec.trained[-1]) or {}
     return Report(
         name=spec.name,
         use=spec.use,
@@ -71,11 +73,11 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         arms={arm.name: _arm(arm, student.get("drop_layers", ())) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use),
+        terms=read_terms(inputs, spec.use, spec.trained[-1]),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
-        training=read_training(inputs),
+        training=read_training(inputs, spec.trained),
         samples=read_samples(arms, spec.primary),
         examples=read_examples(inputs),
         notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),

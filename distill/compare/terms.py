@@ -26,13 +26,13 @@ PERMISSIVE: dict[str, str | None] = {
 """Licence id -> what must be done, None where nothing must."""
 
 
-def read_terms(inputs: Mapping[str, Path], use: str) -> Terms:
+def read_terms(inputs: Mapping[str, Path], use: str, trained: str = "train") -> Terms:
     """Terms of the student's base and of every origin among the training rows."""
     found: dict[tuple[str, str], set[str]] = {}
     for row in read_rows(inputs["mix"] / "train.jsonl"):
         role = "teacher's answers" if row.provenance.source == "teacher" else "real data"
         found.setdefault((role, row.provenance.origin), set()).update(row.provenance.terms)
-    student = read_student(inputs)
+    student = read_student(inputs, trained)
     if student is not None:
         found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(
             student["base"]["terms"]

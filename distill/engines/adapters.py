@@ -67,8 +67,8 @@ def attach(
             ) from error
 
 
-def load(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """The model with an adapter read from a folder, for inference.
+def load(model: PreTrainedModel, folder: Path, trainable: bool = False) -> PeftModel:
+    """The model with an adapter read from a folder, for inference unless it is to be trained further.
 
     Raises:
         SourceError: there is none, or it was made for another model (other layers, other widths).
@@ -80,7 +80,7 @@ def load(model: PreTrainedModel, folder: Path) -> PeftModel:
     try:
         with quiet(), safe_open(folder / WEIGHTS, "pt") as file:
             given = set(file.keys())
-            worn = PeftModel.from_pretrained(model, str(folder), is_trainable=False, local_files_only=True)
+            worn = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SourceError(
             f"no adapter that fits the model: {str(error)[:300]}", where=str(folder), hint="train the student again"
@@ -93,6 +93,19 @@ def load(model: PreTrainedModel, folder: Path) -> PeftModel:
             hint="give the same base model and the same drop_layers as in training",
         )
     return worn.eval()
+
+
+def go_on(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """The model with an adapter read from a folder, to be trained further.
+
+    Raises:
+        SourceError: see `load`.
+    """
+    worn = load(model, folder, trainable=True)
+    for name, weight in worn.named_parameters():
+        if "lora_" in name:
+            weight.data = weight.data.float()
+    return worn
 
 
 def save(model: PeftModel, folder: Path) -> None:

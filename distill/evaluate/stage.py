@@ -64,13 +64,15 @@ class Evaluate(Frozen):
 
 
 class Spec(Frozen):
-    """One arm. `model` and `drop_layers` for teacher and base; the student is what `inputs["train"]` holds."""
+    """One arm. `model` and `drop_layers` for teacher and base; a student is what its training left."""
 
     arm: str
     model: str | None
     drop_layers: tuple[int, ...] = ()
     adapter: str | None = None
     """Reference to the adapter that a teacher wears."""
+    trained: str = "train"
+    """Node of the training whose student it is."""
     step: int | None = None
     suites: tuple[Suite, ...]
     generation: Generation
@@ -89,10 +91,10 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         CompareError: the arm's tokens or template are not the teacher's.
     """
     items = _items(spec, inputs)
-    arm = arms.student(inputs["train"], spec.step, context.resolved.values()) if spec.model is None else None
+    arm = arms.student(inputs[spec.trained], spec.step, context.resolved.values()) if spec.model is None else None
     arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved, spec.adapter)
     if spec.arm != "teacher":
-        _unseen(items, inputs["train"] if spec.model is None else arm.source.path)
+        _unseen(items, inputs[spec.trained] if spec.model is None else arm.source.path)
     notes: list[str] = []
     about, scored = _score(spec, inputs, items, arm, out, context, notes)
     answers = _answer(spec, items, arm, context)

@@ -25,7 +25,9 @@ class Split:
     accumulation: int
 
 
-def plan(lengths: Sequence[int], batch_size: int, epochs: float, max_steps: int | None, seed: int) -> list[list[int]]:
+def plan(
+    lengths: Sequence[int], batch_size: int, epochs: float, max_steps: int | None, seed: int, whole: bool = False
+) -> list[list[int]]:
     """The rows of each step, by their place in the data; `batch_size` places a step.
 
     An epoch is every row once, in an order drawn from the seed and the epoch; the next one begins where it ends, in the
@@ -35,8 +37,10 @@ def plan(lengths: Sequence[int], batch_size: int, epochs: float, max_steps: int 
     Args:
         lengths: tokens of each row.
         max_steps: steps, instead of epochs.
+        whole: fill the last step with rows of the next epoch and not with BLANK.
     """
     rows = max_steps * batch_size if max_steps else math.ceil(epochs * len(lengths))
+    rows += -rows % batch_size if whole else 0
     stream = _epochs(len(lengths), seed)
     order = [next(stream) for _ in range(rows)]
     steps = []

@@ -11,7 +11,7 @@ from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_car
 from distill.context import Resolved
 from distill.engines import adapters, models
 from distill.protocols import Summary
-from distill.rows import Row
+from distill.rows import Row, read_rows
 from distill.train import checkpoints
 
 if TYPE_CHECKING:
@@ -27,14 +27,34 @@ def summary_of(out: Path) -> Summary | None:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: Summary) -> None:
-    """All files of the finished student; `summary.json` last, as from then on the training state may go."""
-    out, rows = watched.out, watched.data.rows
+def rows_of(path: Path, ids: Sequence[str]) -> list[Row]:
+    """Those of a file of rows that were learnt from."""
+    learnt = set(ids)
+    return [row for row in read_rows(path) if row.id in learnt]
+
+
+def write(
+    spec: Spec,
+    source: Resolved,
+    watched: Watched,
+    rows: Sequence[Row],
+    model: Any,
+    summary: Summary,
+    start: Path | None = None,
+) -> None:
+    """All files of the finished student; `summary.json` last, as from then on the training state may go.
+
+    Args:
+        start: the student that it went on with.
+    """
+    out = watched.out
     adapters.save(model, out / "adapter")
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
-    record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)))
+    record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)), start)
     _write_json(out / FILE, record)
-    seen = {row.provenance.root for row in rows} | models.trained_on(source.path)
+    seen = {row.provenance.root for row in rows}.union(
+        *map(models.trained_on, (source.path, *([start] if start else [])))
+    )
     (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
     counts = {name: summary["counts"][name] for name in ("rows", "steps", "supervised_tokens", "trainable_parameters")}
     card = ModelCard(
@@ -53,13 +73,18 @@ def write(spec: Spec, source: Resolved, watched: Watched, model: Any, summary: S
 
 
 def describe(
-    spec: Spec, source: Resolved, rows: Sequence[Row], template: str, made_from: Sequence[Ingredient]
+    spec: Spec,
+    source: Resolved,
+    rows: Sequence[Row],
+    template: str,
+    made_from: Sequence[Ingredient],
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
-    inherited = 0
-    if (source.path / FILE).is_file():
-        inherited = json.loads((source.path / FILE).read_text(encoding="utf-8"))["depth"]
+    before = [json.loads((path / FILE).read_text(encoding="utf-8")) for path in _before(source, start)]
+    inherited = max((one["depth"] for one in before), default=0)
+    terms |= dict.fromkeys(term for one in before for term in one["terms"])
     return {
         "base": {
             "ref": source.ref,
@@ -73,6 +98,11 @@ def describe(
         "depth": max(inherited, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
     }
+
+
+def _before(source: Resolved, start: Path | None) -> list[Path]:
+    """Folders of the students that this one goes on with."""
+    return [path for path in (source.path, start) if path is not None and (path / FILE).is_file()]
 
 
 def tidy(out: Path) -> None:

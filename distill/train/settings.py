@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from distill.engines.transformers import Dtype
+from distill.engines.teacher import Teacher
 from distill.rows import Frozen
+from distill.train.logits import Logits
+from distill.train.on_policy import OnPolicy
+from distill.train.preference import Preference
+from distill.train.sft import Sft
 from distill.train.student import Student
 
 
-class Train(Frozen):
-    objective: Literal["sft"] = "sft"
-    """`sft`: next-token loss on the assistant's tokens."""
-    epochs: float = Field(1.0, gt=0)
-    max_steps: int | None = Field(None, gt=0)
-    """Optimizer steps, instead of epochs."""
-    learning_rate: float = Field(2e-4, gt=0)
-    batch_size: int = Field(16, gt=0)
-    """Global: rows per optimizer step over all processes."""
-    max_length: int = Field(2048, gt=0)
-    """Tokens per row; a longer row is an error that names it, unless `too_long: drop`."""
-    too_long: Literal["error", "drop"] = "error"
-    warmup_ratio: float = Field(0.03, ge=0, lt=1)
-    scheduler: Literal["linear", "cosine", "constant"] = "cosine"
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    dtype: Dtype = "bfloat16"
-    """Of the frozen weights; LoRA weights and their optimizer are float32."""
-    checkpoint_every: int | None = Field(None, gt=0)
-    """Optimizer steps between checkpoints; a tenth of the run when not given."""
+def _objective(value: Any) -> Any:
+    """An objective is `sft` unless it says otherwise."""
+    return value.get("objective", "sft") if isinstance(value, dict) else getattr(value, "objective", None)
+
+
+Training = Annotated[
+    Annotated[Sft, Tag("sft")]
+    | Annotated[Logits, Tag("logits")]
+    | Annotated[OnPolicy, Tag("on_policy")]
+    | Annotated[Preference, Tag("preference")],
+    Discriminator(_objective),
+]
+"""One objective."""
+
+Train = Annotated[
+    Annotated[Training, Tag("one")] | Annotated[tuple[Training, ...], Tag("several"), Field(min_length=1)],
+    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
+]
+"""One, or one after the other, each going on with the student before it."""
 
 
 class Spec(Frozen):
     student: Student
-    train: Train
+    train: Training
     seed: int
+    after: str | None = None
+    """Node whose student this training goes on with; the base model's otherwise."""
+    teacher: Teacher | None = None
+    """Of an objective that asks it while the student learns."""

@@ -1,4 +1,4 @@
-"""train.jsonl -> adapter/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
+"""tokens -> adapter/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
 
 adapter/                     LoRA weights after the last step
 checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
@@ -18,35 +18,38 @@ from distill.protocols import Summary
 from distill.train.settings import Spec
 
 if TYPE_CHECKING:
-    from distill.train.sft import Trained
+    from distill.train.loop import Trained
     from distill.train.watch import Watched
 
-VERSION = 1
+VERSION = 2
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
     """Train, or go on where a killed run left `out`, and write the student.
 
     Raises:
-        TrainError: see `sft.train` and `data.read`.
+        TrainError: see `loop.train` and `data.read`.
     """
     from distill.engines import models
     from distill.engines.template import template_hash
-    from distill.train import data, order, result, sft
+    from distill.train import loop, order, result
+    from distill.train.how import open_how
     from distill.train.watch import Watched
 
     summary = context.ranks.gather([result.summary_of(out)])[0]  # the first rank decides for all
     if summary is None:
-        source = context.resolved[spec.student.model]
-        tokenizer = models.load_tokenizer(source, context.cache)
-        train = spec.train
-        rows = data.read(inputs["mix"] / "train.jsonl", tokenizer, train.max_length, train.too_long)
-        steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed)
-        watched = Watched(rows, steps, out, template_hash(tokenizer), context, scaled=train.dtype == "float16")
-        trained = sft.train(spec, source, watched)
+        source, train = context.resolved[spec.student.model], spec.train
+        how = open_how(spec, inputs, context)
+        rows = how.read()
+        steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
+        template = template_hash(models.load_tokenizer(source, context.cache))
+        watched = Watched(rows, steps, out, template, context, scaled=train.dtype == "float16")
+        start = inputs[spec.after] if spec.after else None
+        trained = loop.train(spec, source, how, watched, start)
         summary = summarise(trained, watched, train.batch_size)
         if context.ranks.main:
-            result.write(spec, source, watched, trained.model, summary)
+            learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
+            result.write(spec, source, watched, learnt, trained.model, summary, start)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)
@@ -58,22 +61,23 @@ def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
     """What the manifest keeps: the same however often the run was killed and whatever processes it had."""
     rows = watched.data
     places = [row for step in watched.steps for row in step if row >= 0]
-    learnt = sum(rows.learnt[row] for row in places)
+    lengths, learning = rows.lengths, rows.learnt
+    learnt = sum(learning[row] for row in places)
     notes = []
     if rows.too_long:
         notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
-    if len(rows.rows) < batch_size:
-        notes.append(f"There are {len(rows.rows)} training rows, fewer than one step of {batch_size} has places for.")
+    if len(rows) < batch_size:
+        notes.append(f"There are {len(rows)} training rows, fewer than one step of {batch_size} has places for.")
     return {
         "counts": {
-            "requested": len(rows.rows) + rows.too_long,
-            "rows": len(rows.rows),
+            "requested": len(rows) + rows.too_long,
+            "rows": len(rows),
             "too_long": rows.too_long,
             "steps": len(watched.steps),
             "supervised_tokens": learnt,
             "trainable_parameters": trained.trainable,
         },
-        "tokens": {"read": sum(rows.lengths[row] for row in places) - learnt, "learnt": learnt},
+        "tokens": {"read": sum(lengths[row] for row in places) - learnt, "learnt": learnt},
         "loss": {"first": trained.losses[0], "last": trained.losses[-1]},
         "template": watched.template,
         "notes": notes,

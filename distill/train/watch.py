@@ -60,18 +60,19 @@ class Watched:
         rows = [row for row in self.steps[step - 1] if row != BLANK]
         if not math.isfinite(loss) or not (math.isfinite(norm) or self.scaled):
             self._stop(step, loss, norm, rows)
+        learnt = self.data.table.select(rows)["learnt"]
         seen = (step - 1) * len(self.steps[0]) + len(rows)  # only the last step has blanks
         return {
             "step": step,
-            "epoch": round(seen / len(self.data.rows), 6),
+            "epoch": round(seen / len(self.data), 6),
             "loss": loss,
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,
-            "tokens": sum(self.data.learnt[row] for row in rows),
+            "tokens": sum(learnt),
         }
 
     def _stop(self, step: int, loss: float, norm: float, rows: Sequence[int]) -> None:
-        named = ", ".join(self.data.rows[row].id for row in rows[:NAMED])
+        named = ", ".join(self.data.table.select(rows[:NAMED])["id"])
         last = checkpoints.last_whole(self.checkpoints)
         raise TrainError(
             f"the loss is {loss} and its gradient {norm}; rows of the step: {named}{' …' if len(rows) > NAMED else ''}",

@@ -42,7 +42,7 @@ def test_reasons_come_commonest_first_with_an_example_each(make_run: Make) -> No
 
 def test_a_long_log_is_thinned_to_means(make_run: Make) -> None:
     inputs = make_run(steps=10_000)
-    points = flow.read_training(inputs)
+    points = flow.read_training(inputs, ("train",))["train"]
     assert 200 <= len(points) <= flow.POINTS and points[-1].step == 10_000
     losses = [json.loads(line)["loss"] for line in (inputs["train"] / "log.jsonl").read_text().splitlines()]
     assert points[0].loss == pytest.approx(sum(losses[: points[0].step]) / points[0].step)
@@ -52,8 +52,8 @@ def test_lines_without_a_loss_and_runs_without_training_are_fine(make_run: Make)
     inputs = make_run(steps=3)
     with (inputs["train"] / "log.jsonl").open("a") as file:
         file.write('{"step": 3, "train_runtime": 4.2}\n')
-    assert [point.step for point in flow.read_training(inputs)] == [1, 2, 3]
-    assert flow.read_training({name: folder for name, folder in inputs.items() if name != "train"}) == ()
+    assert [point.step for point in flow.read_training(inputs, ("train",))["train"]] == [1, 2, 3]
+    assert flow.read_training({name: folder for name, folder in inputs.items() if name != "train"}, ("train",)) == {}
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:

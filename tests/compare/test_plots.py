@@ -36,7 +36,7 @@ ALL = {
     ),
     "arms": plots.arms("m<x>", metric(teacher=1.0, base=2.0)),
     "gaps": plots.gaps("g", "t", {"a<b": Recovered(value=-0.5, ci95=(-0.9, -0.1), undefined=None), "c": NONE}),
-    "training": plots.training([Point(step=step, loss=3 / step) for step in range(1, 30)]),
+    "training": plots.training("train", [Point(step=step, loss=3 / step) for step in range(1, 30)]),
     "drops": plots.drops(DATA.dropped),
     "flow": plots.flow(DATA),
 }
@@ -66,7 +66,7 @@ def test_no_road_is_drawn_where_there_is_no_gap() -> None:
 
 
 def test_a_run_of_one_step_and_equal_means_still_have_a_scale() -> None:
-    ET.fromstring(plots.training([Point(step=1, loss=2.0)]))
+    ET.fromstring(plots.training("train", [Point(step=1, loss=2.0)]))
     ET.fromstring(plots.arms("m", metric(teacher=0.0)))
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.rows import write_rows
-from tests.train.small import make_row
+from tests.train.small import make_row, put
 
 
 @pytest.fixture
@@ -13,5 +12,5 @@ def folder(tmp_path: Path, tiny_model: Path) -> Path:
     """Holds `model`, `mix/train.jsonl` of 40 rows of different lengths, and what a test trains."""
     (tmp_path / "model").symlink_to(tiny_model)
     (tmp_path / "mix").mkdir()
-    write_rows(tmp_path / "mix" / "train.jsonl", [make_row(number) for number in range(40)])
+    put(tmp_path, [make_row(number) for number in range(40)])
     return tmp_path

@@ -5,13 +5,16 @@ python tests/train/small.py FOLDER SPEC.json    trains FOLDER/mix into FOLDER/ou
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from distill.context import Context, Ranks, Resolved, Runtime
 from distill.protocols import Summary
-from distill.rows import Message, Provenance, Row, root_of
+from distill.rows import Message, Provenance, Row, root_of, write_rows
+from distill.tokenise import stage as tokenise
 from distill.train import settings, stage
 from distill.train.student import Lora, Student
 
@@ -37,7 +40,7 @@ def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[
 def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
     chosen = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
     student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
-    return settings.Spec(student=student, train=settings.Train.model_validate(chosen), seed=seed)
+    return settings.Spec.model_validate({"student": student, "train": chosen, "seed": seed})
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
@@ -45,10 +48,25 @@ def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Cont
     return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
 
 
+def put(folder: Path, rows: Sequence[Row]) -> None:
+    """The rows that are trained on, and nothing of those before them."""
+    write_rows(folder / "mix" / "train.jsonl", rows)
+    shutil.rmtree(folder / "tokens", ignore_errors=True)
+    inputs_of(folder)
+
+
+def inputs_of(folder: Path) -> dict[str, Path]:
+    """What the nodes before training left: rows, and their tokens."""
+    if not (tokens := folder / "tokens").exists():
+        tokens.mkdir()
+        tokenise.run(tokenise.Spec(student=MODEL), {"mix": folder / "mix"}, tokens, context_of(folder))
+    return {"mix": folder / "mix", "tokenise": tokens}
+
+
 def train(folder: Path, spec: settings.Spec, out: str = "out", **runtime: Any) -> Summary:
     """Train here, into a folder that may hold what a killed training left."""
     (folder / out).mkdir(exist_ok=True)
-    return stage.run(spec, {"mix": folder / "mix"}, folder / out, context_of(folder, **runtime))
+    return stage.run(spec, inputs_of(folder), folder / out, context_of(folder, **runtime))
 
 
 def main(folder: Path, spec: settings.Spec) -> None:
@@ -56,7 +74,7 @@ def main(folder: Path, spec: settings.Spec) -> None:
 
     state = PartialState(cpu=True)
     ranks = Ranks(state.process_index, state.num_processes)
-    stage.run(spec, {"mix": folder / "mix"}, folder / "out", context_of(folder, ranks))
+    stage.run(spec, inputs_of(folder), folder / "out", context_of(folder, ranks))
     state.destroy_process_group()
 
 

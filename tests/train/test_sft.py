@@ -13,7 +13,7 @@ from distill.context import Ranks
 from distill.errors import LaunchError, TrainError
 from distill.train import checkpoints, stage
 from distill.train.watch import read_log
-from tests.train.small import context_of, spec_of, train
+from tests.train.small import context_of, inputs_of, spec_of, train
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = "adapter/adapter_model.safetensors"
@@ -32,11 +32,11 @@ def test_the_loss_is_the_mean_over_the_learnt_tokens_of_the_step(folder: Path) -
     train(folder, spec_of(max_steps=1))
     context = context_of(folder)
     loaded = models.load(context.resolved["tiny"], context.cache, "float32", (1,))
-    rows = data.read(folder / "mix" / "train.jsonl", loaded.tokenizer, 2048, "error")
+    rows = data.read(folder / "tokens" / "train.arrow", 2048, "error")
     step = order.plan(rows.lengths, 16, 1, 1, 5)[0]
     total = 0.0
     for row in step:
-        ids, labels = torch.tensor([rows.encoded[row].ids]), torch.tensor(rows.encoded[row].labels)
+        ids, labels = torch.tensor([rows.table[row]["input_ids"]]), torch.tensor(rows.table[row]["labels"])
         with torch.no_grad():
             logits = loaded.model(ids).logits[0, :-1].float()
         total += float(torch.nn.functional.cross_entropy(logits, labels[1:], reduction="sum"))
@@ -127,7 +127,7 @@ def test_other_processes_than_were_asked_for_are_refused(folder: Path) -> None:
 
     (folder / "out").mkdir()
     with pytest.raises(LaunchError, match="2 processes were asked for, the trainer finds 1"):
-        stage.run(spec_of(), {"mix": folder / "mix"}, folder / "out", context_of(folder, Lonely(0, 2)))
+        stage.run(spec_of(), inputs_of(folder), folder / "out", context_of(folder, Lonely(0, 2)))
 
 
 def test_layers_and_adapters_that_do_not_fit_are_refused(folder: Path) -> None:

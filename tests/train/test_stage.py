@@ -7,10 +7,9 @@ import pytest
 
 from distill.context import Resolved
 from distill.engines import models
-from distill.rows import write_rows
-from distill.train import checkpoints, result, stage
+from distill.train import checkpoints, result
 from distill.train.watch import read_log
-from tests.train.small import context_of, make_row, spec_of, train
+from tests.train.small import context_of, make_row, put, spec_of, train
 
 
 def test_what_is_left_is_a_model_and_so_is_every_checkpoint(folder: Path) -> None:
@@ -34,7 +33,7 @@ def test_what_is_left_is_a_model_and_so_is_every_checkpoint(folder: Path) -> Non
 
 
 def test_the_summary_counts_rows_steps_and_tokens(folder: Path) -> None:
-    write_rows(folder / "mix" / "train.jsonl", [*map(make_row, range(20)), make_row(20, words=90)])
+    put(folder, [*map(make_row, range(20)), make_row(20, words=90)])
     summary = train(folder, spec_of(epochs=1, max_length=80, too_long="drop"))
     counts = summary["counts"]
     assert counts["requested"] == counts["rows"] + counts["too_long"] == 21
@@ -51,7 +50,7 @@ def test_texts_are_learnt_beside_conversations(folder: Path) -> None:
     texts = [
         row.model_copy(update={"kind": "text", "messages": row.messages[1:]}) for row in map(make_row, range(20, 30))
     ]
-    write_rows(folder / "mix" / "train.jsonl", [*map(make_row, range(10)), *texts])
+    put(folder, [*map(make_row, range(10)), *texts])
     summary = train(folder, spec_of(epochs=6))
     lines = read_log(folder / "out" / "log.jsonl")
     assert summary["counts"]["rows"] == 20
@@ -61,7 +60,7 @@ def test_texts_are_learnt_beside_conversations(folder: Path) -> None:
 
 
 def test_fewer_rows_than_a_step_has_places_for_are_noted(folder: Path) -> None:
-    write_rows(folder / "mix" / "train.jsonl", [make_row(number) for number in range(5)])
+    put(folder, [make_row(number) for number in range(5)])
     summary = train(folder, spec_of())
     assert summary["counts"]["steps"] == 1
     assert any("5 training rows" in note for note in summary["notes"])
@@ -69,7 +68,7 @@ def test_fewer_rows_than_a_step_has_places_for_are_noted(folder: Path) -> None:
 
 def test_depth_and_terms_come_from_base_and_rows(folder: Path) -> None:
     rows = [make_row(1), make_row(2, source="real", terms=("mit",)), make_row(3, source="real", terms=())]
-    write_rows(folder / "mix" / "train.jsonl", rows)
+    put(folder, rows)
     train(folder, spec_of(max_steps=1, batch_size=2))
     student = json.loads((folder / "out" / "student.json").read_text())
     assert student["depth"] == 1
@@ -99,7 +98,7 @@ def test_a_run_killed_after_training_does_not_train_again(folder: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         train(folder, spec_of(max_steps=2))
     monkeypatch.setattr(result, "tidy", tidy)
-    monkeypatch.setattr("distill.train.sft.train", killed)
+    monkeypatch.setattr("distill.train.loop.train", killed)
     summary = train(folder, spec_of(max_steps=2))
     assert summary["counts"]["steps"] == 2
     assert not list((folder / "out").rglob("optimizer.pt"))
@@ -126,5 +125,4 @@ def test_the_spec_needs_no_torch() -> None:
 
     code = "import sys, distill.train.stage; sys.exit('torch' in sys.modules or 'trl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert stage.VERSION == 1
     assert context_of(Path()).runtime.per_device_batch == 8

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from distill.engines.template import Encoded
 from distill.errors import TrainError
 from distill.train.data import TrainingData
 from distill.train.order import BLANK
@@ -17,8 +16,10 @@ LOGS = {"loss": 2.0, "grad_norm": 0.5, "learning_rate": 0.1}
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
-    rows = tuple(make_row(number) for number in range(3))
-    data = TrainingData(rows, tuple(Encoded([1, 2, 3], [-100, 2, 3]) for _ in rows), too_long=0)
+    from datasets import Dataset
+
+    table = [{"id": make_row(number).id, "length": 3, "learnt": 2} for number in range(3)]
+    data = TrainingData(Dataset.from_list(table), too_long=0)
     return Watched(data, [[0, 1], [2, BLANK]], tmp_path, "abc", context_of(tmp_path), scaled=False)
 
 
@@ -33,7 +34,7 @@ def test_a_line_says_how_far_and_over_how_many_tokens(watched: Watched) -> None:
 def test_a_loss_that_is_no_number_stops_with_step_and_rows(watched: Watched, bad: dict[str, float]) -> None:
     with pytest.raises(TrainError, match="step 1 of 2: the loss is") as error:
         watched.entry(1, {**LOGS, **bad})
-    assert watched.data.rows[0].id in str(error.value)
+    assert watched.data.ids[0] in str(error.value)
     assert "lower train.learning_rate" in str(error.value)
 
 

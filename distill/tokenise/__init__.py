@@ -1,0 +1,1 @@
+"""Rows become tokens: once, by one process, before any training process starts."""

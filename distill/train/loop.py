@@ -1,0 +1,189 @@
+"""rows as tokens + a base model -> a LoRA adapter: the one loop around every objective's trainer.
+
+The rows of every step are planned beforehand (`order.plan`), so the trainer reads them one after the other: the same
+rows in the same steps whatever the number of processes, and a resumed run only has to skip. The loss is the mean over
+the learnt tokens of the whole step, however it is cut into forward passes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.context import Resolved
+from distill.engines import adapters, models
+from distill.engines.placement import device
+from distill.engines.quiet import quiet
+from distill.errors import LaunchError, TrainError
+from distill.train import checkpoints
+from distill.train.how import How
+from distill.train.order import share
+from distill.train.watch import Watched, callback
+
+if TYPE_CHECKING:
+    from distill.train.settings import Spec
+
+
+@dataclass(frozen=True)
+class Trained:
+    model: Any
+    """The base with the trained adapter on it."""
+    trainable: int
+    """Parameters that were trained."""
+    losses: list[float]
+    """Of every step, in nats per learnt token."""
+
+
+def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path | None) -> Trained:
+    """Train from the last whole checkpoint in `out/checkpoints`, or from the beginning where there is none.
+
+    Args:
+        start: folder of the student to go on with, instead of the base model.
+
+    Raises:
+        TrainError: a batch that cannot be shared out, a tracker that is not there, no memory, a loss that is no number.
+        LaunchError: other processes than the context says.
+    """
+    context = watched.context
+    settings = configure(spec, watched)
+    loaded = models.load(source, context.cache, spec.train.dtype, spec.student.drop_layers)
+    model = wear(loaded.model, spec, start)
+    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in trainable)
+    last = _last_checkpoint(watched)
+    with quiet():
+        from transformers import PrinterCallback
+
+        trainer = how.trainer(model, settings, how.dataset(watched, loaded.tokenizer), loaded.tokenizer)
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
+    trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
+    trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(callback(watched))
+    with _memory(), adapters.under_autocast(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    return Trained(model, sum(weight.numel() for _, weight in trainable), losses)
+
+
+def wear(model: Any, spec: Spec, start: Path | None) -> Any:
+    """The model with the adapter that is trained: a fresh one, or that of the student to go on with."""
+    lora = spec.student.lora
+    if start is not None:
+        return adapters.go_on(model, start / "adapter")
+    return adapters.attach(model, lora.r, lora.alpha, lora.dropout, lora.target_modules, spec.seed)
+
+
+def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
+    """Settings of transformers' trainer that all objectives have: everything that is not said here is off or its default.
+
+    Raises:
+        TrainError: what this machine cannot do, or processes that cannot share a step.
+    """
+    train, runtime, ranks = spec.train, watched.context.runtime, watched.context.ranks
+    on_processor = device() == "cpu"
+    if on_processor and train.dtype == "float16":
+        raise TrainError(
+            "float16 cannot be trained on a processor", where="train.dtype", hint="use bfloat16 or float32"
+        )
+    _check_trackers(runtime.report_to)
+    _check_processes(ranks.world, on_processor)
+    split = share(train.batch_size, runtime.per_device_batch, ranks.world)
+    steps = len(watched.steps)
+    recompute = runtime.gradient_checkpointing
+    return {
+        "output_dir": str(watched.checkpoints),
+        "per_device_train_batch_size": split.per_device,
+        "gradient_accumulation_steps": split.accumulation,
+        "max_steps": steps,
+        "learning_rate": train.learning_rate,
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "seed": spec.seed,
+        "use_cpu": on_processor,
+        # Autocast: LoRA's float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
+        "bf16": train.dtype == "bfloat16",
+        "fp16": train.dtype == "float16",
+        "gradient_checkpointing": not on_processor if recompute is None else recompute,
+        "train_sampling_strategy": "sequential",
+        "dataloader_pin_memory": not on_processor,
+        "ddp_find_unused_parameters": False,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "log_level": "error",
+        "disable_tqdm": True,
+        "report_to": list(runtime.report_to) or "none",
+        "save_strategy": "steps",
+        "save_steps": train.checkpoint_every or -(-steps // 10),
+    }
+
+
+def _check_processes(world: int, on_processor: bool) -> None:
+    with quiet():
+        from accelerate import PartialState
+
+        found = PartialState(cpu=on_processor).num_processes
+    if found != world:
+        raise LaunchError(f"{world} processes were asked for, the trainer finds {found}")
+
+
+def _last_checkpoint(watched: Watched) -> Any:
+    """Where to go on from, with everything after it taken back."""
+    context, folder = watched.context, watched.checkpoints
+    if context.ranks.main:
+        folder.mkdir(exist_ok=True)
+        checkpoints.sweep(folder)
+    context.ranks.barrier()
+    last = checkpoints.last_whole(folder)
+    record = checkpoints.marker(last) if last else None
+    if record and record["template"] != watched.template:
+        raise TrainError(
+            f"it was trained with the chat template {record['template']}, the model now has {watched.template}",
+            where=str(last),
+            hint="remove the folder and train again",
+        )
+    step = record["step"] if record else 0
+    if context.ranks.main:
+        watched.rewind(step)
+    if step:
+        context.say(f"  train: going on from step {step} of {len(watched.steps)}")
+    return last
+
+
+def _check_trackers(names: Sequence[str]) -> None:
+    """Before anything is loaded: trackers that transformers knows, and whose packages are installed."""
+    with quiet():
+        from transformers.integrations import integration_utils as known
+
+    for name in names:
+        if name not in known.INTEGRATION_TO_CALLBACK:
+            hint = f"name some of {', '.join(sorted(known.INTEGRATION_TO_CALLBACK))}"
+            raise TrainError(f"{name!r} is no tracker", where="runtime.report_to", hint=hint)
+        if name not in known.get_available_reporting_integrations():
+            hint = f"pip install {name.replace('_', '-')}, or leave it out"
+            raise TrainError(f"the tracker {name} is not installed", where="runtime.report_to", hint=hint)
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """No memory left, on a GPU or not, as an error that says what to lower."""
+    import torch
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        told = str(error)
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in told:
+            raise
+        raise TrainError(
+            f"out of memory: {told[:200]}",
+            where="train",
+            hint="lower runtime.per_device_batch (the result stays the same), set runtime.gradient_checkpointing: true "
+            "or lower train.max_length",
+        ) from error
