@@ -17,7 +17,8 @@ def healthy(model: Any) -> bool:
     """Whether every gradient of this process is a number."""
     import torch
 
-    slopes = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    found = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    slopes = [slope.to_local() if hasattr(slope, "to_local") else slope for slope in found]
     return not slopes or bool(torch.stack([slope.sum().float() for slope in slopes]).isfinite().all())
 
 
