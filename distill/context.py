@@ -127,6 +127,8 @@ class Context:
     """Every reference in the spec, already followed."""
     runtime: Runtime = Runtime()
     ranks: Ranks = Ranks()
+    key: str = ""
+    """Of the node that is made."""
     accept: Accept | None = None
     """For generation: the recipe's own filters."""
     started: float = field(default_factory=time.monotonic)

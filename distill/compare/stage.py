@@ -21,7 +21,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 2
+VERSION = 3
 COUNTS = ("requested", "scored", "failed")
 
 

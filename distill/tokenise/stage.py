@@ -1,8 +1,11 @@
 """mix's rows -> train.arrow: token ids and labels in the student's template, a row each, in the order of the mix.
 
-    train.arrow    {"id", "length", "learnt", "input_ids", "labels"}
+    train.arrow       what is learnt from
+    validation.arrow  what the training is watched on; only where the mix set rows aside
 
-    id             of the row in train.jsonl
+    {"id", "length", "learnt", "input_ids", "labels"}
+
+    id             of the row in the mix
     length         tokens of the row
     learnt         tokens of it that the loss is taken over
     input_ids      (length,) int32
@@ -27,8 +30,10 @@ from distill.tokenise.encode import encode_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
-VERSION = 1
+VERSION = 2
+VALIDATION = "validation.arrow"
 BATCH = 1000
 """Rows that are in memory at a time."""
 
@@ -51,10 +56,14 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     summary: Summary = {"template": template_hash(tokenizer), "notes": []}
     if not context.ranks.main:
         return summary
-    rows = read_rows(inputs["mix"] / "train.jsonl")
-    records = (record(row.id, encode_row(tokenizer, row)) for row in rows)
-    summary["counts"] = write(out / "train.arrow", records)
+    summary["counts"] = write(out / "train.arrow", _records(tokenizer, inputs["mix"] / "train.jsonl"))
+    if (validation := inputs["mix"] / "validation.jsonl").exists():
+        summary["counts"]["validation_rows"] = write(out / VALIDATION, _records(tokenizer, validation))["rows"]
     return summary
+
+
+def _records(tokenizer: Tokenizer, path: Path) -> Iterator[dict[str, Any]]:
+    return (record(row.id, encode_row(tokenizer, row)) for row in read_rows(path))
 
 
 def record(name: str, encoded: Encoded) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Resolved
-from distill.engines import adapters, models
+from distill.engines import models
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
 
 if TYPE_CHECKING:
+    from distill.train.keep import Kept
     from distill.train.settings import Spec
     from distill.train.watch import Watched
 
@@ -38,17 +39,18 @@ def write(
     source: Resolved,
     watched: Watched,
     rows: Sequence[Row],
-    model: Any,
+    kept: Kept,
     summary: Summary,
     start: Path | None = None,
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
     Args:
+        kept: the checkpoint that it is.
         start: the student that it went on with.
     """
     out = watched.out
-    adapters.save(model, out / "adapter")
+    checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / "adapter")
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
     record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)), start)
     _write_json(out / FILE, record)
@@ -63,7 +65,7 @@ def write(
         data=ingredients(rows),
         drop_layers=spec.student.drop_layers,
         lora=spec.student.lora.model_dump(),
-        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts},
+        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts, "student": kept.words},
         template=watched.template,
         depth=record["depth"],
         texts=sum(row.kind == "text" for row in rows),
@@ -109,8 +111,9 @@ def tidy(out: Path) -> None:
     """Make each checkpoint a student of its own and take its training state away. Can be done again after a kill."""
     record = json.loads((out / FILE).read_text(encoding="utf-8"))
     for folder in checkpoints.whole(out / "checkpoints"):
-        _write_json(folder / FILE, {**record, "adapter": "."})
-        checkpoints.strip(folder)
+        if not checkpoints.drop_unplanned(folder):
+            _write_json(folder / FILE, {**record, "adapter": "."})
+            checkpoints.strip(folder)
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:

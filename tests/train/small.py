@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.context import Context, Ranks, Resolved, Runtime
+from distill.launch import guarded
 from distill.protocols import Summary
 from distill.rows import Message, Provenance, Row, root_of, write_rows
 from distill.tokenise import stage as tokenise
@@ -69,14 +70,19 @@ def train(folder: Path, spec: settings.Spec, out: str = "out", **runtime: Any) -
     return stage.run(spec, inputs_of(folder), folder / out, context_of(folder, **runtime))
 
 
-def main(folder: Path, spec: settings.Spec) -> None:
+def main(folder: Path, spec: settings.Spec) -> int:
     from accelerate import PartialState
 
-    state = PartialState(cpu=True)
-    ranks = Ranks(state.process_index, state.num_processes)
-    stage.run(spec, inputs_of(folder), folder / "out", context_of(folder, ranks))
-    state.destroy_process_group()
+    def work() -> None:
+        state = PartialState(cpu=True)
+        ranks = Ranks(state.process_index, state.num_processes)
+        stage.run(spec, inputs_of(folder), folder / "out", context_of(folder, ranks))
+        state.destroy_process_group()
+
+    return guarded(work)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    raise SystemExit(
+        main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    )
