@@ -39,7 +39,7 @@ def score(
         mask[row, : len(encoded.ids)] = 1
         wanted[row, start - 1 : end - 1] = True  # a token is foretold by the position before it
     device = model.device
-    with _only_at(model, wanted.to(device)):
+    with only_at(model, wanted.to(device)):
         output = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
     logits = output.logits[0, :, :vocabulary]
     results = []
@@ -92,7 +92,7 @@ def _row(request: ScoreRequest, tokens: list[int], logits: Tensor, top_k: int) -
 
 
 @contextmanager
-def _only_at(model: PreTrainedModel, wanted: Tensor) -> Iterator[None]:
+def only_at(model: PreTrainedModel, wanted: Tensor) -> Iterator[None]:
     """Inside, the output layer sees only the wanted positions of (B, T), as (1, N): a tenth of the memory, often.
 
     At the layer and not around the model, so that what a model does to its logits afterwards (caps, scales) is done.

@@ -1,4 +1,4 @@
-"""rows as tokens + a base model -> a LoRA adapter: the one loop around every objective's trainer.
+"""rows as tokens + a base model -> a student: the one loop around every objective's trainer.
 
 The rows of every step are planned beforehand (`order.plan`), so the trainer reads them one after the other: the same
 rows in the same steps whatever the number of processes, and a resumed run only has to skip. The loss is the mean over
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
-from distill.engines import adapters, models
+from distill.engines import adapters
 from distill.engines.placement import device
 from distill.engines.quiet import quiet
 from distill.errors import LaunchError, TrainError
 from distill.train import checkpoints
 from distill.train.how import How
+from distill.train.learner import Learner, open_learner
 from distill.train.order import share
 from distill.train.watch import Watched, callback
 
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    model: Any
-    """The base with the trained adapter on it."""
-    trainable: int
-    """Parameters that were trained."""
+    learner: Learner
     losses: list[float]
     """Of every step, in nats per learnt token."""
 
@@ -50,15 +48,15 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     """
     context = watched.context
     settings = configure(spec, watched)
-    loaded = models.load(source, context.cache, spec.train.dtype, spec.student.drop_layers)
-    model = wear(loaded.model, spec, start)
-    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in trainable)
+    learner = open_learner(spec, source, start, context)
+    model, tokenizer = learner.model, learner.tokenizer
     last = _last_checkpoint(watched)
     with quiet():
         from transformers import PrinterCallback
 
-        trainer = how.trainer(model, settings, how.dataset(watched, loaded.tokenizer), loaded.tokenizer)
+        trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
+    adapters.settle(model)
+    trainer.write = learner.save
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
@@ -69,15 +67,7 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
         warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return Trained(model, sum(weight.numel() for _, weight in trainable), losses)
-
-
-def wear(model: Any, spec: Spec, start: Path | None) -> Any:
-    """The model with the adapter that is trained: a fresh one, or that of the student to go on with."""
-    lora = spec.student.lora
-    if start is not None:
-        return adapters.go_on(model, start / "adapter")
-    return adapters.attach(model, lora.r, lora.alpha, lora.dropout, lora.target_modules, spec.seed)
+    return Trained(learner, losses)
 
 
 def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
@@ -107,7 +97,7 @@ def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
         "max_grad_norm": train.max_grad_norm,
         "seed": spec.seed,
         "use_cpu": on_processor,
-        # Autocast: LoRA's float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
+        # Autocast: trained float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
         "bf16": train.dtype == "bfloat16",
         "fp16": train.dtype == "float16",
         "gradient_checkpointing": not on_processor if recompute is None else recompute,
