@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from distill.engines.layers import LeastMissed
 from distill.engines.open import scores
 from distill.engines.teacher import MAIN
 from distill.filter.models.measured import Measured
@@ -96,7 +97,8 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     teaching = [name for name, real in recipe.real.items() if real.teaches]
-    layers = recipe.student.drop_layers if recipe.student else ()
+    named = recipe.student.drop_layers if recipe.student else ()
+    layers = () if isinstance(named, LeastMissed) else named
     for path, values in (
         (("student", "drop_layers"), layers),
         (("evaluate", "suites"), recipe.evaluate.suites),

@@ -130,7 +130,7 @@ class Recipe(Frozen):
         local: list[str] = [ref for one in self.cast.values() for ref in one.references if ref not in self.served]
         models = [
             *local,
-            *([self.student.model] if self.student else []),
+            *(self.student.references if self.student else ()),
             *(ref for part in self.filter for ref in part.models),
         ]
         return {**data, **dict.fromkeys(models, "model")}

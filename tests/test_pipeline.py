@@ -70,6 +70,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "student.model": {"generate", "filter", "train", *BASE_ARM},
     "student.terms": {"train"},
     "student.drop_layers": {"train", *BASE_ARM},
+    "student.quantization": {"train", *BASE_ARM},
     "student.lora": {"train"},
     "real": {"split"},
     "split": {"split"},
@@ -107,6 +108,7 @@ OTHER = {
 FOREIGN = [
     *(("real", "chat", field) for field in ("text", "title", "passage_words", "min_words")),
     *(("real", "docs", field) for field in ("system", "score", "evidence")),
+    ("student", "adapter"),
 ]
 """Leaves that another leaf forbids."""
 
@@ -211,6 +213,48 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
     after = keyed(full)
     stale = {node for node in before if before[node] != after[node]}
     assert stale == closure(owners, plan(Recipe.model_validate(BASE)))
+
+
+def with_student(**student: Any) -> dict[str, Any]:
+    return {**BASE, "student": {"model": "S", "terms": ["mit"], **student}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "owners"),
+    [
+        ({}, {"lora": None}, {"train"}),
+        ({}, {"adapter": "A"}, {"train", *BASE_ARM}),
+        ({"adapter": "A"}, {"adapter": "B"}, {"train", *BASE_ARM}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 3}}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2, "rows": 9}}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "quantization": "nf4"}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, {"train"}),
+    ],
+)
+def test_what_a_student_can_be_reruns_what_depends_on_it(
+    before: dict[str, Any], after: dict[str, Any], owners: set[str]
+) -> None:
+    old, new = keyed(with_student(**before)), keyed(with_student(**after))
+    stale = {node for node in old if old[node] != new[node]}
+    assert stale == closure(owners, plan(Recipe.model_validate(with_student(**after))))
+
+
+def test_layers_that_are_to_be_found_are_a_step_before_training() -> None:
+    nodes = plan(Recipe.model_validate(with_student(drop_layers={"least_missed": 2})))
+    names = [node.name for node in nodes]
+    assert names.index("tokenise") + 1 == names.index("layers") == names.index("train") - 1
+    needs = {node.name: node.needs for node in nodes}
+    assert "layers" in needs["train"] and "layers" in needs["evaluate/base"]
+    assert not {"split", "heldout"} & set(needs["layers"]), "held-out rows have no part in it"
+
+
+def test_another_adapter_of_the_same_name_is_another_student() -> None:
+    recipe = Recipe.model_validate(with_student(adapter="A"))
+    before = keys(plan(recipe), resolve(recipe))
+    for other in (Resolved("A", Path("A"), "sha256:other"), Resolved("A", Path("A"), "sha256:A", ("mit",))):
+        after = keys(plan(recipe), {**resolve(recipe), "A": other})
+        assert before["train"].key != after["train"].key
+        assert (before["evaluate/base"].key != after["evaluate/base"].key) == (other.revision != "sha256:A")
 
 
 def test_the_nodes_of_a_recipe_in_order() -> None:

@@ -94,7 +94,9 @@ def training(name: str, points: Sequence[Point]) -> str:
         path = " ".join(f"{x:.2f},{y:.1f}" for _, _, x, y in places(curve))
         parts.append(stretched(bottom, [f'<polyline class="{kind}" points="{path}"/>']) if curve else "")
     parts += [_spot(x, y, f"step {step}: loss {number(loss)}", "spot") for step, loss, x, y in places(learnt)]
-    parts += [_spot(x, y, f"step {step}: on real rows {number(loss)}", "spot real") for step, loss, x, y in places(real)]
+    parts += [
+        _spot(x, y, f"step {step}: on real rows {number(loss)}", "spot real") for step, loss, x, y in places(real)
+    ]
     steps = [point.step for point in points]
     parts += [text(9, 214, f"step {steps[0]}", "tick"), text(100, 214, f"step {steps[-1]}", "tick", "end")]
     said = f"From {number(learnt[0][1])} at step {learnt[0][0]} to {number(learnt[-1][1])} at step {learnt[-1][0]}."

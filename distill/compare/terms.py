@@ -37,6 +37,8 @@ def read_terms(inputs: Mapping[str, Path], use: str, trained: str = "train") -> 
         found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(
             student["base"]["terms"]
         )
+        if adapter := student.get("started_on"):
+            found[("adapter", f"{adapter['ref']}@{adapter['revision']}")] = set(adapter["terms"])
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 

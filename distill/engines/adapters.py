@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 WEIGHTS = "adapter_model.safetensors"
+TARGETS = "student.lora.target_modules"
+UNMERGED = (
+    "leave quantization out, or take the model that `distill export --format merged` makes from the unquantised base"
+)
 
 
 def attach(
@@ -28,6 +33,8 @@ def attach(
     dropout: float,
     target_modules: str | tuple[str, ...],
     seed: int,
+    rslora: bool = False,
+    dora: bool = False,
 ) -> PeftModel:
     """A fresh adapter to train: float32, B zero, A drawn from the seed. One that the model wears is merged in first.
 
@@ -35,35 +42,37 @@ def attach(
         r: rank.
         alpha: the update is scaled by alpha / r.
         target_modules: names of linear layers, or `all-linear` for every one but the output's.
+        rslora: scale by alpha / √r.
+        dora: train the length of each weight's columns apart from their direction.
+
+    Raises:
+        TrainError: layers that the model does not have, or that cannot have an adapter.
     """
     import torch
 
     with quiet():
         from peft import LoraConfig, get_peft_model
 
-    if "lm_head" in target_modules:
-        raise TrainError(
-            "the output layer cannot have an adapter",
-            where="student.lora.target_modules",
-            hint="leave lm_head out",
-        )
+    plain = merge(model)
+    if not isinstance(target_modules, str):
+        _check_targets(plain, target_modules)
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=r,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=target_modules if isinstance(target_modules, str) else list(target_modules),
+        use_rslora=rslora,
+        use_dora=dora,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
             with quiet():
-                return get_peft_model(merge(model), config)
+                return get_peft_model(plain, config)
         except ValueError as error:
             raise TrainError(
-                f"no adapter can be put on the model: {error}",
-                where="student.lora.target_modules",
-                hint="name linear layers of this model (`q_proj`, `down_proj`, …) or `all-linear`",
+                f"no adapter can be put on the model: {error}", where=TARGETS, hint=_linear_layers(plain)
             ) from error
 
 
@@ -80,32 +89,44 @@ def load(model: PreTrainedModel, folder: Path, trainable: bool = False) -> PeftM
     try:
         with quiet(), safe_open(folder / WEIGHTS, "pt") as file:
             given = set(file.keys())
-            worn = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, local_files_only=True)
+            wearing = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SourceError(
             f"no adapter that fits the model: {str(error)[:300]}", where=str(folder), hint="train the student again"
         ) from error
-    missing = given ^ set(get_peft_model_state_dict(worn, save_embedding_layers=False))
+    missing = given ^ set(get_peft_model_state_dict(wearing, save_embedding_layers=False))
     if missing:
         raise SourceError(
             f"the adapter was made for another model: {len(missing)} weights do not match, {min(missing)} first",
             where=str(folder),
             hint="give the same base model and the same drop_layers as in training",
         )
-    return worn.eval()
+    return wearing.eval()
 
 
-def go_on(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """The model with an adapter read from a folder, to be trained further.
+def go_on(model: PreTrainedModel | PeftModel, folder: Path) -> PeftModel:
+    """The model with an adapter read from a folder, to be trained further. One that it wears already is merged in first.
 
     Raises:
         SourceError: see `load`.
     """
-    worn = load(model, folder, trainable=True)
-    for name, weight in worn.named_parameters():
-        if "lora_" in name:
+    return settle(load(merge(model), folder, trainable=True))
+
+
+def settle(model: PeftModel) -> PeftModel:
+    """The model with its adapter in float32. (TRL rounds an adapter on quantised weights to bfloat16, silently.)"""
+    for weight in model.parameters():
+        if weight.requires_grad:
             weight.data = weight.data.float()
-    return worn
+    return model
+
+
+def worn(model: Any) -> bool:
+    """Whether a model wears an adapter."""
+    with quiet():
+        from peft import PeftModel
+
+    return isinstance(model, PeftModel)
 
 
 def save(model: PeftModel, folder: Path) -> None:
@@ -135,6 +156,19 @@ def save(model: PeftModel, folder: Path) -> None:
         ) from error
 
 
+def copy(folder: Path, to: Path, base: str, revision: str | None) -> None:
+    """An adapter for others: its settings name a base that they can load.
+
+    Args:
+        base: hub id or absolute path.
+        revision: commit of a hub id.
+    """
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": base, "revision": revision, "inference_mode": True}
+    (to / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    shutil.copyfile(folder / WEIGHTS, to / WEIGHTS)
+
+
 def fingerprint(folder: Path) -> str:
     """Hash of an adapter's weights and settings: what tells two adapters apart."""
     try:
@@ -154,14 +188,44 @@ def under_autocast(model: PeftModel) -> Iterator[None]:
 
 
 def merge(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
-    """The model with its adapter added into its weights (in float32, then rounded back); one without as it is."""
-    with quiet():
-        from peft import PeftModel
+    """The model with its adapter added into its weights (in float32, then rounded back); one without as it is.
 
-    if not isinstance(model, PeftModel):
+    Raises:
+        TrainError: the weights are quantised: what is added to them would be rounded away.
+    """
+    if not worn(model):
         return model
+    if getattr(model.get_base_model(), "quantization_method", None):
+        raise TrainError("an adapter cannot be merged into quantised weights", where="quantization", hint=UNMERGED)
     dtype = model.get_base_model().dtype
     return model.float().merge_and_unload().to(dtype)
+
+
+def _check_targets(model: PreTrainedModel, names: Sequence[str]) -> None:
+    """peft leaves out what it does not find, as long as it finds one of them."""
+    for name in names:
+        found = [layer for path, layer in model.named_modules() if path == name or path.endswith(f".{name}")]
+        if not found:
+            problem = f"the model has no layer {name!r}"
+        elif {model.get_output_embeddings(), model.get_input_embeddings()} & set(found):
+            problem = (
+                f"{name!r} is the layer of the vocabulary, which cannot have an adapter (the two of them may be one)"
+            )
+        else:
+            continue
+        raise TrainError(problem, where=TARGETS, hint=_linear_layers(model, name))
+
+
+def _linear_layers(model: PreTrainedModel, near: str = "") -> str:
+    """The names that could be meant."""
+    of_words = (model.get_output_embeddings(), model.get_input_embeddings())
+    linear = {
+        path.rpartition(".")[2]
+        for path, layer in model.named_modules()
+        if getattr(getattr(layer, "weight", None), "ndim", 0) == 2 and layer not in of_words
+    }
+    close = difflib.get_close_matches(near, sorted(linear), n=3, cutoff=0.4)
+    return f"name some of {', '.join(close or sorted(linear))}; or `all-linear` for all"
 
 
 def _sort_modules(path: Path) -> None:

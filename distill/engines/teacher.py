@@ -22,7 +22,7 @@ class Teacher(Frozen):
     """Reference: hub id, folder, GGUF file, `package:` or `run:NAME/train`; of a served one `org/name[@COMMIT]`."""
     engine: AnyEngine = Transformers()
     adapter: str | None = None
-    """Reference to a LoRA adapter that the model wears: a folder or hub id with adapter_config.json."""
+    """Reference to a LoRA adapter that the model wears: a folder or hub id with adapter_config.json, or `run:NAME/train`."""
     terms: tuple[str, ...] = ()
     """Licence ids, where the model does not carry its own or it must be corrected."""
 
@@ -80,7 +80,9 @@ class Models:
         return {name: runtime.price(name) for name, teacher in self.teachers.items() if teacher.served}
 
     def _adapter(self, teacher: Teacher) -> Path | None:
-        return self.context.resolved[teacher.adapter].path if teacher.adapter else None
+        from distill.engines.models import adapter_folder
+
+        return adapter_folder(self.context.resolved[teacher.adapter]) if teacher.adapter else None
 
     def close(self) -> None:
         """Free the models."""

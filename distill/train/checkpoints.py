@@ -1,14 +1,15 @@
 """checkpoint-N/ folders: whole or absent, and no bigger than they must be.
 
     checkpoints/checkpoint-20/
-      adapter_config.json  adapter_model.safetensors    the student at that step, kept for good
+      adapter_config.json  adapter_model.safetensors    the student at that step, kept for good; where all weights are
+                                                        trained, config, tokenizer and model.safetensors instead
       student.json                                      what it is an adapter of; written when training is done
       optimizer.pt  scheduler.pt  rng_state*.pth  …     to go on from; only in the two newest, until training is done
       complete.json                                     written last: without it, or with other sizes, it does not count;
                                                         says what it was trained with
 
 A finished run cannot be prolonged from its state: another number of steps is another schedule, hence another training.
-So the state goes when training is done, and what is left is an adapter per step.
+So the state goes when training is done, and what is left is a student per step.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 MARKER, STUDENT = "complete.json", "student.json"
-KEPT = ("adapter_config.json", "adapter_model.safetensors", STUDENT, MARKER)
+KEPT = (".safetensors", ".json", ".jinja", ".model", ".txt")
+"""Ends of the names of a student's files."""
+STATE = ("trainer_state.json",)
+"""A name that ends so too, and goes with the state."""
 RESUMABLE = 2
 """Newest checkpoints that keep their state: the second for when a disk lost the first."""
 
@@ -92,28 +96,32 @@ def take(folder: Path, to: Path) -> None:
     half = to.with_name(f".{to.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
-    for name in KEPT:
-        if name not in (MARKER, STUDENT) and (folder / name).exists():
-            shutil.copyfile(folder / name, half / name)
+    for path in folder.iterdir():
+        if _kept(path.name) and path.name not in (MARKER, STUDENT):
+            shutil.copyfile(path, half / path.name)
     shutil.rmtree(to, ignore_errors=True)
     half.rename(to)
 
 
 def strip(folder: Path) -> None:
-    """Leave the adapter of a whole checkpoint. It is whole at every moment of this."""
+    """Leave the student of a whole checkpoint. It is whole at every moment of this."""
     record = marker(folder)
     if not record or not record["resumable"]:
         return
     _mark(folder, {**record, "resumable": False})
     for path in folder.iterdir():
-        if path.name not in KEPT:
+        if not _kept(path.name):
             path.unlink()
+
+
+def _kept(name: str) -> bool:
+    return name.endswith(KEPT) and name not in STATE
 
 
 def _mark(folder: Path, record: dict[str, Any]) -> None:
     names = [path.name for path in folder.iterdir() if path.name != MARKER]
     if not record["resumable"]:
-        names = [name for name in names if name in KEPT]
+        names = [name for name in names if _kept(name)]
     record["files"] = {name: (folder / name).stat().st_size for name in sorted(names)}
     half = folder / f".{MARKER}"
     half.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

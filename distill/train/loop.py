@@ -1,4 +1,4 @@
-"""rows as tokens + a base model -> a LoRA adapter: the one loop around every objective's trainer.
+"""rows as tokens + a base model -> a student: the one loop around every objective's trainer.
 
 The rows of every step are planned beforehand (`order.plan`), so the trainer reads them one after the other: the same
 rows in the same steps whatever the number of processes, and a resumed run only has to skip. The loss is the mean over
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
-from distill.engines import adapters, models
+from distill.engines import adapters
 from distill.engines.placement import device
 from distill.engines.quiet import quiet
 from distill.errors import LaunchError, StoppedError, TrainError
@@ -24,6 +24,7 @@ from distill.train import checkpoints
 from distill.train.checkpoints import step_of
 from distill.train.how import How
 from distill.train.keep import Kept, choose
+from distill.train.learner import Learner, open_learner
 from distill.train.order import share
 from distill.train.origin import refuse_another
 from distill.train.peers import together
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    trainable: int
-    """Parameters that were trained."""
+    learner: Learner
     losses: list[float]
     """Of every step, in nats per learnt token."""
     kept: Kept
@@ -58,15 +58,15 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     """
     context = watched.context
     settings = configure(spec, watched)
-    loaded = models.load(source, context.cache, spec.train.dtype, spec.student.drop_layers)
-    model = wear(loaded.model, spec, start)
-    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in trainable)
+    learner = open_learner(spec, source, start, context)
+    model, tokenizer = learner.model, learner.tokenizer
     last = _last_checkpoint(watched)
     with quiet():
         from transformers import PrinterCallback
 
-        trainer = how.trainer(model, settings, how.dataset(watched, loaded.tokenizer), loaded.tokenizer)
+        trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
+    adapters.settle(model)
+    trainer.write = learner.save
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
@@ -76,8 +76,7 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
         _learn(trainer, model, watched, last)
     lines = watched.lines()
     losses = [line["loss"] for line in lines if "loss" in line]
-    kept = choose(lines, spec.train, len(watched.steps))
-    return Trained(sum(weight.numel() for _, weight in trainable), losses, kept)
+    return Trained(learner, losses, choose(lines, spec.train, len(watched.steps)))
 
 
 def _learn(trainer: Any, model: Any, watched: Watched, last: Path | None) -> None:
@@ -94,14 +93,6 @@ def _learn(trainer: Any, model: Any, watched: Watched, last: Path | None) -> Non
             where="train",
             hint=f"the same command goes on from {checkpoints.folder_of(watched.checkpoints, step)}",
         )
-
-
-def wear(model: Any, spec: Spec, start: Path | None) -> Any:
-    """The model with the adapter that is trained: a fresh one, or that of the student to go on with."""
-    lora = spec.student.lora
-    if start is not None:
-        return adapters.go_on(model, start / "adapter")
-    return adapters.attach(model, lora.r, lora.alpha, lora.dropout, lora.target_modules, spec.seed)
 
 
 def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
@@ -131,7 +122,7 @@ def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
         "max_grad_norm": train.max_grad_norm,
         "seed": spec.seed,
         "use_cpu": on_processor,
-        # Autocast: LoRA's float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
+        # Autocast: trained float32 weights are multiplied in the dtype of the frozen ones, which is a fifth faster.
         "bf16": train.dtype == "bfloat16",
         "fp16": train.dtype == "float16",
         "gradient_checkpointing": not on_processor if recompute is None else recompute,

@@ -1,4 +1,4 @@
-"""what was trained -> adapter/, student.json, README.md, summary.json: a folder that is a model."""
+"""what was trained -> adapter/ or weights/, student.json, README.md, summary.json: a folder that is a model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from distill.engines import models
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
+from distill.train.learner import ADAPTER, WEIGHTS, kind
 
 if TYPE_CHECKING:
     from distill.train.keep import Kept
@@ -42,29 +43,34 @@ def write(
     kept: Kept,
     summary: Summary,
     start: Path | None = None,
+    adapter: Resolved | None = None,
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
     Args:
         kept: the checkpoint that it is.
         start: the student that it went on with.
+        adapter: what the first training went on with.
     """
-    out = watched.out
-    checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / "adapter")
-    base = Ingredient("base", source.origin, spec.student.terms or source.terms)
-    record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)), start)
+    out, student = watched.out, spec.student
+    checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
+    base = Ingredient("base", source.origin, student.terms or source.terms)
+    worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
+    record = describe(spec, source, rows, watched.template, (base, *worn, *ingredients(rows)), start, adapter)
     _write_json(out / FILE, record)
-    seen = {row.provenance.root for row in rows}.union(
-        *map(models.trained_on, (source.path, *([start] if start else [])))
-    )
+    before = [path for path in (source.path, start, adapter.path if adapter else None) if path]
+    seen = {row.provenance.root for row in rows}.union(*map(models.trained_on, before))
     (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
     counts = {name: summary["counts"][name] for name in ("rows", "steps", "supervised_tokens", "trainable_parameters")}
     card = ModelCard(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
         base=base,
+        adapter=worn[0] if worn else None,
         data=ingredients(rows),
-        drop_layers=spec.student.drop_layers,
-        lora=spec.student.lora.model_dump(),
+        drop_layers=student.out,
+        lora=student.lora.model_dump() if student.lora and not adapter else {},
+        quantization=student.quantization,
+        whole=student.lora is None,
         training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts, "student": kept.words},
         template=watched.template,
         depth=record["depth"],
@@ -81,30 +87,36 @@ def describe(
     template: str,
     made_from: Sequence[Ingredient],
     start: Path | None = None,
+    adapter: Resolved | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
-    before = [json.loads((path / FILE).read_text(encoding="utf-8")) for path in _before(source, start)]
+    before = [json.loads((path / FILE).read_text(encoding="utf-8")) for path in _before(source, start, adapter)]
     inherited = max((one["depth"] for one in before), default=0)
     terms |= dict.fromkeys(term for one in before for term in one["terms"])
+    student = spec.student
+    went_on = {"ref": adapter.ref, "revision": adapter.revision, "terms": list(adapter.terms)} if adapter else None
     return {
         "base": {
             "ref": source.ref,
             "path": str(source.path),
             "revision": source.revision,
-            "terms": list(spec.student.terms or source.terms),
+            "terms": list(student.terms or source.terms),
         },
-        "drop_layers": list(spec.student.drop_layers),
-        "adapter": "adapter",
+        "drop_layers": list(student.out),
+        kind(student): kind(student),
+        "quantization": student.quantization,
+        "started_on": went_on,
         "template": template,
         "depth": max(inherited, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
     }
 
 
-def _before(source: Resolved, start: Path | None) -> list[Path]:
+def _before(source: Resolved, start: Path | None, adapter: Resolved | None) -> list[Path]:
     """Folders of the students that this one goes on with."""
-    return [path for path in (source.path, start) if path is not None and (path / FILE).is_file()]
+    paths = (source.path, start, adapter.path if adapter else None)
+    return [path for path in paths if path is not None and (path / FILE).is_file()]
 
 
 def tidy(out: Path) -> None:
@@ -112,7 +124,7 @@ def tidy(out: Path) -> None:
     record = json.loads((out / FILE).read_text(encoding="utf-8"))
     for folder in checkpoints.whole(out / "checkpoints"):
         if not checkpoints.drop_unplanned(folder):
-            _write_json(folder / FILE, {**record, "adapter": "."})
+            _write_json(folder / FILE, {**record, **{name: "." for name in (ADAPTER, WEIGHTS) if name in record}})
             checkpoints.strip(folder)
 
 

@@ -1,10 +1,10 @@
-"""tokens -> adapter/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
+"""tokens -> adapter/ or weights/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
 
-adapter/                     LoRA weights of the checkpoint that is kept, `train.keep`
+adapter/                     LoRA weights of the checkpoint that is kept, `train.keep`; where all weights are trained, weights/
 checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
 log.jsonl                    one line a step, with the loss on real rows at each checkpoint
 checkpoints.jsonl            one line a checkpoint
-student.json                 base, layers taken out, adapter, template, depth, terms: a folder with it is a model
+student.json                 base, layers taken out, adapter or weights, template, depth, terms: a folder with it is a model
 summary.json                 what `run` returned, written when all else is: a killed run does not train twice
 """
 
@@ -32,7 +32,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     Raises:
         TrainError: see `loop.train` and `data.read`.
     """
-    from distill.engines import models
+    from distill.engines import layers, models
     from distill.engines.template import template_hash
     from distill.train import loop, order, result, validate
     from distill.train.how import open_how
@@ -41,7 +41,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
     summary = context.ranks.gather([result.summary_of(out)])[0]  # the first rank decides for all
     if summary is None:
-        source, train = context.resolved[spec.student.model], spec.train
+        student = spec.student.model_copy(update={"drop_layers": layers.taken_out(spec.student.drop_layers, inputs)})
+        spec = spec.model_copy(update={"student": student})
+        source, train = context.resolved[student.model], spec.train
         how = open_how(spec, inputs, context)
         rows = how.read()
         steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
@@ -52,8 +54,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         trained = loop.train(spec, source, how, watched, start)
         summary = summarise(trained, watched, train.batch_size)
         if context.ranks.main:
+            adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
-            result.write(spec, source, watched, learnt, trained.kept, summary, start)
+            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)
@@ -80,7 +83,7 @@ def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
             "too_long": rows.too_long,
             "steps": len(steps),
             "supervised_tokens": learnt,
-            "trainable_parameters": trained.trainable,
+            "trainable_parameters": trained.learner.trainable,
         },
         "tokens": {"read": sum(lengths[row] for row in places) - learnt, "learnt": learnt},
         "loss": {"first": trained.losses[0], "last": trained.losses[-1]},

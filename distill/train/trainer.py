@@ -1,11 +1,11 @@
-"""What every trainer of TRL does our way: a schedule that wastes no step, adapters as checkpoints, no card of its own."""
+"""What every trainer of TRL does our way: a schedule that wastes no step, students as checkpoints, no card of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.engines import adapters
 from distill.train.order import rate
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ def ours(kind: type, learning: Learning) -> type:
     from torch.optim.lr_scheduler import LambdaLR
 
     class Ours(kind):  # type: ignore[misc]
+        write: Callable[[Path], None]
+        """How the loop wants what is trained to be written."""
+
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             warmup = int(learning.warmup_ratio * num_training_steps)
             self.lr_scheduler = LambdaLR(
@@ -27,7 +30,7 @@ def ours(kind: type, learning: Learning) -> type:
 
         def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
             if self.args.should_save:
-                adapters.save(self.model, Path(output_dir or self.args.output_dir))
+                self.write(Path(output_dir or self.args.output_dir))
             self.accelerator.wait_for_everyone()  # the others add their state to the folder
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
