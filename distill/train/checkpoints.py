@@ -78,7 +78,7 @@ def strip(folder: Path) -> None:
     _mark(folder, {**record, "resumable": False})
     for path in folder.iterdir():
         if path.name not in KEPT:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _mark(folder: Path, record: dict[str, Any]) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
 from distill.engines import adapters, models
-from distill.engines.placement import device
+from distill.engines.placement import Placement, device
 from distill.engines.quiet import quiet
 from distill.errors import LaunchError, TrainError
-from distill.train import checkpoints
+from distill.train import checkpoints, sharding
 from distill.train.how import How
 from distill.train.order import share
 from distill.train.watch import Watched, callback
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 class Trained:
     model: Any
     """The base with the trained adapter on it."""
+    weights: dict[str, Any]
+    """Of the adapter, whole in every process."""
     trainable: int
     """Parameters that were trained."""
     losses: list[float]
@@ -50,17 +52,18 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     """
     context = watched.context
     settings = configure(spec, watched)
-    loaded = models.load(source, context.cache, spec.train.dtype, spec.student.drop_layers)
+    placement = Placement(sharded=sharding.cut_later())
+    loaded = models.load(source, context.cache, spec.train.dtype, spec.student.drop_layers, placement=placement)
     model = wear(loaded.model, spec, start)
-    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in trainable)
+    learning = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    assert all("lora_" in name and str(weight.dtype) == "torch.float32" for name, weight in learning)
+    trainable = sum(weight.numel() for _, weight in learning)
+    del learning  # sharding puts others in their place
     last = _last_checkpoint(watched)
     with quiet():
         from transformers import PrinterCallback
 
         trainer = how.trainer(model, settings, how.dataset(watched, loaded.tokenizer), loaded.tokenizer)
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
     trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
     trainer.remove_callback(PrinterCallback)
@@ -69,7 +72,7 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
         warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return Trained(model, sum(weight.numel() for _, weight in trainable), losses)
+    return Trained(model, adapters.gather(model), trainable, losses)
 
 
 def wear(model: Any, spec: Spec, start: Path | None) -> Any:
@@ -148,6 +151,8 @@ def _last_checkpoint(watched: Watched) -> Any:
             where=str(last),
             hint="remove the folder and train again",
         )
+    if last:
+        sharding.check_resumable(last)
     step = record["step"] if record else 0
     if context.ranks.main:
         watched.rewind(step)

@@ -15,6 +15,7 @@ from distill.rows import Row, read_rows
 from distill.train import checkpoints
 
 if TYPE_CHECKING:
+    from distill.train.loop import Trained
     from distill.train.settings import Spec
     from distill.train.watch import Watched
 
@@ -38,7 +39,7 @@ def write(
     source: Resolved,
     watched: Watched,
     rows: Sequence[Row],
-    model: Any,
+    trained: Trained,
     summary: Summary,
     start: Path | None = None,
 ) -> None:
@@ -48,7 +49,7 @@ def write(
         start: the student that it went on with.
     """
     out = watched.out
-    adapters.save(model, out / "adapter")
+    adapters.save(trained.model, out / "adapter", trained.weights)
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
     record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)), start)
     _write_json(out / FILE, record)

@@ -66,7 +66,12 @@ def _trainer_class(train: Sft) -> Any:
             super().__init__(model, args, **kwargs)
             # TRL divides by the tokens of the whole step itself, whatever the model's own forward accepts.
             self.model_accepts_loss_kwargs = True
-            self.lean = args.use_cpu and not self.aux_loss_enabled and add_head(model.get_base_model())
+            self.lean = (
+                args.use_cpu
+                and not self.is_fsdp_enabled
+                and not self.aux_loss_enabled
+                and add_head(model.get_base_model())
+            )
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

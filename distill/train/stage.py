@@ -49,7 +49,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         summary = summarise(trained, watched, train.batch_size)
         if context.ranks.main:
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
-            result.write(spec, source, watched, learnt, trained.model, summary, start)
+            result.write(spec, source, watched, learnt, trained, summary, start)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)
