@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from distill import show
+from distill import compatibility, show
 from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.launch import guarded, start
 from distill.load import load_recipe
@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
     judge = _filter_command(commands)
+    for command in (check, run):
+        command.add_argument(
+            "--launch",
+            action="append",
+            default=[],
+            metavar="STAGE=CONFIG",
+            help="start a stage by this accelerate configuration, such as train=fsdp2, instead of runtime.launch",
+        )
     for command in (check, plan, fetch, run, judge):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
@@ -140,7 +148,8 @@ def _command(
 
 
 def _workspace(options: argparse.Namespace, of_file: bool = False) -> Workspace:
-    recipe = load_recipe(options.recipe, options.overrides, of_file)
+    launched = [f"runtime.launch.{text}" for text in getattr(options, "launch", ())]
+    recipe = load_recipe(options.recipe, [*options.overrides, *launched], of_file)
     return Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
 
 
@@ -152,6 +161,7 @@ def _check(options: argparse.Namespace) -> None:
         count = len(workspace.resolved)
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
+    compatibility.check(recipe, workspace.base)
     for line in show.launch_notes(workspace):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
@@ -177,7 +187,7 @@ def _run(options: argparse.Namespace) -> None:
     goals = [name for name in names if options.until in (name, name.split("/")[0], None)]
     if not goals:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
-    show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
+    compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))

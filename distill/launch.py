@@ -122,7 +122,7 @@ def find_config(name: str, base: Path) -> Path:
 
 def _on_cpu(config: Path) -> dict[str, str]:
     """For a CPU configuration: what accelerate does not pass on to torchrun, and all cores (alone it takes one)."""
-    asked = _read_config(config)
+    asked = read_config(config)
     if not asked.get("use_cpu"):
         return {}
     per_machine = max(1, int(asked.get("num_processes", 1)) // max(1, int(asked.get("num_machines", 1))))
@@ -130,7 +130,12 @@ def _on_cpu(config: Path) -> dict[str, str]:
     return {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """An accelerate configuration as it stands in its file.
+
+    Raises:
+        LaunchError: it cannot be read, or is none.
+    """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -160,7 +165,8 @@ def ranks() -> Ranks:
     cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" or not torch.cuda.is_available()
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     if asked is not None:
-        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and not cpu
+        # On processors accelerate does not shard; a training sees to it itself, by version 2 (train/sharding.py).
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ["FSDP_VERSION"] == "2")
         kind = "FSDP" if sharded else str(state.distributed_type.value)
         _check(*asked, started=state.num_processes, kind=kind)
     return Ranks(state.process_index, state.num_processes)
@@ -169,7 +175,7 @@ def ranks() -> Ranks:
 def _asked_for() -> tuple[dict[str, Any], str] | None:
     """The configuration behind this process and its name; None where it was started plainly."""
     if CONFIG in os.environ:
-        return _read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
+        return read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
     try:
         import psutil
 
@@ -182,7 +188,7 @@ def _asked_for() -> tuple[dict[str, Any], str] | None:
     parser.add_argument("--config_file", "--config-file")
     parser.add_argument("--num_processes", "--num-processes", type=int)
     known, _ = parser.parse_known_args(words)
-    asked = _read_config(Path(known.config_file)) if known.config_file else {}
+    asked = read_config(Path(known.config_file)) if known.config_file else {}
     if known.num_processes is not None:
         asked["num_processes"] = known.num_processes
     return (asked, shlex.join(words[1:8])) if asked else None

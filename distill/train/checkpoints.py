@@ -111,7 +111,7 @@ def strip(folder: Path) -> None:
     _mark(folder, {**record, "resumable": False})
     for path in folder.iterdir():
         if not _kept(path.name):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _kept(name: str) -> bool:

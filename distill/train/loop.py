@@ -20,7 +20,7 @@ from distill.engines import adapters
 from distill.engines.placement import device
 from distill.engines.quiet import quiet
 from distill.errors import LaunchError, StoppedError, TrainError
-from distill.train import checkpoints
+from distill.train import checkpoints, sharding
 from distill.train.checkpoints import step_of
 from distill.train.how import How
 from distill.train.keep import Kept, choose
@@ -66,9 +66,7 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
 
         trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
     adapters.settle(model)
-    trainer.write = learner.save
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
+    trainer.gather, trainer.write = learner.gather, learner.save
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
     trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
     trainer.remove_callback(PrinterCallback)
@@ -158,6 +156,7 @@ def _last_checkpoint(watched: Watched) -> Path | None:
     last = checkpoints.last_whole(folder)
     if last:
         refuse_another((checkpoints.marker(last) or {}).get("trained_with", {}), watched.origin, last)
+        sharding.check_resumable(last)
     step = step_of(last)
     if context.ranks.main:
         watched.rewind(step)

@@ -68,7 +68,11 @@ def _trainer_class(train: Sft) -> Any:
             # TRL divides by the tokens of the whole step itself, whatever the model's own forward accepts.
             self.model_accepts_loss_kwargs = True
             self.lean = (
-                args.use_cpu and not self.aux_loss_enabled and adapters.worn(model) and add_head(model.get_base_model())
+                args.use_cpu
+                and not self.is_fsdp_enabled
+                and not self.aux_loss_enabled
+                and adapters.worn(model)
+                and add_head(model.get_base_model())
             )
 
         def compute_loss(
