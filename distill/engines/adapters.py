@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 WEIGHTS = "adapter_model.safetensors"
+TRAINED = "default"
+"""The adapter that is meant where a model wears several: an objective may keep a frozen copy beside it."""
 
 
 def attach(
@@ -123,7 +125,7 @@ def save(model: PeftModel, folder: Path) -> None:
     shutil.rmtree(half, ignore_errors=True)
     try:
         with quiet():
-            model.save_pretrained(str(half), save_embedding_layers=False)
+            model.save_pretrained(str(half), save_embedding_layers=False, selected_adapters=[TRAINED])
         (half / "README.md").unlink(missing_ok=True)
         _sort_modules(half / "adapter_config.json")
         shutil.rmtree(folder, ignore_errors=True)

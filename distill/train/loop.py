@@ -34,8 +34,8 @@ class Trained:
     """The base with the trained adapter on it."""
     trainable: int
     """Parameters that were trained."""
-    losses: list[float]
-    """Of every step, in nats per learnt token."""
+    steps: list[dict[str, Any]]
+    """What the trainer said of each step, its `loss` first of all."""
 
 
 def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path | None) -> Trained:
@@ -68,8 +68,8 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     with _memory(), adapters.under_autocast(model), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return Trained(model, sum(weight.numel() for _, weight in trainable), losses)
+    steps = [line for line in trainer.state.log_history if "loss" in line]
+    return Trained(model, sum(weight.numel() for _, weight in trainable), steps)
 
 
 def wear(model: Any, spec: Spec, start: Path | None) -> Any:

@@ -18,6 +18,7 @@ from distill.protocols import Summary
 from distill.train.settings import Spec
 
 if TYPE_CHECKING:
+    from distill.train.how import How
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
@@ -43,10 +44,10 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         rows = how.read()
         steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
         template = template_hash(models.load_tokenizer(source, context.cache))
-        watched = Watched(rows, steps, out, template, context, scaled=train.dtype == "float16")
+        watched = Watched(rows, steps, out, template, context, train.dtype == "float16", how.measured)
         start = inputs[spec.after] if spec.after else None
         trained = loop.train(spec, source, how, watched, start)
-        summary = summarise(trained, watched, train.batch_size)
+        summary = summarise(trained, watched, train.batch_size, how)
         if context.ranks.main:
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
             result.write(spec, source, watched, learnt, trained.model, summary, start)
@@ -57,13 +58,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     return summary
 
 
-def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
+def summarise(trained: Trained, watched: Watched, batch_size: int, how: How) -> Summary:
     """What the manifest keeps: the same however often the run was killed and whatever processes it had."""
     rows = watched.data
     places = [row for step in watched.steps for row in step if row >= 0]
     lengths, learning = rows.lengths, rows.learnt
-    learnt = sum(learning[row] for row in places)
-    notes = []
+    taught = sum(learning[row] for row in places)
+    measured = [how.measured(step) for step in trained.steps]
+    learnt = taught + sum(int(step.get("tokens", 0)) for step in measured)
+    notes = how.notes(measured)
     if rows.too_long:
         notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
     if len(rows) < batch_size:
@@ -77,8 +80,8 @@ def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
             "supervised_tokens": learnt,
             "trainable_parameters": trained.trainable,
         },
-        "tokens": {"read": sum(lengths[row] for row in places) - learnt, "learnt": learnt},
-        "loss": {"first": trained.losses[0], "last": trained.losses[-1]},
+        "tokens": {"read": sum(lengths[row] for row in places) - taught, "learnt": learnt},
+        "loss": {"first": trained.steps[0]["loss"], "last": trained.steps[-1]["loss"]},
         "template": watched.template,
         "notes": notes,
     }

@@ -2,14 +2,15 @@
 
     {"step": 3, "epoch": 0.1875, "loss": 2.41, "learning_rate": 0.00098, "grad_norm": 0.61, "tokens": 1030}
 
-`loss` is the mean in nats over the step's learnt tokens, in all processes; `tokens` is how many those are.
+`loss` is the mean in nats over the step's learnt tokens, in all processes, and of `preference` over its pairs; `tokens` is
+how many those are. What an objective measures besides stands behind it (`How.measured`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class Watched:
     context: Context
     scaled: bool
     """Gradients are scaled for float16: infinite ones are skipped by the scaler and are no error."""
+    measured: Callable[[Mapping[str, Any]], dict[str, float]] = lambda _: {}
+    """`How.measured`: what the objective says of a step."""
 
     @property
     def log(self) -> Path:
@@ -60,7 +63,8 @@ class Watched:
         rows = [row for row in self.steps[step - 1] if row != BLANK]
         if not math.isfinite(loss) or not (math.isfinite(norm) or self.scaled):
             self._stop(step, loss, norm, rows)
-        learnt = self.data.table.select(rows)["learnt"]
+        measured = self.measured(logs)
+        learnt = self.data.learnt_of(rows) + int(measured.pop("tokens", 0))
         seen = (step - 1) * len(self.steps[0]) + len(rows)  # only the last step has blanks
         return {
             "step": step,
@@ -68,7 +72,8 @@ class Watched:
             "loss": loss,
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,
-            "tokens": sum(learnt),
+            "tokens": learnt,
+            **measured,
         }
 
     def _stop(self, step: int, loss: float, norm: float, rows: Sequence[int]) -> None:
