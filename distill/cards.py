@@ -78,6 +78,8 @@ class ModelCard:
     """Hash of the chat template."""
     depth: int
     """Generations of models between people's text and this student."""
+    loss: str = "Loss is taken on the assistant's tokens and the stop token only"
+    """What was learnt, without a full stop."""
     texts: int = 0
     """Rows that were plain texts, learnt whole."""
     adapter: Ingredient | None = None

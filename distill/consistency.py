@@ -150,14 +150,34 @@ def _repeated(values: Sequence[object]) -> list[object]:
 
 
 def _unteachable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    """A student with nothing to learn from."""
-    if not recipe.generate.taught:
-        named = ", ".join(method.name for method in recipe.generate.methods)
+    """Trainings with nothing to learn from, or with a teacher that cannot be asked while the student learns."""
+    objectives = [training.objective for training in recipe.trainings]
+    named = ", ".join(method.name for method in recipe.generate.methods)
+    if not recipe.generate.taught and (taught := [one for one in objectives if one != "preference"]):
         yield (
             ("generate", "methods"),
-            f"{named}: only preferences, which no objective learns from yet; add a method that writes answers or texts, "
-            "or leave out `student` to make the data alone",
+            f"{named}: only preferences, from which {taught[0]} learns nothing; add a method that writes answers or texts, "
+            "train by `objective: preference` alone, or leave out `student` to make the data alone",
         )
+    if recipe.generate.taught == recipe.generate.rows and "preference" in objectives:
+        yield (
+            ("train", *_place(recipe, "preference")),
+            f"preference learns from pairs of answers, and {named} makes none; add the method `rank`",
+        )
+    engine = recipe.teacher.engine.kind
+    for training in recipe.trainings:
+        if training.TEACHER and engine != "transformers":
+            yield (
+                ("train", *_place(recipe, training.objective)),
+                f"{training.objective} asks the teacher at every token that the student writes, and the engine `{engine}` "
+                "cannot say; write teacher: {engine: {kind: transformers}}, or train by `sft` on its answers",
+            )
+
+
+def _place(recipe: Recipe, objective: str) -> KeyPath:
+    """Where an objective stands under `train`."""
+    objectives: list[str] = [training.objective for training in recipe.trainings]
+    return (objectives.index(objective),) if isinstance(recipe.train, tuple) else ()
 
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

@@ -149,7 +149,7 @@ def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
         spec = settings.Spec(student=student, train=training, seed=recipe.seed, after=after, teacher=teacher)
         needs = ("mix", "tokenise", *found, *([after] if after else []))
         yield Node(
-            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), model, "train",
+            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), (*model, *asked), "train",
         )  # fmt: skip
         after = name
 

@@ -24,6 +24,8 @@ TARGETS = "student.lora.target_modules"
 UNMERGED = (
     "leave quantization out, or take the model that `distill export --format merged` makes from the unquantised base"
 )
+TRAINED = "default"
+"""The adapter that is meant where a model wears several: an objective may keep a frozen copy beside it."""
 
 
 def attach(
@@ -134,7 +136,9 @@ def gather(model: PeftModel) -> dict[str, Any]:
 
     Where the model is sharded over processes (FSDP2, ZeRO-3) all of them must ask at once: each holds a part of every weight.
     """
-    return {name: _whole(weight) for name, weight in model.named_parameters() if "lora_" in name}
+    return {
+        name: _whole(weight) for name, weight in model.named_parameters() if "lora_" in name and f".{TRAINED}" in name
+    }
 
 
 def _whole(weight: Any) -> Any:
@@ -167,7 +171,9 @@ def save(model: PeftModel, folder: Path, weights: dict[str, Any] | None = None) 
     shutil.rmtree(half, ignore_errors=True)
     try:
         with quiet():
-            model.save_pretrained(str(half), save_embedding_layers=False, state_dict=weights)
+            model.save_pretrained(
+                str(half), save_embedding_layers=False, state_dict=weights, selected_adapters=[TRAINED]
+            )
         (half / "README.md").unlink(missing_ok=True)
         _sort_modules(half / "adapter_config.json")
         shutil.rmtree(folder, ignore_errors=True)

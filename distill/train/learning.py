@@ -17,6 +17,8 @@ class Learning(Frozen):
     """Whether it learns from what `score` keeps of the teacher."""
     TEACHER: ClassVar[bool] = False
     """Whether the recipe's teacher is there while the student learns."""
+    LOSS: ClassVar[str] = "Loss is taken on the assistant's tokens and the stop token only"
+    """What was learnt, for the model card."""
 
     objective: str
     epochs: float = Field(1.0, gt=0)

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Trained:
     learner: Learner
-    losses: list[float]
-    """Of every step, in nats per learnt token."""
+    steps: list[dict[str, Any]]
+    """Line of the log of every step, its `loss` first of all."""
     kept: Kept
     """The checkpoint that the student is."""
 
@@ -73,8 +73,8 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     if not watched.ended(step_of(last)):
         _learn(trainer, model, watched, last)
     lines = watched.lines()
-    losses = [line["loss"] for line in lines if "loss" in line]
-    return Trained(learner, losses, choose(lines, spec.train, len(watched.steps)))
+    steps = [line for line in lines if "loss" in line]
+    return Trained(learner, steps, choose(lines, spec.train, len(watched.steps)))
 
 
 def _learn(trainer: Any, model: Any, watched: Watched, last: Path | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
-from distill.context import Resolved
+from distill.context import Context, Resolved
 from distill.engines import models
+from distill.engines.teacher import Teacher
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
@@ -56,7 +58,9 @@ def write(
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
     base = Ingredient("base", source.origin, student.terms or source.terms)
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
-    record = describe(spec, source, rows, watched.template, (base, *worn, *ingredients(rows)), start, adapter)
+    asked = taught_by(spec.teacher, watched.context) if spec.teacher else None
+    parts = (*ingredients(rows), *([asked.ingredient] if asked else []))
+    record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, asked)
     _write_json(out / FILE, record)
     before = [path for path in (source.path, start, adapter.path if adapter else None) if path]
     seen = {row.provenance.root for row in rows}.union(*map(models.trained_on, before))
@@ -66,7 +70,7 @@ def write(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
         base=base,
         adapter=worn[0] if worn else None,
-        data=ingredients(rows),
+        data=parts,
         drop_layers=student.out,
         lora=student.lora.model_dump() if student.lora and not adapter else {},
         quantization=student.quantization,
@@ -74,6 +78,7 @@ def write(
         training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts, "student": kept.words},
         template=watched.template,
         depth=record["depth"],
+        loss=spec.train.LOSS,
         texts=sum(row.kind == "text" for row in rows),
     )
     (out / "README.md").write_text(model_card(card), encoding="utf-8")
@@ -88,6 +93,7 @@ def describe(
     made_from: Sequence[Ingredient],
     start: Path | None = None,
     adapter: Resolved | None = None,
+    teacher: Taught | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
@@ -108,9 +114,33 @@ def describe(
         "quantization": student.quantization,
         "started_on": went_on,
         "template": template,
-        "depth": max(inherited, *(row.provenance.depth for row in rows)),
+        "objective": spec.train.objective,
+        "teacher": {"origin": teacher.origin, "terms": list(teacher.terms)} if teacher else None,
+        "depth": max(inherited, 1 + teacher.depth if teacher else 0, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
     }
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A teacher that was there while the student learnt."""
+
+    origin: str
+    terms: tuple[str, ...]
+    depth: int
+
+    @property
+    def ingredient(self) -> Ingredient:
+        return Ingredient("teacher", self.origin, self.terms)
+
+
+def taught_by(teacher: Teacher, context: Context) -> Taught:
+    """What a student owes to it, whoever wrote the rows; one that was itself distilled brings its depth along."""
+    parts = [context.resolved[ref] for ref in teacher.weights]
+    terms = dict.fromkeys(teacher.terms or [term for part in parts for term in part.terms or (UNKNOWN,)])
+    students = [part.path / FILE for part in parts if (part.path / FILE).is_file()]
+    depths = [json.loads(path.read_text(encoding="utf-8"))["depth"] for path in students]
+    return Taught("+".join(part.origin for part in parts), tuple(terms), max(depths, default=0))
 
 
 def _before(source: Resolved, start: Path | None, adapter: Resolved | None) -> list[Path]:

@@ -12,6 +12,7 @@ from distill.engines import adapters
 from distill.engines.quiet import quiet
 from distill.engines.template import IGNORE
 from distill.train import data
+from distill.train.how import How
 from distill.train.learning import Learning
 from distill.train.loss import add_head
 from distill.train.trainer import ours
@@ -31,10 +32,9 @@ class Sft(Learning):
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(How):
     train: Sft
     tokens: Path
-    whole = False
 
     def read(self) -> data.TrainingData:
         return data.read(self.tokens, self.train.max_length, self.train.too_long)

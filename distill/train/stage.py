@@ -20,6 +20,7 @@ from distill.protocols import Summary
 from distill.train.settings import Spec
 
 if TYPE_CHECKING:
+    from distill.train.how import How
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
@@ -49,10 +50,11 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
         template = template_hash(models.load_tokenizer(source, context.cache))
         real = validate.read(inputs["tokenise"] / "validation.arrow", train.max_length)
-        watched = Watched(rows, steps, out, template, context, train, real, origin(spec, rows, steps, template))
+        about = origin(spec, rows, steps, template)
+        watched = Watched(rows, steps, out, template, context, train, real, about, how.measured)
         start = inputs[spec.after] if spec.after else None
         trained = loop.train(spec, source, how, watched, start)
-        summary = summarise(trained, watched, train.batch_size)
+        summary = summarise(trained, watched, train.batch_size, how)
         if context.ranks.main:
             adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
@@ -64,14 +66,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     return summary
 
 
-def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
+def summarise(trained: Trained, watched: Watched, batch_size: int, how: How) -> Summary:
     """What the manifest keeps: the same however often the run was killed and whatever processes it had."""
     rows = watched.data
     kept, steps = trained.kept, watched.steps[: trained.kept.ended]
     places = [row for step in steps for row in step if row >= 0]
     lengths, learning = rows.lengths, rows.learnt
-    learnt = sum(learning[row] for row in places)
-    notes = kept.notes(len(watched.validation or ()))
+    taught = sum(learning[row] for row in places)
+    learnt = sum(step["tokens"] for step in trained.steps)
+    notes = [*kept.notes(len(watched.validation or ())), *how.notes(trained.steps)]
     if rows.too_long:
         notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
     if len(rows) < batch_size:
@@ -85,8 +88,8 @@ def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
             "supervised_tokens": learnt,
             "trainable_parameters": trained.learner.trainable,
         },
-        "tokens": {"read": sum(lengths[row] for row in places) - learnt, "learnt": learnt},
-        "loss": {"first": trained.losses[0], "last": trained.losses[-1]},
+        "tokens": {"read": sum(lengths[row] for row in places) - taught, "learnt": learnt},
+        "loss": {"first": trained.steps[0]["loss"], "last": trained.steps[-1]["loss"]},
         "kept": asdict(kept),
         "template": watched.template,
         "notes": notes,

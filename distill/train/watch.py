@@ -3,14 +3,15 @@
 log.jsonl          {"step": 3, "epoch": 0.1875, "loss": 2.41, "learning_rate": 0.00098, "grad_norm": 0.61, "tokens": 1030}
 checkpoints.jsonl  {"step": 4, "loss": 2.38, "real_loss": 2.9, "folder": "checkpoints/checkpoint-4", "planned": true, …}
 
-`loss` is the mean in nats over the step's learnt tokens, in all processes; `tokens` is how many those are. Lines of
-planned checkpoints have `real_loss`, the mean in nats per token over the validation rows, and so has step 0, before training.
+`loss` is the mean in nats over the step's learnt tokens, in all processes, and of `preference` over its pairs; `tokens` is
+how many those are. What an objective measures besides stands behind it (`How.measured`). Lines of planned checkpoints have
+`real_loss`, the mean in nats per token over the validation rows, and so has step 0, before training.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,8 @@ class Watched:
     validation: Validation | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What a checkpoint was trained with, `origin.origin`."""
+    measured: Callable[[Mapping[str, Any]], dict[str, float]] = lambda _: {}
+    """`How.measured`: what the objective says of a step."""
 
     @property
     def log(self) -> Path:
@@ -102,7 +105,8 @@ class Watched:
         if not math.isfinite(loss) or not (math.isfinite(norm) or self.scaled):
             named = ", ".join(self.data.table.select(rows[:NAMED])["id"]) + (" …" if len(rows) > NAMED else "")
             raise self.no_number(step, f"the loss is {loss} and its gradient {norm}; rows of the step: {named}")
-        learnt = self.data.table.select(rows)["learnt"]
+        measured = self.measured(logs)
+        learnt = self.data.learnt_of(rows) + int(measured.pop("tokens", 0))
         seen = (step - 1) * len(self.steps[0]) + len(rows)  # only the last step has blanks
         return {
             "step": step,
@@ -110,7 +114,8 @@ class Watched:
             "loss": loss,
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,
-            "tokens": sum(learnt),
+            "tokens": learnt,
+            **measured,
         }
 
     def rows_of(self, step: int) -> list[int]:

@@ -20,7 +20,11 @@ from distill.train import settings, stage
 from distill.train.student import Lora, Student
 
 MODEL = "tiny"
+TEACHER = {"model": MODEL, "engine": {"kind": "transformers", "dtype": "float32"}}
+"""The student with the layer that was taken out of it."""
 WORDS = "the river runs past old stones and a quiet mill where nobody asks what time it is".split()
+
+UNWANTED = "no never because nothing else would ever matter here or anywhere today".split()
 
 
 def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[str, ...] = ("apache-2.0",)) -> Row:
@@ -38,10 +42,18 @@ def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[
     return Row(kind="chat", messages=messages, provenance=provenance)
 
 
+def make_pair(number: int) -> Row:
+    """The conversation of that number, and an answer of other words that was rejected."""
+    row = make_row(number)
+    said = " ".join(UNWANTED[(number + place) % len(UNWANTED)] for place in range(2 + number % 5))
+    return row.model_copy(update={"kind": "preference", "rejected": (Message(role="assistant", content=said),)})
+
+
 def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
     chosen = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
     student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
-    return settings.Spec.model_validate({"student": student, "train": chosen, "seed": seed})
+    teacher = TEACHER if chosen.get("objective") == "on_policy" else None
+    return settings.Spec.model_validate({"student": student, "train": chosen, "seed": seed, "teacher": teacher})
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
@@ -51,7 +63,11 @@ def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Cont
 
 def put(folder: Path, rows: Sequence[Row]) -> None:
     """The rows that are trained on, and nothing of those before them."""
-    write_rows(folder / "mix" / "train.jsonl", rows)
+    pairs = [row for row in rows if row.kind == "preference"]
+    write_rows(folder / "mix" / "train.jsonl", [row for row in rows if row not in pairs])
+    (folder / "mix" / "preference.jsonl").unlink(missing_ok=True)
+    if pairs:
+        write_rows(folder / "mix" / "preference.jsonl", pairs)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     inputs_of(folder)
 
@@ -64,10 +80,17 @@ def inputs_of(folder: Path) -> dict[str, Path]:
     return {"mix": folder / "mix", "tokenise": tokens}
 
 
-def train(folder: Path, spec: settings.Spec, out: str = "out", **runtime: Any) -> Summary:
-    """Train here, into a folder that may hold what a killed training left."""
+def train(folder: Path, spec: settings.Spec, out: str = "out", after: str | None = None, **runtime: Any) -> Summary:
+    """Train here, into a folder that may hold what a killed training left.
+
+    Args:
+        after: folder of the training that this one goes on with.
+    """
     (folder / out).mkdir(exist_ok=True)
-    return stage.run(spec, inputs_of(folder), folder / out, context_of(folder, **runtime))
+    inputs = inputs_of(folder)
+    if after is not None:
+        inputs, spec = inputs | {after: folder / after}, spec.model_copy(update={"after": after})
+    return stage.run(spec, inputs, folder / out, context_of(folder, **runtime))
 
 
 def main(folder: Path, spec: settings.Spec) -> int:
