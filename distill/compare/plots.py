@@ -94,7 +94,9 @@ def training(name: str, points: Sequence[Point]) -> str:
         path = " ".join(f"{x:.2f},{y:.1f}" for _, _, x, y in places(curve))
         parts.append(stretched(bottom, [f'<polyline class="{kind}" points="{path}"/>']) if curve else "")
     parts += [_spot(x, y, f"step {step}: loss {number(loss)}", "spot") for step, loss, x, y in places(learnt)]
-    parts += [_spot(x, y, f"step {step}: on real rows {number(loss)}", "spot real") for step, loss, x, y in places(real)]
+    parts += [
+        _spot(x, y, f"step {step}: on real rows {number(loss)}", "spot real") for step, loss, x, y in places(real)
+    ]
     steps = [point.step for point in points]
     parts += [text(9, 214, f"step {steps[0]}", "tick"), text(100, 214, f"step {steps[-1]}", "tick", "end")]
     said = f"From {number(learnt[0][1])} at step {learnt[0][0]} to {number(learnt[-1][1])} at step {learnt[-1][0]}."
@@ -118,9 +120,14 @@ def _kept(step: int | None, places: Sequence[tuple[int, float, float, float]]) -
         for x, y in found
         for part in (
             f'<circle class="kept" cx="{x:.2f}%" cy="{y:.1f}" r="7.5"/>',
-            text(x, y - 13 if y > 30 else y + 23, f"kept: step {step}", "tick", "end" if x > 60 else "start"),
+            text(x, y + 23 if y < 170 else y - 13, f"kept: step {step}", "tick", _anchor(x)),
         )
     ]
+
+
+def _anchor(x: float) -> str:
+    """So that words at this place stay inside."""
+    return "start" if x < 20 else "end" if x > 80 else "middle"
 
 
 def _legend(y: float) -> list[str]:

@@ -49,9 +49,12 @@ def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Cont
     return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
 
 
-def put(folder: Path, rows: Sequence[Row]) -> None:
-    """The rows that are trained on, and nothing of those before them."""
+def put(folder: Path, rows: Sequence[Row], real: Sequence[Row] = ()) -> None:
+    """The rows that are trained on, those that the training is watched on, and nothing of those before them."""
     write_rows(folder / "mix" / "train.jsonl", rows)
+    (folder / "mix" / "validation.jsonl").unlink(missing_ok=True)
+    if real:
+        write_rows(folder / "mix" / "validation.jsonl", real)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     inputs_of(folder)
 
