@@ -130,6 +130,7 @@ def changed(value: Any, name: str) -> Any:
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
         "quantization": "nf4",
+        "keep": "last",
         "device_map": "auto", "teacher": "other", "adapter": "A", "embedder": "E",
         "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},

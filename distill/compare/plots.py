@@ -120,9 +120,14 @@ def _kept(step: int | None, places: Sequence[tuple[int, float, float, float]]) -
         for x, y in found
         for part in (
             f'<circle class="kept" cx="{x:.2f}%" cy="{y:.1f}" r="7.5"/>',
-            text(x, y - 13 if y > 30 else y + 23, f"kept: step {step}", "tick", "end" if x > 60 else "start"),
+            text(x, y + 23 if y < 170 else y - 13, f"kept: step {step}", "tick", _anchor(x)),
         )
     ]
+
+
+def _anchor(x: float) -> str:
+    """So that words at this place stay inside."""
+    return "start" if x < 20 else "end" if x > 80 else "middle"
 
 
 def _legend(y: float) -> list[str]:

@@ -61,13 +61,14 @@ def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Cont
     return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
 
 
-def put(folder: Path, rows: Sequence[Row]) -> None:
-    """The rows that are trained on, and nothing of those before them."""
+def put(folder: Path, rows: Sequence[Row], real: Sequence[Row] = ()) -> None:
+    """The rows that are trained on, those that the training is watched on, and nothing of those before them."""
     pairs = [row for row in rows if row.kind == "preference"]
-    write_rows(folder / "mix" / "train.jsonl", [row for row in rows if row not in pairs])
-    (folder / "mix" / "preference.jsonl").unlink(missing_ok=True)
-    if pairs:
-        write_rows(folder / "mix" / "preference.jsonl", pairs)
+    files = {"train": [row for row in rows if row not in pairs], "preference": pairs, "validation": list(real)}
+    for name, written in files.items():
+        (folder / "mix" / f"{name}.jsonl").unlink(missing_ok=True)
+        if written or name == "train":
+            write_rows(folder / "mix" / f"{name}.jsonl", written)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     inputs_of(folder)
 

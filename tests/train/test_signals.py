@@ -73,11 +73,14 @@ def prepare(folder: Path, model: Path, launch: str) -> None:
     shutil.rmtree((folder / "runs" / "small" / "4-train").resolve())
 
 
-@pytest.mark.parametrize("launch", ["cpu", pytest.param("multi_cpu", marks=pytest.mark.distributed)])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("launch", "number"),
+    [
+        pytest.param("multi_cpu", signal.SIGTERM, marks=pytest.mark.distributed),
+        pytest.param("cpu", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_to_the_run_reaches_the_training(tmp_path: Path, tiny_model: Path, launch: str, number: int) -> None:
-    if (launch, number) == ("cpu", signal.SIGTERM):
-        pytest.skip("with several processes it is the same road and harder")
     prepare(tmp_path, tiny_model, launch)
     process = run(tmp_path)
     (work,) = [path for path in wait_for(tmp_path / "cache" / ".work", "train-*") if path.is_dir()]
