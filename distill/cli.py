@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | filter | show | compare | schema."""
+"""distill check | plan | fetch | run | filter | show | compare | export | schema."""
 
 from __future__ import annotations
 
@@ -84,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
+    exporter.add_argument("run", help="name or folder of a run, or its recipe")
+    exporter.add_argument("out", type=Path, help="new folder")
+    exporter.add_argument("--node", metavar="NODE", help="training whose student it is (default: the last)")
+    exporter.add_argument("--step", metavar="N", type=_count, help="a checkpoint instead of the end")
+    exporter.add_argument(
+        "--format", choices=("adapter", "merged"), help="the adapter beside its base (default), or all in one model"
+    )
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
@@ -251,6 +259,13 @@ def _show(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     print(show.compare([_run_folder(name, options.runs) for name in options.run]))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from distill.export import export
+
+    run = _run_folder(options.run, options.runs)
+    print(export(run, options.out, options.cache, options.node, options.step, options.format))
 
 
 def _run_folder(name: str, runs: Path) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from distill.errors import DistillError
 from distill.rows import Frozen
@@ -24,7 +24,10 @@ class LeastMissed(Frozen):
     """Training rows that it is measured on."""
 
 
-DropLayers = tuple[int, ...] | LeastMissed
+DropLayers = Annotated[
+    Annotated[tuple[int, ...], Tag("named")] | Annotated[LeastMissed, Tag("found")],
+    Discriminator(lambda value: "found" if isinstance(value, dict | LeastMissed) else "named"),
+]
 
 
 def taken_out(drop_layers: DropLayers, inputs: Mapping[str, Path]) -> tuple[int, ...]:

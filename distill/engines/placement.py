@@ -50,7 +50,7 @@ class Placement:
         if self.quantization and importlib.util.find_spec("bitsandbytes") is None:
             raise EngineError(
                 f"quantization: {self.quantization} needs bitsandbytes, which is not installed",
-                where="engine.quantization",
+                where="quantization",
                 hint="pip install 'distill[quantized]', or leave quantization out",
             )
         beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -32,16 +32,18 @@ def spec(student: dict[str, Any], **train: Any) -> settings.Spec:
     return plain.model_copy(update={"student": Student.model_validate({"model": MODEL, **student})})
 
 
-def context(folder: Path, **more: Path) -> Context:
+def context(folder: Path, recompute: bool | None = None, **more: Path) -> Context:
     """Folders by name as references, beside the model."""
-    known = context_of(folder)
+    known = context_of(folder, gradient_checkpointing=recompute)
     found = {name: Resolved(name, path, f"sha256:{name}", ("mit",)) for name, path in more.items()}
-    return Context(known.cache, {**known.resolved, **found})
+    return Context(known.cache, {**known.resolved, **found}, known.runtime)
 
 
-def train(folder: Path, wanted: settings.Spec, out: str = "out", **more: Path) -> Summary:
+def train(
+    folder: Path, wanted: settings.Spec, out: str = "out", recompute: bool | None = None, **more: Path
+) -> Summary:
     (folder / out).mkdir(exist_ok=True)
-    return stage.run(wanted, inputs_of(folder), folder / out, context(folder, **more))
+    return stage.run(wanted, inputs_of(folder), folder / out, context(folder, recompute, **more))
 
 
 def load(folder: Path, path: Path, dtype: str = "float32") -> models.Loaded:
@@ -184,7 +186,7 @@ def test_quantised_killed_and_taken_up_again_is_the_same_student(
     with pytest.raises(KeyboardInterrupt):
         train(folder, wanted, "killed")
     monkeypatch.setattr(checkpoints, "seal", seal)
-    train(folder, wanted, "killed")
+    train(folder, wanted, "killed", recompute=True)  # what is computed anew is the same
     name = Path("adapter") / "adapter_model.safetensors"
     assert (folder / "straight" / name).read_bytes() == (folder / "killed" / name).read_bytes()
 
