@@ -18,9 +18,11 @@ from distill.mix import stage as mix
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
+from distill.score import stage as score
 from distill.tokenise import stage as tokenise
 from distill.train import settings
 from distill.train import stage as train
+from distill.train.logits import Logits
 from distill.train.student import Student
 
 Run = Callable[..., Summary]
@@ -126,20 +128,42 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
 
 
 def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
-    """From the mix to the student: its tokens, then one training after the other, each going on with the one before."""
+    """From the mix to the student: its tokens, what the teacher says of them where that is learnt, then one training after
+    the other, each going on with the one before."""
     model, after = (student.model,), None
     yield Node(
         "tokenise", 3, ("mix",), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION, model,
     )  # fmt: skip
+    scored = dict(score_nodes(recipe, student))
+    yield from dict.fromkeys(scored.values())
     for name, training in zip(recipe.train_names, recipe.trainings, strict=True):
         teacher = recipe.teacher if training.TEACHER else None
         asked = teacher.references if teacher else ()
         spec = settings.Spec(student=student, train=training, seed=recipe.seed, after=after, teacher=teacher)
-        needs = ("mix", "tokenise", *([after] if after else []))
+        needs = ("mix", "tokenise", *([scored[name].name] if name in scored else []), *([after] if after else []))
         yield Node(
             name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), model, "train",
         )  # fmt: skip
         after = name
+
+
+def score_nodes(recipe: Recipe, student: Student) -> Iterator[tuple[str, Node]]:
+    """What the teacher says of the rows, for every training that learns from it; those that ask the same share it."""
+    trainings = dict(zip(recipe.train_names, recipe.trainings, strict=True))
+    specs = {
+        name: score.Spec(
+            teacher=recipe.teacher, student=student.model, keep=training.keep, temperature=training.temperature
+        )
+        for name, training in trainings.items()
+        if isinstance(training, Logits)
+    }
+    models = recipe.teacher.references
+    first = {spec: name for name, spec in reversed(specs.items())}
+    for name, spec in specs.items():
+        own = "score" if len(first) == 1 else f"score/{first[spec].partition('/')[2]}"
+        yield name, Node(
+            own, 3, ("tokenise",), spec, score.run, score.VERSION, (*models, student.model), models, "score",
+        )  # fmt: skip
 
 
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,6 +43,8 @@ class How(Protocol):
 
 def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> How:
     """The objective of a spec."""
-    from distill.train import sft
+    from distill.train import logits, sft
 
-    return {"sft": sft.open_how}[spec.train.objective](spec, inputs, context)
+    objectives: Mapping[str, Callable[[Spec, Mapping[str, Path], Context], How]]
+    objectives = {"sft": sft.open_how, "logits": logits.open_how}
+    return objectives[spec.train.objective](spec, inputs, context)

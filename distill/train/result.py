@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Resolved
 from distill.engines import adapters, models
+from distill.engines.teacher import Descent
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
@@ -41,16 +42,19 @@ def write(
     model: Any,
     summary: Summary,
     start: Path | None = None,
+    taught: Descent | None = None,
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
     Args:
         start: the student that it went on with.
+        taught: the teacher whose distributions it learnt from.
     """
     out = watched.out
     adapters.save(model, out / "adapter")
     base = Ingredient("base", source.origin, spec.student.terms or source.terms)
-    record = describe(spec, source, rows, watched.template, (base, *ingredients(rows)), start)
+    made_from = (*ingredients(rows), *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
+    record = describe(spec, source, rows, watched.template, (base, *made_from), start, taught)
     _write_json(out / FILE, record)
     seen = {row.provenance.root for row in rows}.union(
         *map(models.trained_on, (source.path, *([start] if start else [])))
@@ -60,7 +64,7 @@ def write(
     card = ModelCard(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
         base=base,
-        data=ingredients(rows),
+        data=made_from,
         drop_layers=spec.student.drop_layers,
         lora=spec.student.lora.model_dump(),
         training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts},
@@ -79,12 +83,15 @@ def describe(
     template: str,
     made_from: Sequence[Ingredient],
     start: Path | None = None,
+    taught: Descent | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
     before = [json.loads((path / FILE).read_text(encoding="utf-8")) for path in _before(source, start)]
     inherited = max((one["depth"] for one in before), default=0)
     terms |= dict.fromkeys(term for one in before for term in one["terms"])
+    teachers = {origin: names for one in before for origin, names in one.get("taught_by", {}).items()}
+    teachers |= {taught.origin: list(taught.terms)} if taught else {}
     return {
         "base": {
             "ref": source.ref,
@@ -95,9 +102,19 @@ def describe(
         "drop_layers": list(spec.student.drop_layers),
         "adapter": "adapter",
         "template": template,
-        "depth": max(inherited, *(row.provenance.depth for row in rows)),
+        "depth": max(inherited, taught.depth + 1 if taught else 0, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
+        **({"taught_by": teachers} if teachers else {}),
     }
+
+
+def taught_by(inputs: Mapping[str, Path]) -> Descent | None:
+    """The teacher whose distributions were kept, where that was one of the nodes before."""
+    folder = next((path for name, path in inputs.items() if name.partition("/")[0] == "score"), None)
+    if folder is None:
+        return None
+    record = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    return Descent(record["origin"], tuple(record["terms"]), record["depth"])
 
 
 def _before(source: Resolved, start: Path | None) -> list[Path]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from distill.context import Context
 from distill.protocols import Summary
+from distill.train.logits import Logits, unbalanced
 from distill.train.settings import Spec
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     from distill.engines.template import template_hash
     from distill.train import loop, order, result
     from distill.train.how import open_how
-    from distill.train.watch import Watched
+    from distill.train.watch import Watched, read_log
 
     summary = context.ranks.gather([result.summary_of(out)])[0]  # the first rank decides for all
     if summary is None:
@@ -48,8 +49,11 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         trained = loop.train(spec, source, how, watched, start)
         summary = summarise(trained, watched, train.batch_size)
         if context.ranks.main:
+            if isinstance(train, Logits):
+                summary["notes"] += unbalanced(train, read_log(watched.log))
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
-            result.write(spec, source, watched, learnt, trained.model, summary, start)
+            taught = result.taught_by(inputs)
+            result.write(spec, source, watched, learnt, trained.model, summary, start, taught)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)

@@ -2,7 +2,8 @@
 
     {"step": 3, "epoch": 0.1875, "loss": 2.41, "learning_rate": 0.00098, "grad_norm": 0.61, "tokens": 1030}
 
-`loss` is the mean in nats over the step's learnt tokens, in all processes; `tokens` is how many those are.
+`loss` is the mean in nats over the step's learnt tokens, in all processes; `tokens` is how many those are. What a loss is
+mixed of stands behind it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from distill.train.order import BLANK
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
+
+PARTS = ("divergence", "nll")
+"""What an objective may say of its loss besides, in nats per learnt token."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Watched:
             "step": step,
             "epoch": round(seen / len(self.data), 6),
             "loss": loss,
+            **{name: float(logs[name]) for name in PARTS if name in logs},
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,
             "tokens": sum(learnt),
