@@ -36,7 +36,8 @@ class Runtime(Frozen):
     """
 
     launch: dict[str, str] = {}
-    """Stage (`generate`, `filter`, `train`, `evaluate`) to the accelerate configuration that starts it, a bare name or a path."""
+    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
+    or a path."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     device_map: Literal["auto", "sequential"] | None = None

@@ -123,6 +123,11 @@ def settle(model: PeftModel) -> PeftModel:
     return model
 
 
+def base(model: Any) -> Any:
+    """The model under its adapter; one without as it is."""
+    return model.get_base_model() if worn(model) else model
+
+
 def worn(model: Any) -> bool:
     """Whether a model wears an adapter."""
     with quiet():

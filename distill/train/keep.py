@@ -61,7 +61,7 @@ def choose(lines: Lines, learning: Learning, planned: int) -> Kept:
     last = lines[-1]["step"]
     if not measured:
         return Kept(last, last, planned)
-    best = _best(lines) if learning.keep == "best" else lines[-1]
+    best = _best(lines) if learning.checkpoint == "best" else lines[-1]
     start, end = measured[0]["real_loss"], measured[-1]["real_loss"]
     return Kept(best["step"], last, planned, best["real_loss"], start, end)
 

@@ -15,7 +15,7 @@ from distill.rows import digest
 from distill.train.data import TrainingData
 from distill.train.settings import Spec
 
-AFTERWARDS = ("train.keep", "train.patience", "train.checkpoint_every")
+AFTERWARDS = ("train.checkpoint", "train.patience", "train.checkpoint_every")
 """What changes nothing in a step."""
 
 

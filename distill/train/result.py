@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Context, Resolved
 from distill.engines import models
-from distill.engines.teacher import Teacher
+from distill.engines.teacher import Descent, descent
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
@@ -46,6 +45,7 @@ def write(
     summary: Summary,
     start: Path | None = None,
     adapter: Resolved | None = None,
+    taught: Descent | None = None,
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
@@ -53,14 +53,14 @@ def write(
         kept: the checkpoint that it is.
         start: the student that it went on with.
         adapter: what the first training went on with.
+        taught: the teacher whose distributions it learnt from.
     """
     out, student = watched.out, spec.student
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
     base = Ingredient("base", source.origin, student.terms or source.terms)
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
-    asked = taught_by(spec.teacher, watched.context) if spec.teacher else None
-    parts = (*ingredients(rows), *([asked.ingredient] if asked else []))
-    record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, asked)
+    parts = (*ingredients(rows), *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
+    record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
     _write_json(out / FILE, record)
     before = [path for path in (source.path, start, adapter.path if adapter else None) if path]
     seen = {row.provenance.root for row in rows}.union(*map(models.trained_on, before))
@@ -93,7 +93,7 @@ def describe(
     made_from: Sequence[Ingredient],
     start: Path | None = None,
     adapter: Resolved | None = None,
-    teacher: Taught | None = None,
+    taught: Descent | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
@@ -102,6 +102,8 @@ def describe(
     terms |= dict.fromkeys(term for one in before for term in one["terms"])
     student = spec.student
     went_on = {"ref": adapter.ref, "revision": adapter.revision, "terms": list(adapter.terms)} if adapter else None
+    teachers = {origin: names for one in before for origin, names in one.get("taught_by", {}).items()}
+    teachers |= {taught.origin: list(taught.terms)} if taught else {}
     return {
         "base": {
             "ref": source.ref,
@@ -115,32 +117,21 @@ def describe(
         "started_on": went_on,
         "template": template,
         "objective": spec.train.objective,
-        "teacher": {"origin": teacher.origin, "terms": list(teacher.terms)} if teacher else None,
-        "depth": max(inherited, 1 + teacher.depth if teacher else 0, *(row.provenance.depth for row in rows)),
+        "depth": max(inherited, taught.depth + 1 if taught else 0, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
+        **({"taught_by": teachers} if teachers else {}),
     }
 
 
-@dataclass(frozen=True)
-class Taught:
-    """A teacher that was there while the student learnt."""
-
-    origin: str
-    terms: tuple[str, ...]
-    depth: int
-
-    @property
-    def ingredient(self) -> Ingredient:
-        return Ingredient("teacher", self.origin, self.terms)
-
-
-def taught_by(teacher: Teacher, context: Context) -> Taught:
-    """What a student owes to it, whoever wrote the rows; one that was itself distilled brings its depth along."""
-    parts = [context.resolved[ref] for ref in teacher.weights]
-    terms = dict.fromkeys(teacher.terms or [term for part in parts for term in part.terms or (UNKNOWN,)])
-    students = [part.path / FILE for part in parts if (part.path / FILE).is_file()]
-    depths = [json.loads(path.read_text(encoding="utf-8"))["depth"] for path in students]
-    return Taught("+".join(part.origin for part in parts), tuple(terms), max(depths, default=0))
+def taught_by(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Descent | None:
+    """The teacher whose distributions it learnt from: one that was asked meanwhile, or whose answers `score` kept."""
+    if spec.teacher is not None:
+        return descent(spec.teacher, context.resolved)
+    folder = next((path for name, path in inputs.items() if name.partition("/")[0] == "score"), None)
+    if folder is None:
+        return None
+    record = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    return Descent(record["origin"], tuple(record["terms"]), record["depth"])
 
 
 def _before(source: Resolved, start: Path | None, adapter: Resolved | None) -> list[Path]:

@@ -1,6 +1,6 @@
 """tokens -> adapter/ or weights/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
 
-adapter/                     LoRA weights of the checkpoint that is kept, `train.keep`; where all weights are trained, weights/
+adapter/                     LoRA weights of the checkpoint that is kept, `train.checkpoint`; where all weights are trained, weights/
 checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
 log.jsonl                    one line a step, with the loss on real rows at each checkpoint
 checkpoints.jsonl            one line a checkpoint
@@ -58,7 +58,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         if context.ranks.main:
             adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
-            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter)
+            taught = result.taught_by(spec, inputs, context)
+            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter, taught)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)

@@ -25,7 +25,7 @@ def test_the_best_on_real_rows_is_kept_the_first_of_equals() -> None:
 
 
 def test_the_last_one_where_the_recipe_says_so_or_nothing_was_measured() -> None:
-    assert choose(lines(9.0, 4.0, 5.0), Sft(keep="last"), planned=2).step == 2
+    assert choose(lines(9.0, 4.0, 5.0), Sft(checkpoint="last"), planned=2).step == 2
     bare = choose(lines(None, None, None), Sft(), planned=2)
     assert (bare.step, bare.real_loss, bare.notes(0)) == (2, None, [])
     assert bare.words == "step 2 of 2, the last one"
