@@ -1,6 +1,6 @@
 """tokens -> adapter/ or weights/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
 
-adapter/                     LoRA weights of the checkpoint that is kept, `train.checkpoint`; where all weights are trained, weights/
+adapter/                     LoRA weights of the checkpoint that is kept (`train.checkpoint`); of all weights, weights/ instead
 checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
 log.jsonl                    one line a step, with the loss on real rows at each checkpoint
 checkpoints.jsonl            one line a checkpoint
