@@ -21,7 +21,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 2
+VERSION = 3
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -70,10 +70,10 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         use=spec.use,
         headline=words.headline(spec.primary, metrics[spec.primary]),
         primary=spec.primary,
-        arms={arm.name: _arm(arm, student.get("drop_layers", ())) for arm in arms},
+        arms={arm.name: _arm(arm, student.get("drop_layers", ()), spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained[-1]),
+        terms=read_terms(inputs, spec.use, spec.trained),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
@@ -84,11 +84,10 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     )
 
 
-def _arm(arm: Arm, dropped: Sequence[int]) -> ArmReport:
+def _arm(arm: Arm, dropped: Sequence[int], trainings: Sequence[str]) -> ArmReport:
     """Who the arm is, with what was done to the model that it is named after."""
-    step = arm.name.partition("@")[2]
     layers = f", without layers {', '.join(map(str, dropped))}" if dropped and arm.name != TEACHER else ""
-    trained = "" if arm.name in (TEACHER, BASE) else f", trained for {step} steps" if step else ", trained"
+    trained = "" if arm.name in (TEACHER, BASE) else f", {_trained(arm.name, trainings)}"
     origin = arm.summary.get("model")
     return ArmReport(
         origin=origin and f"{origin}{layers}{trained}",
@@ -97,6 +96,16 @@ def _arm(arm: Arm, dropped: Sequence[int]) -> ArmReport:
         decoding=arm.summary["decoding"],
         counts=Counts(**{name: arm.summary["counts"][name] for name in COUNTS}),
     )
+
+
+def _trained(arm: str, trainings: Sequence[str]) -> str:
+    """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    stem, _, step = arm.partition("@")
+    names = [name.partition("/")[2] for name in trainings]
+    if len(names) == 1 or stem not in (STUDENT, *names):
+        return f"trained for {step} steps" if step else "trained"
+    *before, last = names if stem == STUDENT else names[: names.index(stem) + 1]
+    return f"trained by {', then '.join([*before, f'{step} steps of {last}' if step else last])}"
 
 
 def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:

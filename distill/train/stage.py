@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
-VERSION = 2
+VERSION = 3
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
