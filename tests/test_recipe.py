@@ -114,6 +114,19 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
             "train.1: on_policy asks the teacher at every token",
         ),
         ({"train": {"objective": "on_policy", "top_p": 0}}, "train.top_p: input should be greater than 0"),
+        (
+            {"teacher": SERVED, "train": {"objective": "logits"}, "evaluate": {"primary": "heldout_teacher.chrf"}},
+            "train.objective: logits learns from token probabilities, and the engine `server` gives none",
+        ),
+        (
+            {"teacher": {"model": "T", "engine": {"kind": "echo"}}, "train": [{}, {"objective": "logits"}]},
+            "train.1.objective: logits learns from token probabilities",
+        ),
+        (
+            {"train": {"objective": "logits", "keep": {"kind": "sampled"}, "divergence": "reverse_kl"}},
+            "write keep: {kind: top_k}",
+        ),
+        ({"train": {"objective": "logits", "keep": {"kind": "top_n"}}}, "did you mean top_k?"),
         ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
     ],
 )

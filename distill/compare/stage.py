@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
@@ -70,7 +71,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         use=spec.use,
         headline=words.headline(spec.primary, metrics[spec.primary]),
         primary=spec.primary,
-        arms={arm.name: _arm(arm, student.get("drop_layers", ()), spec.trained) for arm in arms},
+        arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
         terms=read_terms(inputs, spec.use, spec.trained),
@@ -84,13 +85,13 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     )
 
 
-def _arm(arm: Arm, dropped: Sequence[int], trainings: Sequence[str]) -> ArmReport:
+def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmReport:
     """Who the arm is, with what was done to the model that it is named after."""
-    layers = f", without layers {', '.join(map(str, dropped))}" if dropped and arm.name != TEACHER else ""
+    done = "" if arm.name == TEACHER else _done(student)
     trained = "" if arm.name in (TEACHER, BASE) else f", {_trained(arm.name, trainings)}"
     origin = arm.summary.get("model")
     return ArmReport(
-        origin=origin and f"{origin}{layers}{trained}",
+        origin=origin and f"{origin}{done}{trained}",
         template=arm.summary["template"],
         tokenizer=arm.tokenizer,
         decoding=arm.summary["decoding"],
@@ -106,6 +107,18 @@ def _trained(arm: str, trainings: Sequence[str]) -> str:
         return f"trained for {step} steps" if step else "trained"
     *before, last = names if stem == STUDENT else names[: names.index(stem) + 1]
     return f"trained by {', then '.join([*before, f'{step} steps of {last}' if step else last])}"
+
+
+def _done(student: Mapping[str, Any]) -> str:
+    """What was done to the student's base before training."""
+    dropped, bits, adapter = (student.get(name) for name in ("drop_layers", "quantization", "started_on"))
+    return "".join(
+        [
+            f", without layers {', '.join(map(str, dropped))}" if dropped else "",
+            f", in {bits}" if bits else "",
+            f", with the adapter {adapter['ref']}" if adapter else "",
+        ]
+    )
 
 
 def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:

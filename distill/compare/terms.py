@@ -29,7 +29,7 @@ PAIRS = "preference.jsonl"
 
 
 def read_terms(inputs: Mapping[str, Path], use: str, trained: Sequence[str] = ("train",)) -> Terms:
-    """Terms of the student's base, of every origin among the rows it learnt from, and of a teacher it learnt from besides.
+    """Terms of the student's base, of every origin among the rows it learnt from, and of whose distributions it learnt.
 
     Args:
         trained: nodes of its trainings.
@@ -43,8 +43,10 @@ def read_terms(inputs: Mapping[str, Path], use: str, trained: Sequence[str] = ("
     for student in students:
         base = student["base"]
         found[("base weights", f"{base['ref']}@{base['revision']}")] = set(base["terms"])
-        if teacher := student.get("teacher"):
-            found[("teacher's probabilities", teacher["origin"])] = set(teacher["terms"])
+        if adapter := student.get("started_on"):
+            found[("adapter", f"{adapter['ref']}@{adapter['revision']}")] = set(adapter["terms"])
+        for origin, terms in student.get("taught_by", {}).items():
+            found.setdefault(("teacher's distributions", origin), set()).update(terms)
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 

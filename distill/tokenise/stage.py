@@ -1,9 +1,10 @@
 """mix's rows -> tokens in the student's template, a row each, in the order of the mix.
 
     train.arrow         {"id", "length", "learnt", "prompt", "input_ids", "labels"}
+    validation.arrow    the same of what the training is watched on; only where the mix set rows aside
     preference.arrow    {"id", "length", "learnt", "longest", "prompt_ids", "chosen_ids", "rejected_ids"}
 
-    id                  of the row in train.jsonl, preference.jsonl
+    id                  of the row in the mix
     length              tokens of the row; of both conversations of a pair
     learnt              tokens of it that the loss is taken over
     prompt              tokens before the last answer; 0 for a text, which answers nothing
@@ -33,8 +34,10 @@ from distill.tokenise.encode import Pair, encode_pair, encode_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 VERSION = 2
+VALIDATION = "validation.arrow"
 BATCH = 1000
 """Rows that are in memory at a time."""
 
@@ -57,14 +60,18 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     summary: Summary = {"template": template_hash(tokenizer), "notes": []}
     if not context.ranks.main:
         return summary
-    rows = read_rows(inputs["mix"] / "train.jsonl")
-    records = (record(row.id, encode_row(tokenizer, row), row.kind == "chat") for row in rows)
-    summary["counts"] = write(out / "train.arrow", records)
+    summary["counts"] = write(out / "train.arrow", _records(tokenizer, inputs["mix"] / "train.jsonl"))
+    if (validation := inputs["mix"] / "validation.jsonl").exists():
+        summary["counts"]["validation_rows"] = write(out / VALIDATION, _records(tokenizer, validation))["rows"]
     if (pairs := inputs["mix"] / "preference.jsonl").exists():
         records = (pair_record(row.id, encode_pair(tokenizer, row)) for row in read_rows(pairs))
         counts = write(out / "preference.arrow", records, pair_schema())
         summary["counts"] |= {f"preference_{name}": count for name, count in counts.items()}
     return summary
+
+
+def _records(tokenizer: Tokenizer, path: Path) -> Iterator[dict[str, Any]]:
+    return (record(row.id, encode_row(tokenizer, row), row.kind == "chat") for row in read_rows(path))
 
 
 def record(name: str, encoded: Encoded, answers: bool = True) -> dict[str, Any]:

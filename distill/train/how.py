@@ -61,10 +61,11 @@ class How(Protocol):
 
 def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> How:
     """The objective of a spec."""
-    from distill.train import on_policy, preference, sft
+    from distill.train import logits, on_policy, preference, sft
 
     opened: Mapping[str, Callable[..., How]] = {
         "sft": sft.open_how,
+        "logits": logits.open_how,
         "on_policy": on_policy.open_how,
         "preference": preference.open_how,
     }

@@ -38,3 +38,7 @@ class Learning(Frozen):
     """Of the frozen weights; LoRA weights and their optimizer are float32."""
     checkpoint_every: int | None = Field(None, gt=0)
     """Optimizer steps between checkpoints; a tenth of the run when not given."""
+    checkpoint: Literal["best", "last"] = "best"
+    """The checkpoint that the student is: the best on real rows, where `mix.validation_rows` were set aside, or the last."""
+    patience: int | None = Field(None, gt=0)
+    """Checkpoints without a better loss on real rows after which the training ends early; never when not given."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill.context import Context
+from distill.engines import adapters
 from distill.engines.quiet import quiet
 from distill.engines.template import IGNORE
 from distill.train import data
@@ -66,7 +67,13 @@ def _trainer_class(train: Sft) -> Any:
             super().__init__(model, args, **kwargs)
             # TRL divides by the tokens of the whole step itself, whatever the model's own forward accepts.
             self.model_accepts_loss_kwargs = True
-            self.lean = args.use_cpu and not self.aux_loss_enabled and add_head(model.get_base_model())
+            self.lean = (
+                args.use_cpu
+                and not self.is_fsdp_enabled
+                and not self.aux_loss_enabled
+                and adapters.worn(model)
+                and add_head(model.get_base_model())
+            )
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

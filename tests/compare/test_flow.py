@@ -116,3 +116,20 @@ def test_pairs_of_answers_are_shown_beside_the_rows(make_run: Make) -> None:
 )
 def test_an_arm_says_what_it_was_trained_by(arm: str, trainings: tuple[str, ...], said: str) -> None:
     assert stage._trained(arm, trainings) == said
+
+
+def test_losses_on_real_rows_are_never_thinned_and_the_kept_step_is_known(make_run: Make) -> None:
+    inputs = make_run()
+    lines = [{"step": 0, "real_loss": 9.0}]
+    lines += [
+        {"step": step, "loss": 1.0, **({"real_loss": 9.0 - step / 1000} if step % 100 == 0 else {})}
+        for step in range(1, 1001)
+    ]
+    (inputs["train"] / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest = json.loads((inputs["train"] / "manifest.json").read_text())
+    manifest["summary"]["kept"] = {"step": 700}
+    (inputs["train"] / "manifest.json").write_text(json.dumps(manifest))
+    points = flow.read_training(inputs, ("train",))["train"]
+    assert [point.step for point in points if point.real_loss is not None] == list(range(0, 1001, 100))
+    assert [point.step for point in points if point.kept] == [700]
+    assert points[0].loss is None and len(points) < 300

@@ -51,10 +51,9 @@ def test_a_teacher_asked_in_training_and_the_pairs_that_are_learnt_from_count_to
     assert read_terms(inputs, "research").verdict == "ok", "nobody learnt from them"
     path = inputs["train"] / "student.json"
     student = json.loads(path.read_text())
-    teacher = {"origin": "t@1", "terms": ["gemma"]}
-    path.write_text(json.dumps({**student, "objective": "on_policy", "teacher": teacher}))
+    path.write_text(json.dumps({**student, "objective": "on_policy", "taught_by": {"t@1": ["gemma"]}}))
     terms = read_terms(inputs, "research")
-    assert ("teacher's probabilities", "t@1", ("gemma",), "review") in [
+    assert ("teacher's distributions", "t@1", ("gemma",), "review") in [
         (item.role, item.origin, item.terms, item.verdict) for item in terms.inputs
     ]
     path.write_text(json.dumps({**student, "objective": "preference"}))
