@@ -424,6 +424,59 @@ def test_a_choice_has_more_made_than_are_kept() -> None:
     assert nodes["filter"].launch == "filter", "a model is loaded in a process of its own"
 
 
+RANKED = {
+    **BASE["generate"],
+    "methods": [
+        {"kind": "answer", "prompts": "chat", "share": 0.5},
+        {"kind": "rank", "prompts": "chat", "by": {"logprob": "teacher"}, "share": 0.5},
+    ],
+}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "on_policy": {"beta": 0.5, "temperature": 0.5, "top_p": 0.5, "max_new_tokens": 9},
+    "preference": {"beta": 0.5},
+}
+"""Objectives beside `sft`, each with another value of every option of its own."""
+
+
+@pytest.mark.parametrize(
+    ("objective", "field"), [(name, field) for name, fields in OBJECTIVES.items() for field in fields]
+)
+def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: str, field: str) -> None:
+    sft, one = {"objective": "sft"}, {"objective": objective, "checkpoint_every": 2}
+    full = {**BASE, "generate": RANKED, "train": [sft, one]}
+    before = keyed(full)
+    after = keyed({**full, "train": [sft, {**one, field: OBJECTIVES[objective][field]}]})
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure({f"train/{objective}"}, plan(Recipe.model_validate(full)))
+    assert "evaluate/sft" in before and "evaluate/sft" not in stale
+    training = Recipe.model_validate(full).trainings[1]
+    assert {*OBJECTIVES[objective], *Learning.model_fields} == set(type(training).model_fields)
+
+
+def test_what_is_trained_after_another_leaves_that_as_it_was() -> None:
+    sft = BASE["train"]
+    alone = keyed({**BASE, "generate": RANKED})
+    nodes = plan(
+        Recipe.model_validate({**BASE, "generate": RANKED, "train": [sft, {"objective": "preference"}], "evaluate": {}})
+    )
+    both = keyed({**BASE, "generate": RANKED, "train": [sft, {"objective": "preference"}], "evaluate": {}})
+    assert both["train/sft"] == alone["train"]
+    needs = {node.name: set(node.needs) for node in nodes}
+    assert "train/sft" in needs["train/preference"]
+    assert "train/sft" in needs["evaluate/sft"] and "train/preference" in needs["evaluate/student"]
+
+
+def test_another_teacher_is_another_training_where_it_is_asked_while_the_student_learns() -> None:
+    """Even where it wrote no row that is trained on: its rows come from elsewhere."""
+    for objective, asked in (("sft", False), ("on_policy", True)):
+        (node,) = (
+            one
+            for one in plan(Recipe.model_validate({**BASE, "train": {"objective": objective, "checkpoint_every": 2}}))
+            if one.name == "train"
+        )
+        assert ("T" in node.sources, "T" in node.stamped) == (asked, asked)
+
+
 LOGITS: dict[str, Any] = {
     "objective": "logits", "keep": {"kind": "top_k", "k": 8}, "divergence": "jensen_shannon", "beta": 0.3, "weight": 0.4,
     "temperature": 2.0, "max_steps": 4, "checkpoint_every": 2,

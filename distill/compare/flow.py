@@ -39,6 +39,7 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         real_fraction=mix["real_fraction"],
         train_rows=counts["train_rows"],
         heldout_rows=counts["heldout_rows"],
+        preference_rows=counts.get("preference_rows", 0),
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
         by_method=by_method(inputs["generate"], inputs["filter"]),
         by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},

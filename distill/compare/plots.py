@@ -157,7 +157,8 @@ def drops(counts: Mapping[str, int]) -> str:
 
 def flow(data: Data) -> str:
     """Requested rows on the left, what became of them in the middle, the training mix on the right; bands are rows."""
-    dropped, taught = sum(data.dropped.values()), data.train_rows - data.real
+    dropped, rows = sum(data.dropped.values()), data.train_rows + data.preference_rows
+    taught = rows - data.real
     gap, room = 22.0, 150.0
     unit = room / max(1, data.requested + data.real)
     real = data.real * unit
@@ -179,12 +180,12 @@ def flow(data: Data) -> str:
     if data.real:
         bands.append(_band(2, 0, 98, 0, real, "flow-real", f"{data.real:,} real rows in the mix"))
         parts += [bar(0, 0, 2, real, "flow-real"), text(2, max(12, real / 2 + 4), f"{data.real:,} real", shift=6)]
-    mixed = data.train_rows * unit
+    mixed = rows * unit
     parts += [
         bar(0, top, 2, data.requested * unit, "flow-asked"),
         text(2, top + data.requested * unit / 2 + 4, f"{data.requested:,} requested", shift=6),
         bar(98, 0, 2, mixed, "flow-asked"),
-        text(98, mixed / 2, f"{data.train_rows:,} rows", "strong", "end", shift=-6),
+        text(98, mixed / 2, f"{rows:,} rows", "strong", "end", shift=-6),
         text(98, mixed / 2 + 17, "to train on", "label", "end", shift=-6),
     ]
     height = max(right, top + data.requested * unit) + 2

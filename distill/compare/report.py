@@ -173,6 +173,8 @@ class Data(Value):
     heldout_rows: int
     real_dropped: dict[str, int]
     """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
+    preference_rows: int = 0
+    """Pairs of answers in the mix, beside `train_rows`."""
     by_method: dict[str, MethodBooks] = {}
     by_origin: dict[str, OriginBooks] = {}
     """By `<model>@<revision>` or `<dataset>@<revision>`."""
