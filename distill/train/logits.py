@@ -35,6 +35,10 @@ APART = 100
 
 class Logits(Learning):
     SCORED: ClassVar[bool] = True
+    LOSS: ClassVar[str] = (
+        "It learnt at the assistant's tokens and the stop token only: what its teacher expected there, and, with a `weight` "
+        "below 1, the tokens themselves"
+    )
 
     objective: Literal["logits"]
     """`logits`: the divergence from the teacher's distributions over the rows of the mix, which `score` keeps."""

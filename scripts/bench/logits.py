@@ -233,7 +233,7 @@ def train_one(way: str, folder: Path, steps: int, dtype: str) -> dict[str, Any]:
     from distill.engines import models
     from distill.engines.template import template_hash
     from distill.train import loop, order
-    from distill.train.how import open_how
+    from distill.train.objectives import open_how
     from distill.train.watch import Watched, read_log
 
     context, spec = context_of(folder), spec_of(steps, dtype)
