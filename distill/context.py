@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import Field
 
 from distill.endpoint import FREE, Endpoint, Price
+from distill.job import Job
 from distill.rows import Frozen
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Runtime(Frozen):
     launch: dict[str, str] = {}
     """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
     or a path."""
+    slurm: dict[str, Job] = {}
+    """Stage, `report` for the last job, or `all` for what is common to them, to the resources of its job: `distill slurm`."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     device_map: Literal["auto", "sequential"] | None = None
