@@ -32,7 +32,7 @@ class Ingredient:
     """One model or data set that rows came from."""
 
     source: str
-    """`teacher`, `real` or `base`."""
+    """`teacher`, `real`, `base` or `adapter`."""
     origin: str
     """`<name>@<revision>`."""
     terms: tuple[str, ...]
@@ -47,12 +47,17 @@ class DataCard:
     """The filter's `ledger.json`."""
     preference: Sequence[Row] = ()
     benchmark: Sequence[Row] = ()
+    validation: Sequence[Row] = ()
 
     @property
     def files(self) -> dict[str, Sequence[Row]]:
-        """What lies beside the card, by the names of the files; the last two only where there is anything in them."""
+        """What lies beside the card, by the names of the files; train and heldout even where they are empty."""
         files = {"train.jsonl": self.train, "heldout.jsonl": self.heldout}
-        more = {"preference.jsonl": self.preference, "benchmark.jsonl": self.benchmark}
+        more = {
+            "validation.jsonl": self.validation,
+            "preference.jsonl": self.preference,
+            "benchmark.jsonl": self.benchmark,
+        }
         return files | {name: rows for name, rows in more.items() if rows}
 
 
@@ -66,15 +71,23 @@ class ModelCard:
     drop_layers: Sequence[int]
     """Decoder layers taken out of the base, counted from 0."""
     lora: Mapping[str, Any]
-    """r, alpha, dropout, target_modules."""
+    """r, alpha, dropout, target_modules, …; empty where an adapter brought its own, and where all weights were trained."""
     training: Mapping[str, Any]
     """Any setting worth reading, shown in its order: objective, steps, learning_rate, …"""
     template: str
     """Hash of the chat template."""
     depth: int
     """Generations of models between people's text and this student."""
+    loss: str = "Loss is taken on the assistant's tokens and the stop token only"
+    """What was learnt, without a full stop."""
     texts: int = 0
     """Rows that were plain texts, learnt whole."""
+    adapter: Ingredient | None = None
+    """What training went on with."""
+    quantization: str | None = None
+    """Of the frozen weights."""
+    whole: bool = False
+    """All weights were trained, and there is no adapter."""
 
 
 def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
@@ -123,21 +136,41 @@ def data_card(card: DataCard) -> str:
 
 def model_card(card: ModelCard) -> str:
     """The README of a student: what it is made from, how it was trained, on what terms, how to load it."""
-    parts = (card.base, *card.data)
+    parts = (card.base, *([card.adapter] if card.adapter else []), *card.data)
     base = hub_id(card.base.origin)
     front: dict[str, Any] = {
         "license": license_of(parts),
-        "library_name": "peft",
+        "library_name": "transformers" if card.whole else "peft",
         "pipeline_tag": "text-generation",
-        "tags": ["distillation", "lora", "synthetic"] if any(p.source == "teacher" for p in parts) else ["lora"],
+        "tags": [
+            *(["distillation", "synthetic"] if any(p.source == "teacher" for p in parts) else []),
+            *([] if card.whole else ["lora"]),
+        ],
     }
     if base:
-        front |= {"base_model": base, "base_model_relation": "adapter"}
+        front |= {"base_model": base, "base_model_relation": "finetune" if card.whole else "adapter"}
     if named := sorted({hub for part in card.data if part.source == "real" and (hub := hub_id(part.origin))}):
         front["datasets"] = named
     return render(
         "model_card.md.j2", front=front, card=card, parts=parts, whole_base=base if not card.drop_layers else None
     )
+
+
+def exported(card: str, record: Mapping[str, Any]) -> str:
+    """The card of a student that was exported: the same facts and terms, another way to load it.
+
+    Args:
+        record: what `export.json` says.
+    """
+    _, head, body = card.split("---\n", 2)
+    merged, base = record["format"] == "merged", record["base"]
+    front = yaml.safe_load(head) | {"library_name": "transformers" if merged else "peft"}
+    if "base_model" in front:
+        front["base_model_relation"] = "finetune" if merged else "adapter"
+    facts = body.partition("## Load it")[0]
+    load = render("exported.md.j2", front=front, merged=merged, base=base, record=record, apart=record["difference"])
+    head, body = load.split("---\n\n", 1)
+    return f"{head}---\n{facts}{body}"
 
 
 def license_of(parts: Sequence[Ingredient]) -> str:
@@ -169,7 +202,11 @@ def size_category(rows: int) -> str:
 
 def configs(card: DataCard) -> list[dict[str, Any]]:
     """What a data set loader should read: rows of one shape under one name, by split."""
-    ordinary = [("train", "train.jsonl", card.train), ("heldout", "heldout.jsonl", card.heldout)]
+    ordinary = [
+        ("train", "train.jsonl", card.train),
+        ("validation", "validation.jsonl", card.validation),
+        ("heldout", "heldout.jsonl", card.heldout),
+    ]
     named = {
         "default": ordinary,
         "preference": [("train", "preference.jsonl", card.preference)],

@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | filter | show | compare | schema."""
+"""distill check | plan | fetch | run | filter | show | compare | export | schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from distill import show
+from distill import compatibility, show
 from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.launch import guarded, start
 from distill.load import load_recipe
@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
     judge = _filter_command(commands)
+    for command in (check, run):
+        command.add_argument(
+            "--launch",
+            action="append",
+            default=[],
+            metavar="STAGE=CONFIG",
+            help="start a stage by this accelerate configuration, such as train=fsdp2, instead of runtime.launch",
+        )
     for command in (check, plan, fetch, run, judge):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
@@ -76,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
+    exporter.add_argument("run", help="name or folder of a run, or its recipe")
+    exporter.add_argument("out", type=Path, help="new folder")
+    exporter.add_argument("--node", metavar="NODE", help="training whose student it is (default: the last)")
+    exporter.add_argument("--step", metavar="N", type=_count, help="a checkpoint instead of the end")
+    exporter.add_argument(
+        "--format", choices=("adapter", "merged"), help="the adapter beside its base (default), or all in one model"
+    )
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
@@ -140,7 +156,8 @@ def _command(
 
 
 def _workspace(options: argparse.Namespace, of_file: bool = False) -> Workspace:
-    recipe = load_recipe(options.recipe, options.overrides, of_file)
+    launched = [f"runtime.launch.{text}" for text in getattr(options, "launch", ())]
+    recipe = load_recipe(options.recipe, [*options.overrides, *launched], of_file)
     return Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
 
 
@@ -152,6 +169,7 @@ def _check(options: argparse.Namespace) -> None:
         count = len(workspace.resolved)
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
+    compatibility.check(recipe, workspace.base)
     for line in show.launch_notes(workspace):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
@@ -177,7 +195,7 @@ def _run(options: argparse.Namespace) -> None:
     goals = [name for name in names if options.until in (name, name.split("/")[0], None)]
     if not goals:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
-    show.launch_notes(workspace)  # a configuration that is not there is an error now, not after hours
+    compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))
@@ -241,6 +259,13 @@ def _show(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     print(show.compare([_run_folder(name, options.runs) for name in options.run]))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from distill.export import export
+
+    run = _run_folder(options.run, options.runs)
+    print(export(run, options.out, options.cache, options.node, options.step, options.format))
 
 
 def _run_folder(name: str, runs: Path) -> Path:

@@ -36,7 +36,8 @@ class Runtime(Frozen):
     """
 
     launch: dict[str, str] = {}
-    """Stage (`generate`, `filter`, `train`, `evaluate`) to the accelerate configuration that starts it, a bare name or a path."""
+    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
+    or a path."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     device_map: Literal["auto", "sequential"] | None = None
@@ -132,6 +133,8 @@ class Context:
     """Every reference in the spec, already followed."""
     runtime: Runtime = Runtime()
     ranks: Ranks = Ranks()
+    key: str = ""
+    """Of the node that is made."""
     accept: Accept | None = None
     """For generation: the recipe's own filters."""
     started: float = field(default_factory=time.monotonic)

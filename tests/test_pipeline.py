@@ -15,6 +15,8 @@ from distill.pipeline import keys, plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
 from distill.sources import references
+from distill.train.learning import Learning
+from distill.train.logits import Logits
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -70,6 +72,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "student.model": {"generate", "filter", "train", *BASE_ARM},
     "student.terms": {"train"},
     "student.drop_layers": {"train", *BASE_ARM},
+    "student.quantization": {"train", *BASE_ARM},
     "student.lora": {"train"},
     "real": {"split"},
     "split": {"split"},
@@ -107,6 +110,7 @@ OTHER = {
 FOREIGN = [
     *(("real", "chat", field) for field in ("text", "title", "passage_words", "min_words")),
     *(("real", "docs", field) for field in ("system", "score", "evidence")),
+    ("student", "adapter"),
 ]
 """Leaves that another leaf forbids."""
 
@@ -128,6 +132,7 @@ def changed(value: Any, name: str) -> Any:
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
         "quantization": "nf4",
+        "checkpoint": "last",
         "device_map": "auto", "teacher": "other", "adapter": "A", "embedder": "E",
         "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},
@@ -211,6 +216,48 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
     after = keyed(full)
     stale = {node for node in before if before[node] != after[node]}
     assert stale == closure(owners, plan(Recipe.model_validate(BASE)))
+
+
+def with_student(**student: Any) -> dict[str, Any]:
+    return {**BASE, "student": {"model": "S", "terms": ["mit"], **student}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "owners"),
+    [
+        ({}, {"lora": None}, {"train"}),
+        ({}, {"adapter": "A"}, {"train", *BASE_ARM}),
+        ({"adapter": "A"}, {"adapter": "B"}, {"train", *BASE_ARM}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 3}}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2, "rows": 9}}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "quantization": "nf4"}, {"layers"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, {"train"}),
+    ],
+)
+def test_what_a_student_can_be_reruns_what_depends_on_it(
+    before: dict[str, Any], after: dict[str, Any], owners: set[str]
+) -> None:
+    old, new = keyed(with_student(**before)), keyed(with_student(**after))
+    stale = {node for node in old if old[node] != new[node]}
+    assert stale == closure(owners, plan(Recipe.model_validate(with_student(**after))))
+
+
+def test_layers_that_are_to_be_found_are_a_step_before_training() -> None:
+    nodes = plan(Recipe.model_validate(with_student(drop_layers={"least_missed": 2})))
+    names = [node.name for node in nodes]
+    assert names.index("tokenise") + 1 == names.index("layers") == names.index("train") - 1
+    needs = {node.name: node.needs for node in nodes}
+    assert "layers" in needs["train"] and "layers" in needs["evaluate/base"]
+    assert not {"split", "heldout"} & set(needs["layers"]), "held-out rows have no part in it"
+
+
+def test_another_adapter_of_the_same_name_is_another_student() -> None:
+    recipe = Recipe.model_validate(with_student(adapter="A"))
+    before = keys(plan(recipe), resolve(recipe))
+    for other in (Resolved("A", Path("A"), "sha256:other"), Resolved("A", Path("A"), "sha256:A", ("mit",))):
+        after = keys(plan(recipe), {**resolve(recipe), "A": other})
+        assert before["train"].key != after["train"].key
+        assert (before["evaluate/base"].key != after["evaluate/base"].key) == (other.revision != "sha256:A")
 
 
 def test_the_nodes_of_a_recipe_in_order() -> None:
@@ -375,3 +422,61 @@ def test_a_choice_has_more_made_than_are_kept() -> None:
     made, chosen = nodes["generate"].spec, nodes["filter"].spec
     assert made.wanted.rows == 25 and chosen.rows == 10  # type: ignore[attr-defined]
     assert nodes["filter"].launch == "filter", "a model is loaded in a process of its own"
+
+
+LOGITS: dict[str, Any] = {
+    "objective": "logits", "keep": {"kind": "top_k", "k": 8}, "divergence": "jensen_shannon", "beta": 0.3, "weight": 0.4,
+    "temperature": 2.0, "max_steps": 4, "checkpoint_every": 2,
+}  # fmt: skip
+OF_LOGITS: dict[str, tuple[Any, set[str]]] = {
+    "keep.k": (9, {"score"}),
+    "keep.dtype": ("float32", {"score"}),
+    "temperature": (1.0, {"score"}),
+    "divergence": ("forward_kl", {"train"}),
+    "beta": (0.5, {"train"}),
+    "weight": (0.5, {"train"}),
+}
+"""Every field of the objective with another value, and the nodes that it changes."""
+
+
+@pytest.mark.parametrize("name", OF_LOGITS)
+def test_every_option_of_logits_is_in_the_keys_of_what_it_changes(name: str) -> None:
+    value, owners = OF_LOGITS[name]
+    base = {**BASE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
+    before, nodes = keyed(base), plan(Recipe.model_validate(base))
+    put(base, ("train", *name.split(".")), value)
+    if name == "divergence":
+        base["train"]["beta"] = None
+    after = keyed(base)
+    assert {node for node in before if before[node] != after[node]} == closure(owners, nodes)
+    own = set(Logits.model_fields) - set(Learning.model_fields)
+    assert {name.partition(".")[0] for name in OF_LOGITS} == own, "each option has another value here"
+
+
+def test_a_teacher_scores_the_rows_only_where_a_training_learns_from_that() -> None:
+    recipe = Recipe.model_validate({**BASE, "train": LOGITS})
+    nodes = {node.name: node for node in plan(recipe)}
+    assert nodes["score"].needs == ("tokenise",) and nodes["score"].launch == "score"
+    assert nodes["train"].needs == ("mix", "tokenise", "score")
+    before = keys(plan(recipe), resolve(recipe))
+    other = {**resolve(recipe), "T": Resolved("T", Path("T"), "sha256:other", ("mit",))}
+    after = keys(plan(recipe), other)
+    assert before["score"].key != after["score"].key, "a changed teacher is another cache"
+    terms = {**resolve(recipe), "T": Resolved("T", Path("T"), "sha256:T", ("apache-2.0",))}
+    assert before["score"].key != keys(plan(recipe), terms)["score"].key, "it writes the terms down"
+
+
+def test_trainings_that_ask_the_teacher_the_same_share_what_it_says() -> None:
+    first, same = {**LOGITS, "weight": 0.5}, {**LOGITS, "weight": 1.0}
+    nodes = {node.name: node for node in plan(Recipe.model_validate({**BASE, "train": [first, {}, same]}))}
+    assert nodes["train/logits"].needs == ("mix", "tokenise", "score")
+    assert nodes["train/sft"].needs == ("mix", "tokenise", "train/logits")
+    assert nodes["train/logits-2"].needs == ("mix", "tokenise", "score", "train/sft")
+    nodes = {
+        node.name: node
+        for node in plan(
+            Recipe.model_validate({**BASE, "train": [first, {**same, "temperature": 1.0, "checkpoint_every": 2}]})
+        )
+    }
+    assert "score/logits" in nodes["train/logits"].needs and "score/logits-2" in nodes["train/logits-2"].needs
+    assert {node.order for name, node in nodes.items() if name.startswith("score")} == {3}

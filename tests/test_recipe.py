@@ -102,6 +102,19 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"filter": [{"kind": "judge", "scale": [5, 1]}]}, "from the worst mark to the best"),
         ({"filter": [{"kind": "select", "oversample": 6}]}, "are fewer than the 60 accepted rows"),
         ({"name": "../up"}, "name"),
+        (
+            {"teacher": SERVED, "train": {"objective": "logits"}, "evaluate": {"primary": "heldout_teacher.chrf"}},
+            "train.objective: logits learns from token probabilities, and the engine `server` gives none",
+        ),
+        (
+            {"teacher": {"model": "T", "engine": {"kind": "echo"}}, "train": [{}, {"objective": "logits"}]},
+            "train.1.objective: logits learns from token probabilities",
+        ),
+        (
+            {"train": {"objective": "logits", "keep": {"kind": "sampled"}, "divergence": "reverse_kl"}},
+            "write keep: {kind: top_k}",
+        ),
+        ({"train": {"objective": "logits", "keep": {"kind": "top_n"}}}, "did you mean top_k?"),
         ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
     ],
 )

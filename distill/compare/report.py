@@ -251,7 +251,12 @@ class Environment(Value):
 
 class Point(Value):
     step: int
-    loss: float
+    loss: float | None = None
+    """Mean in nats per token over a stretch of steps that ends here."""
+    real_loss: float | None = None
+    """After this step, on real rows that are not trained on."""
+    kept: bool = False
+    """Whether the student is that of this step."""
 
 
 class Sample(Value):
@@ -297,8 +302,7 @@ class Report(Value):
     cost: Cost
     environment: Environment
     training: dict[str, tuple[Point, ...]]
-    """Loss by step of every training, by its node's name."""
-    """Training loss, thinned to a few hundred points."""
+    """Loss by step of every training, by its node's name; thinned to a few hundred points."""
     samples: Samples
     examples: tuple[Example, ...]
     notes: tuple[str, ...]

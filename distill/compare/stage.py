@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
@@ -21,7 +22,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 2
+VERSION = 3
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -70,7 +71,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         use=spec.use,
         headline=words.headline(spec.primary, metrics[spec.primary]),
         primary=spec.primary,
-        arms={arm.name: _arm(arm, student.get("drop_layers", ())) for arm in arms},
+        arms={arm.name: _arm(arm, student) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
         terms=read_terms(inputs, spec.use, spec.trained[-1]),
@@ -84,18 +85,30 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     )
 
 
-def _arm(arm: Arm, dropped: Sequence[int]) -> ArmReport:
+def _arm(arm: Arm, student: Mapping[str, Any]) -> ArmReport:
     """Who the arm is, with what was done to the model that it is named after."""
     step = arm.name.partition("@")[2]
-    layers = f", without layers {', '.join(map(str, dropped))}" if dropped and arm.name != TEACHER else ""
+    done = "" if arm.name == TEACHER else _done(student)
     trained = "" if arm.name in (TEACHER, BASE) else f", trained for {step} steps" if step else ", trained"
     origin = arm.summary.get("model")
     return ArmReport(
-        origin=origin and f"{origin}{layers}{trained}",
+        origin=origin and f"{origin}{done}{trained}",
         template=arm.summary["template"],
         tokenizer=arm.tokenizer,
         decoding=arm.summary["decoding"],
         counts=Counts(**{name: arm.summary["counts"][name] for name in COUNTS}),
+    )
+
+
+def _done(student: Mapping[str, Any]) -> str:
+    """What was done to the student's base before training."""
+    dropped, bits, adapter = (student.get(name) for name in ("drop_layers", "quantization", "started_on"))
+    return "".join(
+        [
+            f", without layers {', '.join(map(str, dropped))}" if dropped else "",
+            f", in {bits}" if bits else "",
+            f", with the adapter {adapter['ref']}" if adapter else "",
+        ]
     )
 
 

@@ -27,7 +27,7 @@ PERMISSIVE: dict[str, str | None] = {
 
 
 def read_terms(inputs: Mapping[str, Path], use: str, trained: str = "train") -> Terms:
-    """Terms of the student's base and of every origin among the training rows."""
+    """Terms of the student's base, of every origin among the training rows, and of whose distributions it learnt."""
     found: dict[tuple[str, str], set[str]] = {}
     for row in read_rows(inputs["mix"] / "train.jsonl"):
         role = "teacher's answers" if row.provenance.source == "teacher" else "real data"
@@ -37,6 +37,10 @@ def read_terms(inputs: Mapping[str, Path], use: str, trained: str = "train") -> 
         found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(
             student["base"]["terms"]
         )
+        if adapter := student.get("started_on"):
+            found[("adapter", f"{adapter['ref']}@{adapter['revision']}")] = set(adapter["terms"])
+        for origin, terms in student.get("taught_by", {}).items():
+            found.setdefault(("teacher's distributions", origin), set()).update(terms)
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 

@@ -3,7 +3,8 @@
     cache/models/<hash>/     a GGUF file as safetensors: dequantised once (18 s), loaded in 0.3 s ever after
 
 A student is a folder with `student.json`: a base model (which may be a student too), the layers taken out of it, and an
-adapter. Code from a model's folder is never run, and weights are read from safetensors only.
+adapter; or weights of its own, where all were trained. Code from a model's folder is never run, and weights are read from
+safetensors only.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
 from distill.engines import adapters
-from distill.engines.placement import Placement
+from distill.engines.layers import drop
+from distill.engines.placement import Placement, Quantization
 from distill.engines.quiet import quiet
 from distill.engines.template import has_template, stop_token, template_hash
-from distill.errors import ArtifactError, DistillError, EngineError, SourceError
+from distill.errors import ArtifactError, EngineError, SourceError
 from distill.rows import digest
 
 if TYPE_CHECKING:
@@ -55,7 +57,11 @@ class StudentFile:
 
     base: Resolved
     drop_layers: tuple[int, ...]
-    adapter: Path
+    adapter: Path | None
+    weights: Path | None = None
+    """Folder of all its weights, instead of an adapter: nothing of its base is needed any more."""
+    quantization: Quantization | None = None
+    """Of the base that the adapter was trained on."""
 
 
 def load(
@@ -65,6 +71,7 @@ def load(
     drop_layers: Sequence[int] = (),
     adapter: Path | None = None,
     placement: Placement = PLAIN,
+    as_trained: bool = True,
 ) -> Loaded:
     """A model ready to answer, to be scored with or to be trained on.
 
@@ -75,24 +82,28 @@ def load(
         dtype: `bfloat16`, `float16` or `float32`, of the weights.
         drop_layers: decoder layers to take out, counted from 0.
         adapter: folder of an adapter to put on last.
+        as_trained: load the base of a student in as few bits as it was trained on; else whole, so that its adapter can be
+            merged in.
 
     Raises:
         SourceError: there is no model that can be read.
         DistillError: layers that the model does not have.
         EngineError: this machine cannot place it so.
     """
-    placement.check()
     student = student_file(source.path)
+    if student and as_trained and not placement.quantization:
+        placement = replace(placement, quantization=student.quantization)
+    placement.check()
     model: Any
-    if student:
+    if student and student.adapter:
         if placement.quantization and (drop_layers or adapter):
             raise EngineError(
                 f"the adapter of a student cannot be merged into {placement.quantization} weights, to take out layers or "
                 "put on another one",
                 where=source.ref,
-                hint="leave engine.quantization out",
+                hint=adapters.UNMERGED,
             )
-        model = load(student.base, cache, dtype, student.drop_layers, student.adapter, placement).model
+        model = load(student.base, cache, dtype, student.drop_layers, student.adapter, placement, as_trained).model
         if drop_layers or adapter:
             model = adapters.merge(model)
     else:
@@ -136,10 +147,10 @@ def tokenizer_file(source: Resolved, cache: Path) -> Path:
 
 
 def weights_folder(source: Resolved, cache: Path) -> Path:
-    """Folder of the weights: the model's own, a student's base's, or a GGUF file's copy (converted now if need be)."""
+    """Folder of the weights: the model's own, a student's or its base's, or a GGUF file's copy (converted now if need be)."""
     student = student_file(source.path)
     if student:
-        return weights_folder(student.base, cache)
+        return student.weights or weights_folder(student.base, cache)
     if source.path.suffix == ".gguf":
         return _converted(source, cache)
     if not (source.path / "config.json").is_file():
@@ -175,40 +186,31 @@ def student_file(folder: Path, known: Iterable[Resolved] = ()) -> StudentFile | 
         # A base within the same tree may be named relative to the student.
         resolved = Resolved(str(base["ref"]), folder / str(base["path"]), str(base["revision"]))
         resolved = next((source for source in known if source.revision == resolved.revision), resolved)
-        student = StudentFile(resolved, tuple(map(int, record["drop_layers"])), folder / str(record["adapter"]))
+        adapter, weights = (folder / str(record[name]) if record.get(name) else None for name in ("adapter", "weights"))
+        layers = tuple(map(int, record["drop_layers"]))
+        student = StudentFile(resolved, layers, adapter, weights, record.get("quantization"))
+        if adapter is weights:
+            raise ValueError("neither an adapter nor weights")
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"not a student: {error!r}", where=str(path), hint="train the student again") from error
-    if not resolved.path.exists():
+    if adapter and not resolved.path.exists():
         raise SourceError(
             f"the student's base model is gone: {resolved.path}", where=str(path), hint=f"bring back {resolved.ref}"
         )
     return student
 
 
-def drop(model: Any, layers: Sequence[int]) -> None:
-    """Take decoder layers out of a model in place; what stays is numbered anew, for the key-value cache."""
-    import torch
+def adapter_folder(source: Resolved) -> Path:
+    """The adapter that a reference leads to: a folder as peft writes it, or that of a trained student.
 
-    config = model.config.get_text_config(decoder=True)
-    count = config.num_hidden_layers
-    wrong = sorted({layer for layer in layers if not 0 <= layer < count or list(layers).count(layer) > 1})
-    stack = getattr(model.get_decoder(), "layers", None)
-    if wrong or len(layers) >= count or stack is None or len(stack) != count:
-        raise DistillError(
-            f"layers {wrong or list(layers)} cannot be taken out of a model of {count}",
-            where="drop_layers",
-            hint=f"name each layer once, counted from 0 to {count - 1}, and leave at least one",
-        )
-    keep = [index for index in range(count) if index not in layers]
-    for name, value in list(vars(config).items()):
-        if name.endswith(("layer_types", "_layers")) and isinstance(value, list) and len(value) == count:
-            setattr(config, name, [value[index] for index in keep])
-    config.num_hidden_layers = len(keep)
-    model.get_decoder().layers = torch.nn.ModuleList(stack[index] for index in keep)
-    for index, layer in enumerate(model.get_decoder().layers):
-        for module in layer.modules():
-            if hasattr(module, "layer_idx"):
-                module.layer_idx = index
+    Raises:
+        SourceError: the student has none, for all of its weights were trained.
+    """
+    student = student_file(source.path)
+    if student and student.adapter is None:
+        hint = "name it as a model"
+        raise SourceError("all weights of this student were trained: it has no adapter", where=source.ref, hint=hint)
+    return student.adapter if student and student.adapter else source.path
 
 
 def context_length(source: Resolved, cache: Path) -> int | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.context import Context, Resolved
-from distill.engines import models
+from distill.engines import full, models
 from distill.engines.open import AnyEngine, open_engine, open_scorer
+from distill.engines.placement import Quantization
 from distill.engines.store import StoredEngine
 from distill.engines.transformers import TransformersEngine
 from distill.errors import ArtifactError, DistillError
@@ -19,6 +20,8 @@ class Arm:
     source: Resolved
     drop_layers: tuple[int, ...] = ()
     adapter: Path | None = None
+    quantization: Quantization | None = None
+    """Of the weights that its adapter was trained on."""
 
     def engine(self, spec: AnyEngine, context: Context) -> StoredEngine:
         return open_engine(spec, self.source, context, self.drop_layers, self.adapter)
@@ -28,7 +31,7 @@ class Arm:
 
 
 def student(folder: Path, step: int | None, known: Iterable[Resolved] = ()) -> Arm:
-    """What training left in a folder: its last adapter, or that of a checkpoint.
+    """What training left in a folder, at its end or at a checkpoint.
 
     Raises:
         ArtifactError: training left no student.
@@ -37,19 +40,28 @@ def student(folder: Path, step: int | None, known: Iterable[Resolved] = ()) -> A
     trained = models.student_file(folder, known)
     if trained is None:
         raise ArtifactError("there is no student.json", where=str(folder), hint="remove the folder and train again")
-    adapter = trained.adapter if step is None else folder / "checkpoints" / f"checkpoint-{step}"
-    if not adapter.is_dir():
+    left = (trained.adapter or trained.weights) if step is None else folder / "checkpoints" / f"checkpoint-{step}"
+    if left is None or not left.is_dir():
         steps = sorted(int(path.name.rpartition("-")[2]) for path in folder.glob("checkpoints/checkpoint-*"))
         raise DistillError(
-            f"there is no {adapter.name}; training kept {', '.join(map(str, steps)) or 'none'}",
+            f"there is no {left and left.name}; training kept {', '.join(map(str, steps)) or 'none'}",
             where="evaluate.checkpoints",
             hint="name steps that training keeps, or set train.checkpoint_every",
         )
-    return Arm(trained.base, trained.drop_layers, adapter)
+    if trained.weights:
+        base = trained.base
+        return Arm(Resolved(base.ref, left, f"{base.revision}+{full.fingerprint(left)}"))
+    return Arm(trained.base, trained.drop_layers, left, trained.quantization)
 
 
 def named(
-    model: str, drop_layers: tuple[int, ...], resolved: Mapping[str, Resolved], adapter: str | None = None
+    model: str,
+    drop_layers: tuple[int, ...],
+    resolved: Mapping[str, Resolved],
+    adapter: str | None = None,
+    quantization: Quantization | None = None,
 ) -> Arm:
     """Teacher or base: a model that the recipe names, and the adapter it wears."""
-    return Arm(resolved[model], drop_layers, resolved[adapter].path if adapter else None)
+    return Arm(
+        resolved[model], drop_layers, models.adapter_folder(resolved[adapter]) if adapter else None, quantization
+    )

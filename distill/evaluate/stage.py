@@ -19,8 +19,10 @@ from typing import Literal
 from pydantic import Field
 
 from distill.context import Context
-from distill.engines import models
+from distill.engines import layers, models
+from distill.engines.layers import DropLayers
 from distill.engines.open import AnyEngine, scores
+from distill.engines.placement import Quantization
 from distill.engines.spent import Spent
 from distill.engines.teacher import MAIN
 from distill.engines.transformers import Dtype, Transformers
@@ -64,13 +66,15 @@ class Evaluate(Frozen):
 
 
 class Spec(Frozen):
-    """One arm. `model` and `drop_layers` for teacher and base; a student is what its training left."""
+    """One arm. `model` and what follows for teacher and base; a student is what its training left."""
 
     arm: str
     model: str | None
-    drop_layers: tuple[int, ...] = ()
+    drop_layers: DropLayers = ()
     adapter: str | None = None
-    """Reference to the adapter that a teacher wears."""
+    """Reference to the adapter that a teacher wears, or that a student's training goes on with."""
+    quantization: Quantization | None = None
+    """Of the weights that the student is trained on: the base is the student before training, and nothing else."""
     trained: str = "train"
     """Node of the training whose student it is."""
     step: int | None = None
@@ -92,9 +96,12 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     items = _items(spec, inputs)
     arm = arms.student(inputs[spec.trained], spec.step, context.resolved.values()) if spec.model is None else None
-    arm = arm or arms.named(str(spec.model), spec.drop_layers, context.resolved, spec.adapter)
+    dropped = layers.taken_out(spec.drop_layers, inputs)
+    arm = arm or arms.named(str(spec.model), dropped, context.resolved, spec.adapter, spec.quantization)
     if spec.arm != "teacher":
         _unseen(items, inputs[spec.trained] if spec.model is None else arm.source.path)
+        if spec.adapter:
+            _unseen(items, context.resolved[spec.adapter].path)
     notes: list[str] = []
     about, scored = _score(spec, inputs, items, arm, out, context, notes)
     answers = _answer(spec, items, arm, context)
@@ -113,6 +120,10 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         **_spent(spec, answers, context).bill(),
         "notes": notes + _unscored(scored) + _unfinished(answers, spec.generation.max_new_tokens),
     }
+
+
+def _engine(spec: Spec, arm: Arm) -> AnyEngine:
+    return spec.engine or Transformers(dtype=spec.dtype, quantization=arm.quantization)
 
 
 def _unseen(items: Sequence[Item], model: Path) -> None:
@@ -154,7 +165,7 @@ def _score(
         return {"template": None, "tokenizer": None}, mute
     keep = spec.arm == "teacher"
     # The model's memory is free before the engine loads its own.
-    with closing(arm.scorer(spec.engine or Transformers(dtype=spec.dtype), context)) as scorer:
+    with closing(arm.scorer(_engine(spec, arm), context)) as scorer:
         teacher = None if keep else _teacher(inputs[TEACHER], scorer, notes)
         scored = scoring.score(items, scorer, teacher, spec.top_k, keep, context)
     own = {key: each.distribution for key, each in scored.items() if each.distribution}
@@ -183,7 +194,7 @@ def _answer(spec: Spec, items: Sequence[Item], arm: Arm, context: Context) -> Ma
     asked = chosen(items, spec.generation.items)
     if not asked:
         return {}
-    with closing(arm.engine(spec.engine or Transformers(dtype=spec.dtype), context)) as engine:
+    with closing(arm.engine(_engine(spec, arm), context)) as engine:
         return greedy(asked, engine, spec.generation.max_new_tokens, context)
 
 

@@ -7,12 +7,12 @@ by row. Whether a model lets itself be served so is tried out on it, not looked 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distill.engines.quiet import quiet
+from distill.train import sharding
 
 if TYPE_CHECKING:
     import torch
@@ -115,7 +115,7 @@ def obstacle(model: Any) -> str | None:
     """Why rows cannot lie in one pass of this model, None where they can: three short rows, together and alone."""
     import torch
 
-    if any(os.environ.get(f"ACCELERATE_USE_{name}") == "true" for name in ("FSDP", "DEEPSPEED")):
+    if sharding.kind() != "whole":
         return "its weights are shared out over processes before it can be tried"
     config = model.config.get_text_config()
     other = set(getattr(config, "layer_types", None) or ()) - CAUSAL

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from distill.context import Context
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 
 class How(Protocol):
-    """How one objective learns. Made by `open_how` from the spec; nothing heavy is loaded before it is asked."""
+    """How one objective learns. Made by `open_how` from the spec; nothing heavy is loaded before it is asked.
 
-    whole: bool
+    An objective names it as its base, for what most of them leave as it is here.
+    """
+
+    whole: ClassVar[bool] = False
     """Whether the last step is filled with rows of the next epoch: for a loss that cannot leave a place blank."""
 
     def read(self) -> TrainingData:
@@ -40,9 +43,30 @@ class How(Protocol):
         """TRL's trainer for it, made of the settings that all objectives have (`loop.configure`) and its own."""
         ...
 
+    def measured(self, _logs: Mapping[str, Any]) -> dict[str, float]:
+        """What a step's line of the log has besides the loss, out of what the trainer says of the step.
+
+        `tokens`: those of the loss that no row has.
+        """
+        return {}
+
+    def notes(self, _steps: Sequence[Mapping[str, float]]) -> list[str]:
+        """What of the whole training should be seen.
+
+        Args:
+            steps: what was `measured` of each step.
+        """
+        return []
+
 
 def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> How:
     """The objective of a spec."""
-    from distill.train import sft
+    from distill.train import logits, on_policy, preference, sft
 
-    return {"sft": sft.open_how}[spec.train.objective](spec, inputs, context)
+    opened: Mapping[str, Callable[..., How]] = {
+        "sft": sft.open_how,
+        "logits": logits.open_how,
+        "on_policy": on_policy.open_how,
+        "preference": preference.open_how,
+    }
+    return opened[spec.train.objective](spec, inputs, context)

@@ -29,12 +29,9 @@ def add_head(model: PreTrainedModel) -> bool:
     Returns:
         False, and nothing is changed, for a model whose logits are more than a frozen output layer's.
     """
-    config = model.config.get_text_config()
-    head = model.get_output_embeddings()
-    scaled = any(getattr(config, name, None) not in (None, 1.0) for name in SCALES)
-    if scaled or getattr(head, "bias", None) is not None or head.weight.requires_grad:
+    if not plain_head(model):
         return False
-    original = model.forward
+    head, original = model.get_output_embeddings(), model.forward
 
     def forward(*args: Any, labels: torch.Tensor | None = None, summed_loss: bool = False, **kwargs: Any) -> Any:
         if not summed_loss or labels is None:
@@ -47,6 +44,14 @@ def add_head(model: PreTrainedModel) -> bool:
 
     model.forward = forward
     return True
+
+
+def plain_head(model: PreTrainedModel) -> bool:
+    """Whether the logits are hidden states times a frozen weight and nothing else."""
+    config = model.config.get_text_config()
+    head = model.get_output_embeddings()
+    scaled = any(getattr(config, name, None) not in (None, 1.0) for name in SCALES)
+    return not (scaled or getattr(head, "bias", None) is not None or head.weight.requires_grad)
 
 
 @cache

@@ -50,14 +50,14 @@ def dataset(rows: Dataset, passes: Sequence[Sequence[int]]) -> Dataset:
     """A record for each pass, put together when it is read.
 
     Args:
-        rows: with `input_ids` and `labels`.
+        rows: of which every column is handed on.
         passes: `plan`.
     """
     from datasets import Dataset
 
     def read(asked: dict[str, list[list[int]]]) -> dict[str, list[Any]]:
         found = [rows[one] for one in asked["rows"]]
-        return {name: [one[name] for one in found] for name in ("input_ids", "labels")}
+        return {name: [one[name] for one in found] for name in rows.column_names}
 
     return Dataset.from_dict({"rows": list(passes)}).with_transform(read)
 

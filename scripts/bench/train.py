@@ -155,7 +155,7 @@ def ours(folder: Path, cache: Path, dtype: str, out: Path) -> Any:
     loop.train = lambda *given: kept.append(inner(*given)) or kept[0]  # type: ignore[func-returns-value]
     inputs = {"mix": folder / "train" / "mix", "tokenise": folder / "train" / "tokens"}
     stage.run(spec, inputs, out, context_of(folder, cache, {"gradient_checkpointing": False}))
-    return kept[0].model
+    return kept[0].learner.model
 
 
 def theirs(way: str, folder: Path, dtype: str, out: Path) -> Any:

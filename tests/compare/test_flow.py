@@ -89,3 +89,20 @@ def test_what_the_ledger_counts_beside_the_drops_is_in_the_report(make_run: Make
     for shown in ("finished+length 2", "privacy.email 3"):
         assert shown in text and shown in page
     assert "a|b@1" in page and "75%" in page
+
+
+def test_losses_on_real_rows_are_never_thinned_and_the_kept_step_is_known(make_run: Make) -> None:
+    inputs = make_run()
+    lines = [{"step": 0, "real_loss": 9.0}]
+    lines += [
+        {"step": step, "loss": 1.0, **({"real_loss": 9.0 - step / 1000} if step % 100 == 0 else {})}
+        for step in range(1, 1001)
+    ]
+    (inputs["train"] / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest = json.loads((inputs["train"] / "manifest.json").read_text())
+    manifest["summary"]["kept"] = {"step": 700}
+    (inputs["train"] / "manifest.json").write_text(json.dumps(manifest))
+    points = flow.read_training(inputs, ("train",))["train"]
+    assert [point.step for point in points if point.real_loss is not None] == list(range(0, 1001, 100))
+    assert [point.step for point in points if point.kept] == [700]
+    assert points[0].loss is None and len(points) < 300

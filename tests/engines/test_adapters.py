@@ -139,3 +139,22 @@ def test_a_folder_as_peft_writes_it_is_a_teacher_worn_or_merged(tiny_model: Path
     assert [done.text for done in plain.generate(asked)] != [done.text for done in taught.generate(asked)]
     (tmp_path / "adapter").rename(tmp_path / "moved")
     assert open_engine(spec, source, context, adapter=tmp_path / "moved").name == taught.name != plain.name
+
+
+def test_every_name_must_be_a_layer_and_near_ones_are_named(model: models.Loaded) -> None:
+    with pytest.raises(TrainError, match=r"no layer 'q_porj'(.|\n)*name some of q_proj"):
+        attach(model, target=("v_proj", "q_porj"))
+    for name in ("lm_head", "embed_tokens"):
+        with pytest.raises(TrainError, match=f"{name}' is the layer of the vocabulary"):
+            attach(model, target=("v_proj", name))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_vocabulary_is_left_alone_tied_or_not(tied: bool) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    config = LlamaConfig(**sizes, num_attention_heads=2, tie_word_embeddings=tied)
+    worn = adapters.attach(LlamaForCausalLM(config), 2, 4, 0.0, "all-linear", 1)
+    trained = {name.split(".")[-4] for name, weight in worn.named_parameters() if "lora_A" in name}
+    assert trained == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}

@@ -42,7 +42,7 @@ def batches(folder: Path) -> list[dict[str, Any]]:
     spec, context = spec_of(epochs=1), context_of(folder, pass_tokens=200)
     how = open_how(spec, inputs_of(folder), context)
     rows = how.read()
-    watched = Watched(rows, plan(rows.lengths, 16, 1, None, 5), folder, "", context, scaled=False)
+    watched = Watched(rows, plan(rows.lengths, 16, 1, None, 5), folder, "", context, spec.train)
     dataset = how.dataset(watched, models.load_tokenizer(context.resolved["tiny"], context.cache))
     planned = passes.plan(dataset["length"], 16, 1, 200)
     return [passes.collate([one]) for one in passes.dataset(dataset, planned)]

@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.context import Resolved
-from distill.engines import adapters, models
+from distill.engines import adapters, full, models
 from distill.errors import EngineError, SourceError
 from distill.rows import digest
 
@@ -54,7 +54,7 @@ def weights(kind: Kind, source: Resolved, adapter: Path | None, cache: Path, lin
     if kind == "llama_cpp":
         return Weights(_gguf(source, adapter))
     base, worn = _apart(source, adapter)
-    if base and worn and kind in LOADS_ADAPTERS:
+    if base and worn and kind in LOADS_ADAPTERS and not _config(worn).get("use_dora"):  # which vLLM does not know
         worn = worn.resolve()
         return Weights(models.weights_folder(base, cache).resolve(), worn, _rank(worn))
     plain = base and not worn
@@ -65,7 +65,7 @@ def weights(kind: Kind, source: Resolved, adapter: Path | None, cache: Path, lin
 def _apart(source: Resolved, adapter: Path | None) -> tuple[Resolved | None, Path | None]:
     """A model as one that was not trained here and at most one adapter; no model where it is more than that."""
     student = models.student_file(source.path)
-    if student is None:
+    if student is None or student.weights:
         return source, adapter
     if adapter or student.drop_layers or models.student_file(student.base.path):
         return None, None
@@ -74,10 +74,10 @@ def _apart(source: Resolved, adapter: Path | None) -> tuple[Resolved | None, Pat
 
 def merged(source: Resolved, adapter: Path | None, cache: Path) -> Path:
     """A model and what it wears as one model, made once. In the precision of the weights below."""
-    dtype = _dtype(models.weights_folder(source, cache))
+    dtype = full.stored_dtype(models.weights_folder(source, cache))
 
     def write(folder: Path) -> None:
-        loaded = models.load(source, cache, dtype, adapter=adapter)
+        loaded = models.load(source, cache, dtype, adapter=adapter, as_trained=False)
         adapters.merge(loaded.model).save_pretrained(str(folder))
         loaded.tokenizer.save_pretrained(str(folder))
 
@@ -104,16 +104,15 @@ def _gguf(source: Resolved, adapter: Path | None) -> Path:
 
 
 def _rank(adapter: Path) -> int:
+    return int(_config(adapter)["r"])
+
+
+def _config(adapter: Path) -> dict[str, Any]:
     try:
-        return int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+        config: dict[str, Any] = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        return {**config, "r": int(config["r"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(f"not an adapter: {error!r}", where=str(adapter), hint="train the student again") from error
-
-
-def _dtype(folder: Path) -> str:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    named = config.get("dtype") or config.get("torch_dtype")
-    return named if named in ("bfloat16", "float16") else "float32"
 
 
 def _plain_sampling(folder: Path, links: Path) -> Path:
