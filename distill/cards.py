@@ -47,12 +47,17 @@ class DataCard:
     """The filter's `ledger.json`."""
     preference: Sequence[Row] = ()
     benchmark: Sequence[Row] = ()
+    validation: Sequence[Row] = ()
 
     @property
     def files(self) -> dict[str, Sequence[Row]]:
-        """What lies beside the card, by the names of the files; the last two only where there is anything in them."""
+        """What lies beside the card, by the names of the files; train and heldout even where they are empty."""
         files = {"train.jsonl": self.train, "heldout.jsonl": self.heldout}
-        more = {"preference.jsonl": self.preference, "benchmark.jsonl": self.benchmark}
+        more = {
+            "validation.jsonl": self.validation,
+            "preference.jsonl": self.preference,
+            "benchmark.jsonl": self.benchmark,
+        }
         return files | {name: rows for name, rows in more.items() if rows}
 
 
@@ -73,6 +78,8 @@ class ModelCard:
     """Hash of the chat template."""
     depth: int
     """Generations of models between people's text and this student."""
+    loss: str = "Loss is taken on the assistant's tokens and the stop token only"
+    """What was learnt, without a full stop."""
     texts: int = 0
     """Rows that were plain texts, learnt whole."""
     adapter: Ingredient | None = None
@@ -195,7 +202,11 @@ def size_category(rows: int) -> str:
 
 def configs(card: DataCard) -> list[dict[str, Any]]:
     """What a data set loader should read: rows of one shape under one name, by split."""
-    ordinary = [("train", "train.jsonl", card.train), ("heldout", "heldout.jsonl", card.heldout)]
+    ordinary = [
+        ("train", "train.jsonl", card.train),
+        ("validation", "validation.jsonl", card.validation),
+        ("heldout", "heldout.jsonl", card.heldout),
+    ]
     named = {
         "default": ordinary,
         "preference": [("train", "preference.jsonl", card.preference)],

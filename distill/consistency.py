@@ -16,7 +16,7 @@ from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 from distill.suites.metrics import METRICS
 
-LAUNCHED = ("generate", "filter", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
 """Stages that may have processes of their own."""
 
 
@@ -33,6 +33,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
     if recipe.student is not None:
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
+        yield from _unscored(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -48,6 +49,10 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
     for stage in recipe.runtime.launch:
         if stage not in LAUNCHED:
             yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"
+    jobs = [*LAUNCHED, "report", "all"]
+    for stage in recipe.runtime.slurm:
+        if stage not in jobs:
+            yield ("runtime", "slurm", stage), f"no such stage; {nearest(stage, jobs)}"
 
 
 def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -150,14 +155,46 @@ def _repeated(values: Sequence[object]) -> list[object]:
 
 
 def _unteachable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    """A student with nothing to learn from."""
-    if not recipe.generate.taught:
-        named = ", ".join(method.name for method in recipe.generate.methods)
+    """Trainings with nothing to learn from, or with a teacher that cannot be asked while the student learns."""
+    objectives = [training.objective for training in recipe.trainings]
+    named = ", ".join(method.name for method in recipe.generate.methods)
+    if not recipe.generate.taught and (taught := [one for one in objectives if one != "preference"]):
         yield (
             ("generate", "methods"),
-            f"{named}: only preferences, which no objective learns from yet; add a method that writes answers or texts, "
-            "or leave out `student` to make the data alone",
+            f"{named}: only preferences, from which {taught[0]} learns nothing; add a method that writes answers or texts, "
+            "train by `objective: preference` alone, or leave out `student` to make the data alone",
         )
+    if recipe.generate.taught == recipe.generate.rows and "preference" in objectives:
+        yield (
+            ("train", *_place(recipe, "preference")),
+            f"preference learns from pairs of answers, and {named} makes none; add the method `rank`",
+        )
+    engine = recipe.teacher.engine.kind
+    for training in recipe.trainings:
+        if training.TEACHER and engine != "transformers":
+            yield (
+                ("train", *_place(recipe, training.objective)),
+                f"{training.objective} asks the teacher at every token that the student writes, and the engine `{engine}` "
+                "cannot say; write teacher: {engine: {kind: transformers}}, or train by `sft` on its answers",
+            )
+
+
+def _place(recipe: Recipe, objective: str) -> KeyPath:
+    """Where an objective stands under `train`."""
+    objectives: list[str] = [training.objective for training in recipe.trainings]
+    return (objectives.index(objective),) if isinstance(recipe.train, tuple) else ()
+
+
+def _unscored(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A training on the teacher's probabilities, of which it gives none."""
+    for index, training in enumerate(recipe.trainings):
+        if training.SCORED and not scores(recipe.teacher.engine):
+            place: KeyPath = ("train", index) if isinstance(recipe.train, tuple) else ("train",)
+            yield (
+                (*place, "objective"),
+                f"{training.objective} learns from token probabilities, and the engine `{recipe.teacher.engine.kind}` gives "
+                "none that could be kept; write teacher: {engine: {kind: transformers}}, or objective: sft",
+            )
 
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

@@ -12,6 +12,7 @@
     |-- TrainError               training that cannot start, go on or be resumed
     |-- LaunchError              processes that are not what the configuration asked for
     |-- StageError               a stage's process that ended early, after saying why
+    |-- StoppedError             what a signal ended, with nothing lost
     `-- CompareError             arms that must not be compared
 
 A programmer's mistake is an assert or an ordinary exception, never one of these.
@@ -80,6 +81,23 @@ class LaunchError(DistillError):
 
 class StageError(DistillError):
     """A stage's process ended early and has said why itself."""
+
+
+class StoppedError(DistillError):
+    """A signal ended the work at a moment of its own choice; the same command goes on.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int, message: str, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, where, hint)
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """What the process ends with, as shells and Slurm read it."""
+        return 128 + self.number
 
 
 class CompareError(DistillError):

@@ -7,15 +7,16 @@ accelerate launch … scripts/train.py RECIPE -> stage_main("train") -> worker
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ import yaml
 
 from distill.artifacts import Artifact
 from distill.context import Ranks
-from distill.errors import DistillError, LaunchError, StageError
+from distill.errors import DistillError, LaunchError, StageError, StoppedError
 from distill.load import load_recipe
+from distill.passing import die_with_parent, passed_on, prepare_launcher
+from distill.train.signals import LISTENING
 from distill.workspace import Workspace, reopen
 
 USER_ERROR = 2
@@ -36,7 +39,11 @@ CONFIG = "DISTILL_ACCELERATE_CONFIG"
 PARENT = "DISTILL_RUN"
 """Process id of the run that a worker belongs to."""
 SAID = "DISTILL_SAID"
-"""File that a worker touches when it ends with an error of its own: without it, it was killed."""
+"""File that a worker touches when it ends with an error of its own: without it, it was killed. After a signal it holds
+its number."""
+AGAIN = "the same command again: finished stages, every answer and every checkpoint so far are kept"
+GRACE = "120"
+"""Seconds that torchrun leaves its processes between a signal to stop and the end: a step and a checkpoint long."""
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds that accelerate quietly replaces by plain data parallelism where it cannot have them."""
 
@@ -51,29 +58,38 @@ def start(workspace: Workspace, name: str) -> Artifact:
     config = workspace.recipe.runtime.launch.get(launch or "")
     arguments = [name, workspace.planned[name].key, str(workspace.run_folder), str(workspace.cache)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", GRACE)
     if config is None:
         command = [sys.executable, "-m", "distill.launch", *arguments]
     else:
         path = find_config(config, workspace.base)
-        environment |= {CONFIG: str(path), **_on_cpu(path)}
+        environment |= {CONFIG: str(path), **on_cpu(path)}
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]
         command = [*launcher, "-m", "distill.launch", *arguments]
     with tempfile.TemporaryDirectory() as folder:
-        said = Path(folder) / "said"
-        environment |= {SAID: str(said), PARENT: str(os.getpid())}
-        process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 (no threads)
-        try:
+        said, listening = Path(folder) / "said", Path(folder) / "listening"
+        listening.mkdir()
+        environment |= {SAID: str(said), PARENT: str(os.getpid()), LISTENING: str(listening)}
+        process = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=prepare_launcher)  # noqa: PLW1509
+        with passed_on(process, listening) as came:
             status = process.wait()
-        except KeyboardInterrupt:
-            process.wait()
-            raise
+        if number := _signal(said, came):
+            raise StoppedError(number, f"stopped by {signal.Signals(number).name}", where=name, hint=AGAIN)
         if status == 0 and (artifact := workspace.find(name)) is not None:
             return artifact
         raise _stopped(name, status, said.exists())
 
 
+def _signal(said: Path, came: Sequence[int]) -> int | None:
+    """What ended a stage, if it was a signal to the run or one that its processes heard themselves."""
+    if came:
+        return came[0]
+    told = said.read_text(encoding="utf-8") if said.exists() else ""
+    return int(told) if told else None
+
+
 def _stopped(name: str, status: int, said: bool) -> StageError:
-    again = "mend it and run the same command again: finished stages and every answer so far are kept"
+    again = f"mend it and run {AGAIN}"
     if said:
         return StageError("stopped, see above", where=name, hint=again)
     # A launcher between us and the worker turns the signal that killed it into a status of its own.
@@ -104,9 +120,9 @@ def find_config(name: str, base: Path) -> Path:
     )
 
 
-def _on_cpu(config: Path) -> dict[str, str]:
+def on_cpu(config: Path) -> dict[str, str]:
     """For a CPU configuration: what accelerate does not pass on to torchrun, and all cores (alone it takes one)."""
-    asked = _read_config(config)
+    asked = read_config(config)
     if not asked.get("use_cpu"):
         return {}
     per_machine = max(1, int(asked.get("num_processes", 1)) // max(1, int(asked.get("num_machines", 1))))
@@ -114,7 +130,12 @@ def _on_cpu(config: Path) -> dict[str, str]:
     return {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": threads}
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """An accelerate configuration as it stands in its file.
+
+    Raises:
+        LaunchError: it cannot be read, or is none.
+    """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -122,13 +143,6 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise LaunchError("is not an accelerate configuration", where=str(path))
     return value
-
-
-def _die_with_parent() -> None:
-    """Linux: a stage does not outlive the run that started it, so that a killed run leaves nothing writing."""
-    if sys.platform == "linux":
-        death_signal = 1
-        ctypes.CDLL(None).prctl(death_signal, signal.SIGKILL)
 
 
 # --- inside the processes of a stage ---------------------------------------------------------------------------------
@@ -151,7 +165,8 @@ def ranks() -> Ranks:
     cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true" or not torch.cuda.is_available()
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     if asked is not None:
-        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and not cpu
+        # On processors accelerate does not shard; a training sees to it itself, by version 2 (train/sharding.py).
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ["FSDP_VERSION"] == "2")
         kind = "FSDP" if sharded else str(state.distributed_type.value)
         _check(*asked, started=state.num_processes, kind=kind)
     return Ranks(state.process_index, state.num_processes)
@@ -160,7 +175,7 @@ def ranks() -> Ranks:
 def _asked_for() -> tuple[dict[str, Any], str] | None:
     """The configuration behind this process and its name; None where it was started plainly."""
     if CONFIG in os.environ:
-        return _read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
+        return read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
     try:
         import psutil
 
@@ -173,7 +188,7 @@ def _asked_for() -> tuple[dict[str, Any], str] | None:
     parser.add_argument("--config_file", "--config-file")
     parser.add_argument("--num_processes", "--num-processes", type=int)
     known, _ = parser.parse_known_args(words)
-    asked = _read_config(Path(known.config_file)) if known.config_file else {}
+    asked = read_config(Path(known.config_file)) if known.config_file else {}
     if known.num_processes is not None:
         asked["num_processes"] = known.num_processes
     return (asked, shlex.join(words[1:8])) if asked else None
@@ -204,15 +219,39 @@ def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
         workspace.context.say(f"  {name:18} {'made' if made else 'nothing to do'}  {artifact.path}")
 
 
+def prepare(workspace: Workspace, stage: str, rank: int) -> None:
+    """Make the light nodes that a stage needs, in one process, before the processes know each other.
+
+    So nobody waits in a collective, which has a limit, however long the tokens of many rows take. The other processes
+    wait for the folder; where a node of a stage before this one is missing nobody waits, and `make` says which.
+    """
+    wanted = {need for node in workspace.nodes if node.launch == stage for need in _light(workspace, node.name)}
+    for node in workspace.nodes:
+        if node.name in wanted and all(workspace.find(need) for need in node.needs):
+            while workspace.find(node.name) is None:
+                if rank == 0:
+                    workspace.make(node.name)
+                else:
+                    time.sleep(1)
+
+
+def _light(workspace: Workspace, name: str) -> Iterator[str]:
+    """What a node needs that has no processes of its own, and what that needs."""
+    for need in workspace.planned[name].node.needs:
+        if workspace.planned[need].node.launch is None:
+            yield need
+            yield from _light(workspace, need)
+
+
 def _missing(workspace: Workspace, name: str) -> bool:
     return workspace.ranks.gather([workspace.find(name) is None])[0]
 
 
 def stage_main(stage: str, arguments: Sequence[str]) -> int:
-    """Behind scripts/generate.py, train.py and evaluate.py: every node of one stage of a recipe, here and now.
+    """Behind scripts/generate.py, score.py, train.py and evaluate.py: every node of one stage of a recipe, here and now.
 
     Args:
-        stage: `generate` (held-out answers too), `train` or `evaluate` (every arm).
+        stage: `generate` (held-out answers too), `score`, `train` or `evaluate` (every arm).
     """
     parser = argparse.ArgumentParser(description=f"The {stage} stage of a recipe, alone.")
     parser.add_argument("recipe", type=Path)
@@ -220,10 +259,13 @@ def stage_main(stage: str, arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--cache", type=Path, default=Path(os.environ.get("DISTILL_CACHE", "cache")))
     options = parser.parse_args(arguments)
+    die_with_parent(signal.SIGTERM)  # a launcher that a signal ends does not pass it on
 
     def work() -> None:
         recipe = load_recipe(options.recipe, options.overrides)
-        workspace = Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache, ranks())
+        alone = Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
+        prepare(alone, stage, int(os.environ.get("RANK", "0")))
+        workspace = replace(alone, ranks=ranks())
         if workspace.ranks.main:
             workspace.save_recipe()
         for node in workspace.nodes:
@@ -237,6 +279,11 @@ def guarded(work: Callable[[], None]) -> int:
     """Run it; a DistillError is printed without a traceback and becomes exit status 2."""
     try:
         work()
+    except StoppedError as error:
+        if os.environ.get("RANK", "0") == "0":
+            print(f"\n{error}", file=sys.stderr)
+        _note_end(str(error.number))
+        return error.status
     except DistillError as error:
         said = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
         rank = os.environ.get("RANK", "0")
@@ -257,32 +304,36 @@ def guarded(work: Callable[[], None]) -> int:
     return 0
 
 
-def _note_end() -> None:
+def _note_end(number: str = "") -> None:
     if SAID in os.environ:
-        Path(os.environ[SAID]).touch()
+        Path(os.environ[SAID]).write_text(number, encoding="utf-8")
 
 
-def _work(node: str, key: str, run: Path, cache: Path) -> None:
+def _work(node: str, key: str, run: Path, cache: Path, alone: bool) -> None:
     workspace = reopen(run, cache, ranks())
     planned = workspace.planned[node].key
     if planned != key:
         hint = "distill, the recipe or its data changed while the run was going on: run the same command again"
         raise LaunchError(f"key {key} was asked for, this process plans {planned}", where=node, hint=hint)
-    make(workspace, node, quiet=True)
+    make(workspace, node, quiet=not alone)
 
 
 def main() -> int:
-    """The worker that `start` starts: one node."""
-    _die_with_parent()
+    """The worker that `start` and jobs of a cluster start: one node."""
+    die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which the launcher lets pass by
     if PARENT in os.environ and not Path("/proc", os.environ[PARENT]).exists() and sys.platform == "linux":
         return 1  # the run was killed before this process could ask to die with it
     parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--alone", action="store_true", help="no run waits for it: it links and says what it made itself"
+    )
     parser.add_argument("node")
     parser.add_argument("key")
     parser.add_argument("run", type=Path)
     parser.add_argument("cache", type=Path)
     options = parser.parse_args()
-    status = guarded(lambda: _work(options.node, options.key, options.run, options.cache))
+    status = guarded(lambda: _work(options.node, options.key, options.run, options.cache, options.alone))
     sys.stdout.flush()
     sys.stderr.flush()
     return status

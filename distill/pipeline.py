@@ -19,9 +19,11 @@ from distill.mix import stage as mix
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
+from distill.score import stage as score
 from distill.tokenise import stage as tokenise
 from distill.train import layers, settings
 from distill.train import stage as train
+from distill.train.logits import Logits
 from distill.train.student import Student
 
 Run = Callable[..., Summary]
@@ -127,8 +129,8 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
 
 
 def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
-    """From the mix to the student: its tokens, the layers that it can do without where they are to be found, then one
-    training after the other, each going on with the one before."""
+    """From the mix to the student: its tokens, the layers that it can do without where they are to be found, what the
+    teacher says of the rows where that is learnt, then one training after the other, each going on with the one before."""
     model, after = student.references, None
     yield Node(
         "tokenise", 3, ("mix",), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION,
@@ -143,13 +145,16 @@ def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
         yield Node(
             "layers", 3, ("mix", "tokenise"), measured, layers.run, layers.VERSION, (student.model,), launch="train",
         )  # fmt: skip
+    scored = dict(score_nodes(recipe, student))
+    yield from dict.fromkeys(scored.values())
     for name, training in zip(recipe.train_names, recipe.trainings, strict=True):
         teacher = recipe.teacher if training.TEACHER else None
         asked = teacher.references if teacher else ()
         spec = settings.Spec(student=student, train=training, seed=recipe.seed, after=after, teacher=teacher)
-        needs = ("mix", "tokenise", *found, *([after] if after else []))
+        more = [*found, *([scored[name].name] if name in scored else []), *([after] if after else [])]
+        needs = ("mix", "tokenise", *more)
         yield Node(
-            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), model, "train",
+            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), (*model, *asked), "train",
         )  # fmt: skip
         after = name
 
@@ -157,6 +162,25 @@ def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
 def _found(student: Student) -> tuple[str, ...]:
     """The node that finds the layers to be taken out, where they are not named."""
     return ("layers",) if isinstance(student.drop_layers, LeastMissed) else ()
+
+
+def score_nodes(recipe: Recipe, student: Student) -> Iterator[tuple[str, Node]]:
+    """What the teacher says of the rows, for every training that learns from it; those that ask the same share it."""
+    trainings = dict(zip(recipe.train_names, recipe.trainings, strict=True))
+    specs = {
+        name: score.Spec(
+            teacher=recipe.teacher, student=student.model, keep=training.keep, temperature=training.temperature
+        )
+        for name, training in trainings.items()
+        if isinstance(training, Logits)
+    }
+    models = recipe.teacher.references
+    first = {spec: name for name, spec in reversed(specs.items())}
+    for name, spec in specs.items():
+        own = "score" if len(first) == 1 else f"score/{first[spec].partition('/')[2]}"
+        yield name, Node(
+            own, 3, ("tokenise",), spec, score.run, score.VERSION, (*models, student.model), models, "score",
+        )  # fmt: skip
 
 
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:

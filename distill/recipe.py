@@ -61,15 +61,16 @@ class Recipe(Frozen):
     @classmethod
     def _nothing_to_measure(cls, value: Any) -> Any:
         """Without a student and a benchmark nothing is held out unless the recipe says so; without real data none is
-        mixed in."""
+        mixed in; without either no training is watched."""
         if not isinstance(value, dict):
             return value
         implied: dict[str, Any] = {}
         if not value.get("student") and not value.get("benchmark"):
             implied["split"] = {"held_out_prompts": 0}
-        if not value.get("real"):
-            implied["mix"] = {"real_fraction": 0}
-        return {**implied, **value}
+        fixed = {} if value.get("student") and value.get("real") else {"validation_rows": 0}
+        fixed |= {} if value.get("real") else {"real_fraction": 0}
+        said = value.get("mix", {})
+        return {**implied, **value, "mix": {**fixed, **said} if isinstance(said, dict) else said}
 
     @property
     def cast(self) -> dict[str, Teacher]:

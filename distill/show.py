@@ -48,7 +48,7 @@ def launch_notes(workspace: Workspace) -> list[str]:
     for stage, name in workspace.recipe.runtime.launch.items():
         path = find_config(name, workspace.base)
         said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
-        notes.append(f"  {stage}: {path.name}, {said[0].strip('# ') if said else 'unverified'}")
+        notes.append(f"  {stage}: {path.name}, {said[0].strip('# ').removesuffix('.') if said else 'unverified'}")
     return notes
 
 

@@ -156,12 +156,12 @@ class Workspace:
         """Make one node in this process; what it needs must be there."""
         planned = self.planned[name]
         inputs = {need: self._input(name, need) for need in planned.node.needs}
-        context = self.context
+        context = replace(self.context, key=planned.key)
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])
         if name == "generate":
             accept = pipeline.acceptance(self.recipe, inputs, context)
-            context = Context(self.cache, self.resolved, self.recipe.runtime, self.ranks, accept)
+            context = replace(context, accept=accept)
 
         def run(out: Path) -> Summary:
             return planned.node.run(planned.node.spec, inputs, out, context)

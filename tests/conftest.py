@@ -47,6 +47,19 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def sharp_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with an opinion: what it says is far from uniform. A teacher."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("sharp_model")
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.model.norm.weight.data *= 8
+    model.save_pretrained(folder)
+    return folder
+
+
 @dataclass(frozen=True)
 class Run:
     """A recipe with folders of its own."""

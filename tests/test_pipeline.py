@@ -15,6 +15,8 @@ from distill.pipeline import keys, plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
 from distill.sources import references
+from distill.train.learning import Learning
+from distill.train.logits import Logits
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -130,6 +132,7 @@ def changed(value: Any, name: str) -> Any:
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
         "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
         "quantization": "nf4",
+        "checkpoint": "last",
         "device_map": "auto", "teacher": "other", "adapter": "A", "embedder": "E",
         "top_p": 0.5, "best_of": {"answers": 2, "by": "teacher"},
         "price": {"prompt": 1, "completion": 2},
@@ -419,3 +422,114 @@ def test_a_choice_has_more_made_than_are_kept() -> None:
     made, chosen = nodes["generate"].spec, nodes["filter"].spec
     assert made.wanted.rows == 25 and chosen.rows == 10  # type: ignore[attr-defined]
     assert nodes["filter"].launch == "filter", "a model is loaded in a process of its own"
+
+
+RANKED = {
+    **BASE["generate"],
+    "methods": [
+        {"kind": "answer", "prompts": "chat", "share": 0.5},
+        {"kind": "rank", "prompts": "chat", "by": {"logprob": "teacher"}, "share": 0.5},
+    ],
+}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "on_policy": {"beta": 0.5, "temperature": 0.5, "top_p": 0.5, "max_new_tokens": 9},
+    "preference": {"beta": 0.5},
+}
+"""Objectives beside `sft`, each with another value of every option of its own."""
+
+
+@pytest.mark.parametrize(
+    ("objective", "field"), [(name, field) for name, fields in OBJECTIVES.items() for field in fields]
+)
+def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: str, field: str) -> None:
+    sft, one = {"objective": "sft"}, {"objective": objective, "checkpoint_every": 2}
+    full = {**BASE, "generate": RANKED, "train": [sft, one]}
+    before = keyed(full)
+    after = keyed({**full, "train": [sft, {**one, field: OBJECTIVES[objective][field]}]})
+    stale = {node for node in before if before[node] != after[node]}
+    assert stale == closure({f"train/{objective}"}, plan(Recipe.model_validate(full)))
+    assert "evaluate/sft" in before and "evaluate/sft" not in stale
+    training = Recipe.model_validate(full).trainings[1]
+    assert {*OBJECTIVES[objective], *Learning.model_fields} == set(type(training).model_fields)
+
+
+def test_what_is_trained_after_another_leaves_that_as_it_was() -> None:
+    sft = BASE["train"]
+    alone = keyed({**BASE, "generate": RANKED})
+    nodes = plan(
+        Recipe.model_validate({**BASE, "generate": RANKED, "train": [sft, {"objective": "preference"}], "evaluate": {}})
+    )
+    both = keyed({**BASE, "generate": RANKED, "train": [sft, {"objective": "preference"}], "evaluate": {}})
+    assert both["train/sft"] == alone["train"]
+    needs = {node.name: set(node.needs) for node in nodes}
+    assert "train/sft" in needs["train/preference"]
+    assert "train/sft" in needs["evaluate/sft"] and "train/preference" in needs["evaluate/student"]
+
+
+def test_another_teacher_is_another_training_where_it_is_asked_while_the_student_learns() -> None:
+    """Even where it wrote no row that is trained on: its rows come from elsewhere."""
+    for objective, asked in (("sft", False), ("on_policy", True)):
+        (node,) = (
+            one
+            for one in plan(Recipe.model_validate({**BASE, "train": {"objective": objective, "checkpoint_every": 2}}))
+            if one.name == "train"
+        )
+        assert ("T" in node.sources, "T" in node.stamped) == (asked, asked)
+
+
+LOGITS: dict[str, Any] = {
+    "objective": "logits", "keep": {"kind": "top_k", "k": 8}, "divergence": "jensen_shannon", "beta": 0.3, "weight": 0.4,
+    "temperature": 2.0, "max_steps": 4, "checkpoint_every": 2,
+}  # fmt: skip
+OF_LOGITS: dict[str, tuple[Any, set[str]]] = {
+    "keep.k": (9, {"score"}),
+    "keep.dtype": ("float32", {"score"}),
+    "temperature": (1.0, {"score"}),
+    "divergence": ("forward_kl", {"train"}),
+    "beta": (0.5, {"train"}),
+    "weight": (0.5, {"train"}),
+}
+"""Every field of the objective with another value, and the nodes that it changes."""
+
+
+@pytest.mark.parametrize("name", OF_LOGITS)
+def test_every_option_of_logits_is_in_the_keys_of_what_it_changes(name: str) -> None:
+    value, owners = OF_LOGITS[name]
+    base = {**BASE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
+    before, nodes = keyed(base), plan(Recipe.model_validate(base))
+    put(base, ("train", *name.split(".")), value)
+    if name == "divergence":
+        base["train"]["beta"] = None
+    after = keyed(base)
+    assert {node for node in before if before[node] != after[node]} == closure(owners, nodes)
+    own = set(Logits.model_fields) - set(Learning.model_fields)
+    assert {name.partition(".")[0] for name in OF_LOGITS} == own, "each option has another value here"
+
+
+def test_a_teacher_scores_the_rows_only_where_a_training_learns_from_that() -> None:
+    recipe = Recipe.model_validate({**BASE, "train": LOGITS})
+    nodes = {node.name: node for node in plan(recipe)}
+    assert nodes["score"].needs == ("tokenise",) and nodes["score"].launch == "score"
+    assert nodes["train"].needs == ("mix", "tokenise", "score")
+    before = keys(plan(recipe), resolve(recipe))
+    other = {**resolve(recipe), "T": Resolved("T", Path("T"), "sha256:other", ("mit",))}
+    after = keys(plan(recipe), other)
+    assert before["score"].key != after["score"].key, "a changed teacher is another cache"
+    terms = {**resolve(recipe), "T": Resolved("T", Path("T"), "sha256:T", ("apache-2.0",))}
+    assert before["score"].key != keys(plan(recipe), terms)["score"].key, "it writes the terms down"
+
+
+def test_trainings_that_ask_the_teacher_the_same_share_what_it_says() -> None:
+    first, same = {**LOGITS, "weight": 0.5}, {**LOGITS, "weight": 1.0}
+    nodes = {node.name: node for node in plan(Recipe.model_validate({**BASE, "train": [first, {}, same]}))}
+    assert nodes["train/logits"].needs == ("mix", "tokenise", "score")
+    assert nodes["train/sft"].needs == ("mix", "tokenise", "train/logits")
+    assert nodes["train/logits-2"].needs == ("mix", "tokenise", "score", "train/sft")
+    nodes = {
+        node.name: node
+        for node in plan(
+            Recipe.model_validate({**BASE, "train": [first, {**same, "temperature": 1.0, "checkpoint_every": 2}]})
+        )
+    }
+    assert "score/logits" in nodes["train/logits"].needs and "score/logits-2" in nodes["train/logits-2"].needs
+    assert {node.order for name, node in nodes.items() if name.startswith("score")} == {3}

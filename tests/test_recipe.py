@@ -102,6 +102,31 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"filter": [{"kind": "judge", "scale": [5, 1]}]}, "from the worst mark to the best"),
         ({"filter": [{"kind": "select", "oversample": 6}]}, "are fewer than the 60 accepted rows"),
         ({"name": "../up"}, "name"),
+        (
+            {"train": {"objective": "preference", "checkpoint_every": 2}},
+            "train: preference learns from pairs of answers, and answer, self_instruct makes none; add the method `rank`",
+        ),
+        (
+            {
+                "train": [{}, {"objective": "on_policy", "checkpoint_every": 2}],
+                "teacher": {"model": "T", "engine": {"kind": "echo"}},
+            },
+            "train.1: on_policy asks the teacher at every token",
+        ),
+        ({"train": {"objective": "on_policy", "top_p": 0}}, "train.top_p: input should be greater than 0"),
+        (
+            {"teacher": SERVED, "train": {"objective": "logits"}, "evaluate": {"primary": "heldout_teacher.chrf"}},
+            "train.objective: logits learns from token probabilities, and the engine `server` gives none",
+        ),
+        (
+            {"teacher": {"model": "T", "engine": {"kind": "echo"}}, "train": [{}, {"objective": "logits"}]},
+            "train.1.objective: logits learns from token probabilities",
+        ),
+        (
+            {"train": {"objective": "logits", "keep": {"kind": "sampled"}, "divergence": "reverse_kl"}},
+            "write keep: {kind: top_k}",
+        ),
+        ({"train": {"objective": "logits", "keep": {"kind": "top_n"}}}, "did you mean top_k?"),
         ({"student": {"model": "S", "drop_layers": [1, 1]}}, "drop_layers"),
     ],
 )
@@ -109,11 +134,14 @@ def test_impossible_combinations_are_refused(tmp_path: Path, changes: dict[str, 
     assert message in problems(tmp_path, **changes)
 
 
-def test_a_student_that_would_have_only_preferences_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.generate.answer.Answer.MAKES", "preference")
-    methods = [{"kind": "answer", "prompts": "chat"}]
-    found = problems(tmp_path, generate={"rows": 4, "methods": methods})
-    assert "generate.methods: answer: only preferences" in found and "leave out `student`" in found
+def test_only_preferences_are_for_a_student_that_learns_from_them(tmp_path: Path) -> None:
+    methods = [{"kind": "rank", "prompts": "chat", "by": {"logprob": "teacher"}}]
+    only = {"rows": 4, "methods": methods}
+    preferring = {"objective": "preference", "checkpoint_every": 2}
+    for train in ({"checkpoint_every": 2}, [{"objective": "on_policy"}, preferring]):
+        found = problems(tmp_path, generate=only, train=train)
+        assert "generate.methods: rank: only preferences" in found and "leave out `student`" in found
+    assert load_recipe(put(tmp_path, generate=only, train=preferring)).train_names == ("train",)
     data = {name: part for name, part in BASE.items() if name not in ("student", "evaluate", "filter")}
     path = tmp_path / "data.yaml"
     path.write_text(yaml.safe_dump({**data, "generate": {"rows": 4, "methods": methods}}))

@@ -39,6 +39,7 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         real_fraction=mix["real_fraction"],
         train_rows=counts["train_rows"],
         heldout_rows=counts["heldout_rows"],
+        preference_rows=counts.get("preference_rows", 0),
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
         by_method=by_method(inputs["generate"], inputs["filter"]),
         by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},
@@ -91,16 +92,25 @@ def read_examples(inputs: Mapping[str, Path]) -> tuple[Example, ...]:
 def read_training(inputs: Mapping[str, Path], trained: Sequence[str]) -> dict[str, tuple[Point, ...]]:
     """Training loss by step of each training; empty where nothing was trained."""
     logs = {name: inputs[name] / "log.jsonl" for name in trained if name in inputs}
-    return {name: _curve(path) for name, path in logs.items() if path.exists()}
+    return {
+        name: _curve(path, summary_of(inputs[name]).get("kept", {}).get("step"))
+        for name, path in logs.items()
+        if path.exists()
+    }
 
 
-def _curve(path: Path) -> tuple[Point, ...]:
-    """Loss by step, a long run thinned to means over equal stretches."""
-    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+def _curve(path: Path, kept: int | None) -> tuple[Point, ...]:
+    """Loss by step, a long run thinned to means over equal stretches; every loss on real rows as it is."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     points = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
     stretch = -(-len(points) // POINTS) or 1
     parts = [points[start : start + stretch] for start in range(0, len(points), stretch)]
-    return tuple(Point(step=part[-1][0], loss=sum(loss for _, loss in part) / len(part)) for part in parts)
+    losses = {part[-1][0]: sum(loss for _, loss in part) / len(part) for part in parts}
+    real = {int(line["step"]): float(line["real_loss"]) for line in lines if "real_loss" in line}
+    return tuple(
+        Point(step=step, loss=losses.get(step), real_loss=real.get(step), kept=step == kept and bool(real))
+        for step in sorted({*losses, *real})
+    )
 
 
 def cut(text: str) -> str:

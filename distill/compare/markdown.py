@@ -83,11 +83,12 @@ def _needed(pair: Pair) -> str:
 def _data(report: Report) -> str:
     data = report.data
     dropped = sum(data.dropped.values())
+    pairs = f"{data.preference_rows} pairs of answers " if data.preference_rows else ""
     flow = (
         f"{data.requested} requested = {data.kept} kept + {dropped} dropped + {data.failed} failed "
         f"+ {data.missing} missing. "
         f"The mix has {data.train_rows} training rows, {data.real} of them real ({percent(data.real_fraction)}), "
-        f"and {data.heldout_rows} held-out rows."
+        f"{pairs}and {data.heldout_rows} held-out rows."
     )
     beside = [
         f"{title}: {', '.join(f'{_inline(name)} {rows:,}' for name, rows in counts.items())}."

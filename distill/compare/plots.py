@@ -76,26 +76,67 @@ def gaps(key: str, title: str, rows: Mapping[str, Recovered]) -> str:
 
 
 def training(name: str, points: Sequence[Point]) -> str:
-    """Training loss by step; the value shows where the pointer rests."""
-    height, bottom = 220.0, 196.0
+    """Loss by step on what is learnt, and on real rows that are not; the values show where the pointer rests."""
+    bottom = 196.0
+    learnt = [(point.step, point.loss) for point in points if point.loss is not None]
+    real = [(point.step, point.real_loss) for point in points if point.real_loss is not None]
     across = Scale([point.step for point in points], left=9, right=1, pad=0)
-    down = Scale([point.loss for point in points], 0, 0)
-    ys = [bottom * (1 - down(point.loss) / 100) for point in points]
+    down = Scale([loss for _, loss in (*learnt, *real)], 0, 0)
+
+    def places(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float, float, float]]:
+        return [(step, loss, across(step), bottom * (1 - down(loss) / 100)) for step, loss in curve]
+
     parts = []
     for tick in down.ticks():
         y = bottom * (1 - down(tick) / 100)
         parts += [line(0, y, 100, y, "grid"), text(0, y - 4, minus(f"{tick:g}"), "tick")]
-    path = " ".join(f"{across(point.step):.2f},{y:.1f}" for point, y in zip(points, ys, strict=True))
-    parts.append(stretched(height, [f'<polyline class="curve" points="{path}"/>']))
+    for kind, curve in (("curve", learnt), ("curve real", real)):
+        path = " ".join(f"{x:.2f},{y:.1f}" for _, _, x, y in places(curve))
+        parts.append(stretched(bottom, [f'<polyline class="{kind}" points="{path}"/>']) if curve else "")
+    parts += [_spot(x, y, f"step {step}: loss {number(loss)}", "spot") for step, loss, x, y in places(learnt)]
     parts += [
-        f'<circle class="spot" cx="{across(point.step):.2f}%" cy="{y:.1f}" r="5">'
-        f"<title>step {point.step}: loss {number(point.loss)}</title></circle>"
-        for point, y in zip(points, ys, strict=True)
+        _spot(x, y, f"step {step}: on real rows {number(loss)}", "spot real") for step, loss, x, y in places(real)
     ]
-    first, last = points[0], points[-1]
-    parts += [text(9, 214, f"step {first.step}", "tick"), text(100, 214, f"step {last.step}", "tick", "end")]
-    said = f"From {number(first.loss)} at step {first.step} to {number(last.loss)} at step {last.step}."
-    return figure(name.replace("/", "-"), height, f"{name}: loss by step", said, parts)
+    steps = [point.step for point in points]
+    parts += [text(9, 214, f"step {steps[0]}", "tick"), text(100, 214, f"step {steps[-1]}", "tick", "end")]
+    said = f"From {number(learnt[0][1])} at step {learnt[0][0]} to {number(learnt[-1][1])} at step {learnt[-1][0]}."
+    if real:
+        kept = next((point.step for point in points if point.kept), None)
+        parts += [*_kept(kept, places(real)), *_legend(238)]
+        said += f" On real rows from {number(real[0][1])} to {number(real[-1][1])}; step {kept} is kept."
+    return figure(name.replace("/", "-"), 246 if real else 220, f"{name}: loss by step", said, parts)
+
+
+def _spot(x: float, y: float, words: str, kind: str) -> str:
+    size = 3.5 if kind == "spot real" else 5
+    return f'<circle class="{kind}" cx="{x:.2f}%" cy="{y:.1f}" r="{size:g}"><title>{words}</title></circle>'
+
+
+def _kept(step: int | None, places: Sequence[tuple[int, float, float, float]]) -> list[str]:
+    """A ring around the checkpoint that the student is."""
+    found = [(x, y) for one, _, x, y in places if one == step]
+    return [
+        part
+        for x, y in found
+        for part in (
+            f'<circle class="kept" cx="{x:.2f}%" cy="{y:.1f}" r="7.5"/>',
+            text(x, y + 23 if y < 170 else y - 13, f"kept: step {step}", "tick", _anchor(x)),
+        )
+    ]
+
+
+def _anchor(x: float) -> str:
+    """So that words at this place stay inside."""
+    return "start" if x < 20 else "end" if x > 80 else "middle"
+
+
+def _legend(y: float) -> list[str]:
+    return [
+        line(9, y - 4, 13, y - 4, "curve"),
+        text(14, y, "training rows", "tick"),
+        line(47, y - 4, 51, y - 4, "curve real"),
+        text(52, y, "real rows, not trained on", "tick"),
+    ]
 
 
 def drops(counts: Mapping[str, int]) -> str:
@@ -116,7 +157,8 @@ def drops(counts: Mapping[str, int]) -> str:
 
 def flow(data: Data) -> str:
     """Requested rows on the left, what became of them in the middle, the training mix on the right; bands are rows."""
-    dropped, taught = sum(data.dropped.values()), data.train_rows - data.real
+    dropped, rows = sum(data.dropped.values()), data.train_rows + data.preference_rows
+    taught = rows - data.real
     gap, room = 22.0, 150.0
     unit = room / max(1, data.requested + data.real)
     real = data.real * unit
@@ -138,12 +180,12 @@ def flow(data: Data) -> str:
     if data.real:
         bands.append(_band(2, 0, 98, 0, real, "flow-real", f"{data.real:,} real rows in the mix"))
         parts += [bar(0, 0, 2, real, "flow-real"), text(2, max(12, real / 2 + 4), f"{data.real:,} real", shift=6)]
-    mixed = data.train_rows * unit
+    mixed = rows * unit
     parts += [
         bar(0, top, 2, data.requested * unit, "flow-asked"),
         text(2, top + data.requested * unit / 2 + 4, f"{data.requested:,} requested", shift=6),
         bar(98, 0, 2, mixed, "flow-asked"),
-        text(98, mixed / 2, f"{data.train_rows:,} rows", "strong", "end", shift=-6),
+        text(98, mixed / 2, f"{rows:,} rows", "strong", "end", shift=-6),
         text(98, mixed / 2 + 17, "to train on", "label", "end", shift=-6),
     ]
     height = max(right, top + data.requested * unit) + 2

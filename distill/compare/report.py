@@ -173,6 +173,8 @@ class Data(Value):
     heldout_rows: int
     real_dropped: dict[str, int]
     """Real rows that the filters kept away from the mix, by `<filter>.<reason>`."""
+    preference_rows: int = 0
+    """Pairs of answers in the mix, beside `train_rows`."""
     by_method: dict[str, MethodBooks] = {}
     by_origin: dict[str, OriginBooks] = {}
     """By `<model>@<revision>` or `<dataset>@<revision>`."""
@@ -251,7 +253,12 @@ class Environment(Value):
 
 class Point(Value):
     step: int
-    loss: float
+    loss: float | None = None
+    """Mean in nats per token over a stretch of steps that ends here."""
+    real_loss: float | None = None
+    """After this step, on real rows that are not trained on."""
+    kept: bool = False
+    """Whether the student is that of this step."""
 
 
 class Sample(Value):
@@ -297,8 +304,7 @@ class Report(Value):
     cost: Cost
     environment: Environment
     training: dict[str, tuple[Point, ...]]
-    """Loss by step of every training, by its node's name."""
-    """Training loss, thinned to a few hundred points."""
+    """Loss by step of every training, by its node's name; thinned to a few hundred points."""
     samples: Samples
     examples: tuple[Example, ...]
     notes: tuple[str, ...]

@@ -22,7 +22,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 2
+VERSION = 3
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -71,10 +71,10 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         use=spec.use,
         headline=words.headline(spec.primary, metrics[spec.primary]),
         primary=spec.primary,
-        arms={arm.name: _arm(arm, student) for arm in arms},
+        arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained[-1]),
+        terms=read_terms(inputs, spec.use, spec.trained),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
@@ -85,11 +85,10 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     )
 
 
-def _arm(arm: Arm, student: Mapping[str, Any]) -> ArmReport:
+def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmReport:
     """Who the arm is, with what was done to the model that it is named after."""
-    step = arm.name.partition("@")[2]
     done = "" if arm.name == TEACHER else _done(student)
-    trained = "" if arm.name in (TEACHER, BASE) else f", trained for {step} steps" if step else ", trained"
+    trained = "" if arm.name in (TEACHER, BASE) else f", {_trained(arm.name, trainings)}"
     origin = arm.summary.get("model")
     return ArmReport(
         origin=origin and f"{origin}{done}{trained}",
@@ -98,6 +97,16 @@ def _arm(arm: Arm, student: Mapping[str, Any]) -> ArmReport:
         decoding=arm.summary["decoding"],
         counts=Counts(**{name: arm.summary["counts"][name] for name in COUNTS}),
     )
+
+
+def _trained(arm: str, trainings: Sequence[str]) -> str:
+    """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    stem, _, step = arm.partition("@")
+    names = [name.partition("/")[2] for name in trainings]
+    if len(names) == 1 or stem not in (STUDENT, *names):
+        return f"trained for {step} steps" if step else "trained"
+    *before, last = names if stem == STUDENT else names[: names.index(stem) + 1]
+    return f"trained by {', then '.join([*before, f'{step} steps of {last}' if step else last])}"
 
 
 def _done(student: Mapping[str, Any]) -> str:

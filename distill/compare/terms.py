@@ -5,7 +5,8 @@ It reads what the sources declare and knows a handful of permissive licences; it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -24,21 +25,28 @@ PERMISSIVE: dict[str, str | None] = {
     "cc-by-4.0": "give attribution, with a link, and say what was changed",
 }
 """Licence id -> what must be done, None where nothing must."""
+PAIRS = "preference.jsonl"
 
 
-def read_terms(inputs: Mapping[str, Path], use: str, trained: str = "train") -> Terms:
-    """Terms of the student's base and of every origin among the training rows."""
+def read_terms(inputs: Mapping[str, Path], use: str, trained: Sequence[str] = ("train",)) -> Terms:
+    """Terms of the student's base, of every origin among the rows it learnt from, and of whose distributions it learnt.
+
+    Args:
+        trained: nodes of its trainings.
+    """
     found: dict[tuple[str, str], set[str]] = {}
-    for row in read_rows(inputs["mix"] / "train.jsonl"):
+    students = [student for name in trained if (student := read_student(inputs, name)) is not None]
+    paired = any(student.get("objective") == "preference" for student in students)
+    for row in chain(*(read_rows(inputs["mix"] / name) for name in ("train.jsonl", *([PAIRS] if paired else [])))):
         role = "teacher's answers" if row.provenance.source == "teacher" else "real data"
         found.setdefault((role, row.provenance.origin), set()).update(row.provenance.terms)
-    student = read_student(inputs, trained)
-    if student is not None:
-        found[("base weights", f"{student['base']['ref']}@{student['base']['revision']}")] = set(
-            student["base"]["terms"]
-        )
+    for student in students:
+        base = student["base"]
+        found[("base weights", f"{base['ref']}@{base['revision']}")] = set(base["terms"])
         if adapter := student.get("started_on"):
             found[("adapter", f"{adapter['ref']}@{adapter['revision']}")] = set(adapter["terms"])
+        for origin, terms in student.get("taught_by", {}).items():
+            found.setdefault(("teacher's distributions", origin), set()).update(terms)
     return judge([(role, origin, terms) for (role, origin), terms in sorted(found.items())], use)
 
 

@@ -24,6 +24,8 @@ TARGETS = "student.lora.target_modules"
 UNMERGED = (
     "leave quantization out, or take the model that `distill export --format merged` makes from the unquantised base"
 )
+TRAINED = "default"
+"""The adapter that is meant where a model wears several: an objective may keep a frozen copy beside it."""
 
 
 def attach(
@@ -121,6 +123,11 @@ def settle(model: PeftModel) -> PeftModel:
     return model
 
 
+def base(model: Any) -> Any:
+    """The model under its adapter; one without as it is."""
+    return model.get_base_model() if worn(model) else model
+
+
 def worn(model: Any) -> bool:
     """Whether a model wears an adapter."""
     with quiet():
@@ -129,22 +136,49 @@ def worn(model: Any) -> bool:
     return isinstance(model, PeftModel)
 
 
-def save(model: PeftModel, folder: Path) -> None:
+def gather(model: PeftModel) -> dict[str, Any]:
+    """The adapter's weights by their names in the model: whole, in float32, on the processor.
+
+    Where the model is sharded over processes (FSDP2, ZeRO-3) all of them must ask at once: each holds a part of every weight.
+    """
+    return {
+        name: _whole(weight) for name, weight in model.named_parameters() if "lora_" in name and f".{TRAINED}" in name
+    }
+
+
+def _whole(weight: Any) -> Any:
+    if hasattr(weight, "full_tensor"):  # FSDP2
+        return weight.detach().full_tensor().float().cpu()
+    if hasattr(weight, "ds_id"):  # ZeRO-3: between steps the weight is empty, and peft would write it so
+        from deepspeed import zero
+
+        with zero.GatheredParameters([weight]):
+            return weight.detach().float().cpu().clone()
+    return weight.detach().float().cpu()
+
+
+def save(model: PeftModel, folder: Path, weights: dict[str, Any] | None = None) -> None:
     """Write the adapter, whole or not at all; what the folder held before is replaced.
 
+    Args:
+        weights: what `gather` returned; asked for here when not given, which a model in shards does not allow.
+
     Raises:
-        TrainError: it holds a weight that is not a number, or it changes nothing (every B is zero).
+        TrainError: a weight is empty or not a number, or the adapter changes nothing (every B is zero).
         ArtifactError: the disk.
     """
     from peft import get_peft_model_state_dict
 
+    weights = gather(model) if weights is None else weights
     # "auto" would ask the hub for the base model's vocabulary; the embeddings are not trained.
-    _check(get_peft_model_state_dict(model, save_embedding_layers=False))
+    _check(get_peft_model_state_dict(model, weights, save_embedding_layers=False))
     half = folder.with_name(f".{folder.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     try:
         with quiet():
-            model.save_pretrained(str(half), save_embedding_layers=False)
+            model.save_pretrained(
+                str(half), save_embedding_layers=False, state_dict=weights, selected_adapters=[TRAINED]
+            )
         (half / "README.md").unlink(missing_ok=True)
         _sort_modules(half / "adapter_config.json")
         shutil.rmtree(folder, ignore_errors=True)
@@ -167,6 +201,20 @@ def copy(folder: Path, to: Path, base: str, revision: str | None) -> None:
     config |= {"base_model_name_or_path": base, "revision": revision, "inference_mode": True}
     (to / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     shutil.copyfile(folder / WEIGHTS, to / WEIGHTS)
+
+
+def refill(model: PeftModel, folder: Path) -> None:
+    """Put saved weights into the adapter of a model in FSDP's shards: each process cuts its own out of the file."""
+    import torch
+    from safetensors.torch import load_file
+    from torch.distributed.tensor import distribute_tensor
+
+    saved = load_file(folder / WEIGHTS)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_" in name:
+                full = saved[name.replace(f".{model.active_adapter}", "")].to(weight.device, weight.dtype)
+                weight.copy_(distribute_tensor(full, weight.device_mesh, weight.placements, src_data_rank=None))
 
 
 def fingerprint(folder: Path) -> str:
@@ -237,6 +285,14 @@ def _sort_modules(path: Path) -> None:
 
 
 def _check(weights: dict[str, Any]) -> None:
+    empty = sorted(name for name, weight in weights.items() if not weight.numel())
+    if empty or not weights:
+        first = f", {empty[0]} first" if empty else ""
+        raise TrainError(
+            f"{len(empty)} of {len(weights)} adapter weights are empty{first}: they lie in shards that were not put together",
+            where="runtime.launch",
+            hint="train with fsdp2 or multi_gpu",
+        )
     bad = sorted(name for name, weight in weights.items() if not weight.isfinite().all())
     if bad:
         raise TrainError(

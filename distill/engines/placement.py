@@ -2,6 +2,7 @@
 
 nothing said      whole on this process's accelerator, or on the processor
 device_map        in parts on all accelerators that this process sees
+sharded           on the processor, until each process of a training takes its share
 quantization      linear layers in 4 or 8 bits by bitsandbytes, packed while they are read
 """
 
@@ -36,6 +37,9 @@ class Placement:
 
     quantization: Quantization | None = None
     device_map: str | None = None
+    sharded: bool = False
+    """Left on the processor, from where each process of a training takes its share; 4-bit weights in the dtype that shares
+    are cut from."""
 
     def check(self) -> None:
         """Say what cannot be before anything is loaded.
@@ -67,7 +71,9 @@ class Placement:
 
             logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it remarks on kernels that are not installed
             kind = getattr(torch, dtype)
-            four = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": kind}
+            four: dict[str, Any] = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": kind}
+            if self.sharded:
+                four |= {"bnb_4bit_quant_storage": kind}
             packed = BitsAndBytesConfig(**(four if self.quantization == "nf4" else {"load_in_8bit": True}))
             return {"quantization_config": packed, "device_map": places}
         return {"device_map": places} if self.device_map else {}
@@ -85,5 +91,5 @@ class Placement:
                 where="runtime.device_map",
                 hint="use more accelerators, engine.quantization, or a server (engine: {kind: server})",
             )
-        if not (self.quantization or self.device_map):
+        if not (self.quantization or self.device_map or self.sharded):
             model.to(device())

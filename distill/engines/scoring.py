@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,26 +27,35 @@ def score(
         vocabulary: ids that stand for a token. Output layers are often padded beyond them, not all of a family alike:
             the padding can be neither said nor scored, so that it takes no part.
     """
-    import torch
-
     spans = [answer_span(encoded) for _, encoded in batch]
-    width = max(len(encoded.ids) for _, encoded in batch)
-    ids = torch.zeros(len(batch), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    wanted = torch.zeros_like(ids, dtype=torch.bool)
-    for row, ((_, encoded), (start, end)) in enumerate(zip(batch, spans, strict=True)):
-        ids[row, : len(encoded.ids)] = torch.tensor(encoded.ids)
-        mask[row, : len(encoded.ids)] = 1
-        wanted[row, start - 1 : end - 1] = True  # a token is foretold by the position before it
-    device = model.device
-    with only_at(model, wanted.to(device)):
-        output = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
-    logits = output.logits[0, :, :vocabulary]
+    rows = [(encoded.ids, range(start - 1, end - 1)) for (_, encoded), (start, end) in zip(batch, spans, strict=True)]
+    logits = logits_at(model, rows, vocabulary)
     results = []
     for (request, encoded), (start, end) in zip(batch, spans, strict=True):
         results.append(_row(request, encoded.ids[start:end], logits[: end - start], top_k))
         logits = logits[end - start :]
     return results
+
+
+def logits_at(
+    model: PreTrainedModel, rows: Sequence[tuple[Sequence[int], Iterable[int]]], vocabulary: int | None
+) -> Tensor:
+    """(N, V) logits of a batch: of each row, token ids and ascending positions in it, one row after the other."""
+    import torch
+
+    width = max(len(tokens) for tokens, _ in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    wanted = torch.zeros_like(ids, dtype=torch.bool)
+    for row, (tokens, positions) in enumerate(rows):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+        wanted[row, list(positions)] = True
+    device = model.device
+    with only_at(model, wanted.to(device)):
+        output = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
+    logits: Tensor = output.logits[0, :, :vocabulary]
+    return logits
 
 
 def failure(key: str, error: str) -> TokenScores:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.context import Context
+from distill.cards import UNKNOWN
+from distill.context import Context, Resolved
 from distill.endpoint import Price
 from distill.engines.open import AnyEngine, open_engine, open_scorer
 from distill.engines.transformers import Transformers
@@ -41,6 +43,31 @@ class Teacher(Frozen):
     def served(self) -> bool:
         """Its weights are behind a server."""
         return self.engine.kind == "server"
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What is inherited from a teacher by whatever is made with it."""
+
+    origin: str
+    """`<model>@<revision>`, and `+<adapter>@<revision>` where it wears one."""
+    terms: tuple[str, ...]
+    depth: int
+    """0 for a model of others; a student's own depth."""
+
+
+def descent(teacher: Teacher, resolved: Mapping[str, Resolved]) -> Descent:
+    """Of a teacher. One that was itself distilled brings depth and terms along."""
+    parts = [resolved[ref] for ref in teacher.weights]
+    # An adapter's licence comes on top of the model's; what it does not say is not known.
+    found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))
+    terms, depth = teacher.terms or (found if teacher.adapter else parts[0].terms), 0
+    for part in parts:
+        student = part.path / "student.json"
+        if student.is_file():
+            made = json.loads(student.read_text(encoding="utf-8"))
+            terms, depth = terms or tuple(made["terms"]), max(depth, made["depth"])
+    return Descent("+".join(part.origin for part in parts), terms, depth)
 
 
 @dataclass

@@ -204,6 +204,11 @@ def answer_span(encoded: Encoded) -> tuple[int, int]:
     return start, end
 
 
+def foretelling(encoded: Encoded) -> list[int]:
+    """Positions whose next token is learnt: where a model says what it expects of it."""
+    return [place for place, label in enumerate(encoded.labels[1:]) if label != IGNORE]
+
+
 def preview(tokenizer: Tokenizer, encoded: Encoded, colour: bool) -> str:
     """The conversation token by token; learnt tokens on green where there is colour, else in brackets."""
     opening, closing = ("\x1b[42;30m", "\x1b[0m") if colour else ("[", "]")

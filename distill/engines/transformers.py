@@ -22,12 +22,13 @@ from distill.engines.cache import joinable
 from distill.engines.decode import decode
 from distill.engines.lane import Lane, Row
 from distill.engines.placement import Placement, Quantization, device
-from distill.engines.template import Encoded, encode, encode_text, template_hash
+from distill.engines.template import Encoded, encode, encode_text, foretelling, template_hash
 from distill.errors import DistillError, EngineError
 from distill.protocols import Completion, Request, ScoreRequest, TokenScores
 from distill.rows import Frozen, digest
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 T = TypeVar("T")
@@ -120,6 +121,36 @@ class TransformersEngine:
                 lambda rows: scoring.score(self._loaded(), rows, top_k, len(self._tokens)),
                 [asked[place] for place in batch],
             )
+
+    def foretell(
+        self, rows: Sequence[tuple[str, Encoded]], take: Callable[[str, Tensor], R], vocabulary: int
+    ) -> list[R]:
+        """What `take` makes of each row's name and of the (T, V) logits that foretell its learnt tokens, as one batch.
+
+        Args:
+            vocabulary: ids that stand for a token, V.
+
+        Raises:
+            EngineError: a row that is longer than the model can read, or the model failed.
+        """
+        import torch
+
+        for name, encoded in rows:
+            if self._room is not None and len(encoded.ids) > self._room:
+                raise EngineError(
+                    f"{len(encoded.ids)} tokens are more than the model's {self._room} positions",
+                    where=f"row {name}",
+                    hint=f"leave such rows out: filter: [{{kind: length, max_tokens: {self._room}}}]",
+                )
+
+        def work(part: Sequence[tuple[str, Encoded]]) -> list[R]:
+            wanted = [foretelling(encoded) for _, encoded in part]
+            asked = [(encoded.ids, places) for (_, encoded), places in zip(part, wanted, strict=True)]
+            logits = scoring.logits_at(self._loaded(), asked, vocabulary)
+            split = torch.split(logits, [len(places) for places in wanted])
+            return [take(name, mine) for (name, _), mine in zip(part, split, strict=True)]
+
+        return self._halving(work, rows)
 
     def _encoded(self, request: ScoreRequest) -> Encoded:
         if request.turn == "assistant":

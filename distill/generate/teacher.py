@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from distill.cards import UNKNOWN
 from distill.context import Context
-from distill.engines.teacher import MAIN, Models, Teacher
+from distill.engines.teacher import MAIN, Models, Teacher, descent
 from distill.generate.author import Author
 from distill.protocols import Sampling
 
@@ -28,24 +26,13 @@ class Staff(Models):
         return {name: self._author(name) for name in self.teachers}
 
     def _author(self, name: str) -> Author:
-        """One that was itself distilled brings depth and terms along."""
         teacher = self.teachers[name]
-        parts = [self.context.resolved[ref] for ref in teacher.weights]
-        resolved = parts[0]
-        # An adapter's licence comes on top of the model's; what it does not say is not known.
-        found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))
-        terms, depth = teacher.terms or (found if teacher.adapter else resolved.terms), 0
-        for part in parts:
-            student = part.path / "student.json"
-            if student.is_file():
-                made = json.loads(student.read_text(encoding="utf-8"))
-                terms, depth = terms or tuple(made["terms"]), max(depth, made["depth"])
+        made = descent(teacher, self.context.resolved)
         # What is not the weights and yet decides what they say.
         own = {name: getattr(teacher.engine, name, None) for name in ("dtype", "quantization", "args")}
         kind = {"engine": teacher.engine.kind, **{name: value for name, value in own.items() if value}}
         template = self.engine(name).template
-        origin = "+".join(part.origin for part in parts)
-        return Author(origin, terms, depth, self.sampling, self.seed, template, kind, name)
+        return Author(made.origin, made.terms, made.depth, self.sampling, self.seed, template, kind, name)
 
     def author(self, name: str | None, sampling: Sampling, notes: Mapping[str, str]) -> Author:
         """The author of a method: a teacher in the method's own sampling."""

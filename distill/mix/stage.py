@@ -1,6 +1,7 @@
 """kept teacher rows + real rows -> files by kind, in the stated proportion, with no prompt on both sides.
 
 train.jsonl        conversations and texts, the teacher's and real ones: what a student learns by the next token
+validation.jsonl   real rows on which the training is watched: no training row has one of their prompts
 preference.jsonl   answers ranked against others, where a method makes them
 heldout.jsonl      what a student is measured on
 benchmark.jsonl    the synthetic test set, where the recipe asks for one
@@ -22,14 +23,20 @@ from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
 from distill.suites.heldout import measured
 
-VERSION = 2
+VERSION = 3
 TAUGHT = ("chat", "text")
 """Kinds of rows in train.jsonl."""
+FEW = (
+    "{found} real rows of {asked} were set aside to watch the training on: at most a tenth of the real rows, and only "
+    "those whose prompt no training row has. More real data makes more (mix.validation_rows)."
+)
 
 
 class Mix(Frozen):
     real_fraction: float = Field(0.25, ge=0, lt=1)
     """Real conversations and texts as a share of all in train.jsonl."""
+    validation_rows: int = Field(64, ge=0)
+    """Real rows set aside to watch the training on, at most a tenth of them and never one that the mix needs."""
 
 
 class Spec(Frozen):
@@ -38,8 +45,8 @@ class Spec(Frozen):
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
-    """Write `train.jsonl` in a seeded shuffle, `heldout.jsonl` (real rows, then the teacher's), what else there is and
-    `README.md`.
+    """Write `train.jsonl` in a seeded shuffle, `validation.jsonl`, `heldout.jsonl` (real rows, then the teacher's), what
+    else there is and `README.md`.
 
     Raises:
         DistillError: too few real rows for the fraction, or a prompt that is on both sides.
@@ -54,26 +61,36 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
     train = shuffled([*teacher, *drawn], spec.seed, "train")
     pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
+    watched = validation([*train, *pairs], real, spec)
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
     wrote = list(measured(inputs))
-    prove_apart([*train, *pairs], [*split, *wrote])
+    prove_apart([*train, *pairs, *watched], [*split, *wrote])
     # People's rows first; a prompt without an answer is there as the teacher answered it.
     heldout = [*(row for row in split if row.kind in TAUGHT), *(row for row in wrote if row.kind in TAUGHT)]
     benchmark = [row for row in wrote if row.kind == "benchmark"]
     if context.ranks.main:
         ledger = json.loads((inputs["filter"] / "ledger.json").read_text(encoding="utf-8"))
-        card = DataCard(train, heldout, ledger, pairs, benchmark)
+        card = DataCard(train, heldout, ledger, pairs, benchmark, watched)
         for name, rows in card.files.items():
             write_rows(out / name, rows)
         (out / "README.md").write_text(data_card(card), encoding="utf-8")
     counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(heldout)}
-    more = {"preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
+    more = {"validation_rows": len(watched), "preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
     return {
         "counts": counts | {name: count for name, count in more.items() if count},
         "kinds": dict(Counter(row.kind for row in (*train, *pairs, *benchmark))),
         "real_fraction": len(drawn) / max(len(train), 1),
-        "notes": [],
+        "notes": [FEW.format(found=len(watched), asked=spec.mix.validation_rows)]
+        if len(watched) < spec.mix.validation_rows
+        else [],
     }
+
+
+def validation(train: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Row]:
+    """Real rows to watch the training on: none with a prompt of a training row. The mix is the same without them."""
+    taken = {root for row in train for root in roots(row)}
+    free = [row for row in real if not taken & roots(row)]
+    return shuffled(free, spec.seed, "validation")[: min(spec.mix.validation_rows, len(real) // 10)]
 
 
 def real_rows(fraction: float, teacher: int, there: int) -> int:

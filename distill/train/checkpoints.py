@@ -5,7 +5,8 @@
                                                         trained, config, tokenizer and model.safetensors instead
       student.json                                      what it is an adapter of; written when training is done
       optimizer.pt  scheduler.pt  rng_state*.pth  …     to go on from; only in the two newest, until training is done
-      complete.json                                     written last: without it, or with other sizes, it does not count
+      complete.json                                     written last: without it, or with other sizes, it does not count;
+                                                        says what it was trained with
 
 A finished run cannot be prolonged from its state: another number of steps is another schedule, hence another training.
 So the state goes when training is done, and what is left is a student per step.
@@ -18,7 +19,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-MARKER = "complete.json"
+MARKER, STUDENT = "complete.json", "student.json"
 KEPT = (".safetensors", ".json", ".jinja", ".model", ".txt")
 """Ends of the names of a student's files."""
 STATE = ("trainer_state.json",)
@@ -31,10 +32,18 @@ def folder_of(checkpoints: Path, step: int) -> Path:
     return checkpoints / f"checkpoint-{step}"
 
 
-def seal(folder: Path, step: int, loss: float, template: str, world: int) -> None:
-    """Mark a folder that is written wholly as a checkpoint that training can go on from."""
-    record = {"step": step, "loss": loss, "template": template, "processes": world, "resumable": True}
-    _mark(folder, record)
+def step_of(folder: Path | None) -> int:
+    """Steps that were done when it was written; none without a checkpoint."""
+    return int(folder.name.rpartition("-")[2]) if folder else 0
+
+
+def seal(folder: Path, record: dict[str, Any]) -> None:
+    """Mark a folder that is written wholly as a checkpoint that training can go on from.
+
+    Args:
+        record: what is to be known of it: `step`, `planned` (False for one that only a signal asked for), …
+    """
+    _mark(folder, {**record, "resumable": True})
 
 
 def marker(folder: Path) -> dict[str, Any] | None:
@@ -50,7 +59,7 @@ def marker(folder: Path) -> dict[str, Any] | None:
 def whole(checkpoints: Path) -> list[Path]:
     """All whole checkpoints, first step first."""
     found = [path for path in checkpoints.glob("checkpoint-*") if marker(path)]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+    return sorted(found, key=step_of)
 
 
 def last_whole(checkpoints: Path) -> Path | None:
@@ -60,9 +69,8 @@ def last_whole(checkpoints: Path) -> Path | None:
 
 def sweep(checkpoints: Path) -> None:
     """Remove what a killed run left half written, and checkpoints after the one that training goes on from."""
-    last = last_whole(checkpoints)
-    step = int(last.name.rpartition("-")[2]) if last else 0
-    keep = [path for path in whole(checkpoints) if int(path.name.rpartition("-")[2]) <= step]
+    step = step_of(last_whole(checkpoints))
+    keep = [path for path in whole(checkpoints) if step_of(path) <= step]
     for path in (*checkpoints.glob("checkpoint-*"), *checkpoints.glob(".checkpoint-*")):
         if path not in keep:
             shutil.rmtree(path)
@@ -71,7 +79,28 @@ def sweep(checkpoints: Path) -> None:
 def strip_older(checkpoints: Path) -> None:
     """Take the state from all but the newest RESUMABLE."""
     for path in whole(checkpoints)[:-RESUMABLE]:
-        strip(path)
+        if not drop_unplanned(path):
+            strip(path)
+
+
+def drop_unplanned(folder: Path) -> bool:
+    """Remove a checkpoint that only a signal asked for: an undisturbed training has none there. False for another."""
+    unplanned = not (marker(folder) or {"planned": True})["planned"]
+    if unplanned:
+        shutil.rmtree(folder)
+    return unplanned
+
+
+def take(folder: Path, to: Path) -> None:
+    """The weights of a checkpoint as a folder of their own, whole or not at all; what was there before is replaced."""
+    half = to.with_name(f".{to.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
+    for path in folder.iterdir():
+        if _kept(path.name) and path.name not in (MARKER, STUDENT):
+            shutil.copyfile(path, half / path.name)
+    shutil.rmtree(to, ignore_errors=True)
+    half.rename(to)
 
 
 def strip(folder: Path) -> None:
@@ -82,7 +111,7 @@ def strip(folder: Path) -> None:
     _mark(folder, {**record, "resumable": False})
     for path in folder.iterdir():
         if not _kept(path.name):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _kept(name: str) -> bool:

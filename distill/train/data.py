@@ -22,7 +22,7 @@ class TrainingData:
     """Rows as tokens, read by memory map."""
 
     table: Dataset
-    """A row each, with `id`, `length`, `learnt` and what the objective reads besides."""
+    """A row each, with `id`, `length`, `learnt` (but where the student writes itself) and what the objective reads besides."""
     too_long: int
     """Rows left out because they were longer than the limit."""
 
@@ -41,7 +41,15 @@ class TrainingData:
     @property
     def learnt(self) -> list[int]:
         """Tokens of each row that the loss is taken over."""
-        return list(self.table["learnt"])
+        return list(self.table["learnt"]) if self._taught else [0] * len(self)
+
+    def learnt_of(self, rows: Sequence[int]) -> int:
+        """Tokens of some rows that the loss is taken over."""
+        return sum(self.table.select(rows)["learnt"]) if self._taught else 0
+
+    @property
+    def _taught(self) -> bool:
+        return "learnt" in self.table.column_names
 
 
 def read(path: Path, max_length: int, too_long: Literal["error", "drop"]) -> TrainingData:
@@ -52,8 +60,23 @@ def read(path: Path, max_length: int, too_long: Literal["error", "drop"]) -> Tra
     """
     from datasets import Dataset
 
-    table = Dataset.from_file(str(path))
-    lengths = list(table["length"])
+    return fitting(Dataset.from_file(str(path)), "length", max_length, too_long, path)
+
+
+def fitting(
+    table: Dataset, column: str, max_length: int, too_long: Literal["error", "drop"], path: Path, besides: int = 0
+) -> TrainingData:
+    """The rows of a table that fit.
+
+    Args:
+        column: what must fit.
+        path: of the table's file, for errors.
+        besides: tokens that each row needs room for besides.
+
+    Raises:
+        TrainError: see `read`.
+    """
+    lengths = [length + besides for length in table[column]]
     fits = [place for place, length in enumerate(lengths) if length <= max_length]
     long = [place for place, length in enumerate(lengths) if length > max_length]
     if long and too_long == "error":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-from distill.context import Context
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -14,14 +11,16 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
     from distill.train.data import TrainingData
-    from distill.train.settings import Spec
     from distill.train.watch import Watched
 
 
 class How(Protocol):
-    """How one objective learns. Made by `open_how` from the spec; nothing heavy is loaded before it is asked."""
+    """How one objective learns. Made by `objectives.open_how` from the spec; nothing heavy is loaded before it is asked.
 
-    whole: bool
+    An objective names it as its base, for what most of them leave as it is here.
+    """
+
+    whole: ClassVar[bool] = False
     """Whether the last step is filled with rows of the next epoch: for a loss that cannot leave a place blank."""
 
     def read(self) -> TrainingData:
@@ -40,9 +39,17 @@ class How(Protocol):
         """TRL's trainer for it, made of the settings that all objectives have (`loop.configure`) and its own."""
         ...
 
+    def measured(self, _logs: Mapping[str, Any]) -> dict[str, float]:
+        """What a step's line of the log has besides the loss, out of what the trainer says of the step.
 
-def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> How:
-    """The objective of a spec."""
-    from distill.train import sft
+        `tokens`: those of the loss that no row has.
+        """
+        return {}
 
-    return {"sft": sft.open_how}[spec.train.objective](spec, inputs, context)
+    def notes(self, _steps: Sequence[Mapping[str, float]]) -> list[str]:
+        """What of the whole training should be seen.
+
+        Args:
+            steps: what was `measured` of each step.
+        """
+        return []

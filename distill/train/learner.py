@@ -13,6 +13,7 @@ from distill.context import Context, Resolved
 from distill.engines import adapters, full, models
 from distill.engines.placement import Placement
 from distill.errors import TrainError
+from distill.train import sharding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -36,14 +37,21 @@ class Learner:
         """Parameters that are trained."""
         return sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
 
-    def save(self, folder: Path) -> None:
+    def gather(self) -> dict[str, Any]:
+        """What is trained, whole; asked for by all processes, of which each may hold a part."""
+        return adapters.gather(self.model) if self.before is None else {}
+
+    def save(self, folder: Path, weights: dict[str, Any]) -> None:
         """Write what is trained.
+
+        Args:
+            weights: what `gather` gave.
 
         Raises:
             TrainError: it is not a number, or nothing was learnt.
         """
         if self.before is None:
-            adapters.save(self.model, folder)
+            adapters.save(self.model, folder, weights)
         else:
             full.save(self.model, self.tokenizer, folder, self.before)
 
@@ -71,7 +79,7 @@ def open_learner(spec: Spec, source: Resolved, start: Path | None, context: Cont
         loaded = models.load(source, cache, "float32", layers, None if start else given, as_trained=False)
         model: Any = adapters.merge(loaded.model).requires_grad_(True)
         return Learner(model, loaded.tokenizer, full.sums(model))
-    placement = Placement(student.quantization)
+    placement = Placement(student.quantization, sharded=sharding.cut_later())
     loaded = models.load(source, cache, spec.train.dtype, student.out, placement=placement)
     if folder := start / ADAPTER if start else given:
         return Learner(adapters.go_on(loaded.model, folder), loaded.tokenizer)

@@ -17,6 +17,8 @@ class Learning(Frozen):
     """Whether it learns from what `score` keeps of the teacher."""
     TEACHER: ClassVar[bool] = False
     """Whether the recipe's teacher is there while the student learns."""
+    LOSS: ClassVar[str] = "Loss is taken on the assistant's tokens and the stop token only"
+    """What was learnt, for the model card."""
 
     objective: str
     epochs: float = Field(1.0, gt=0)
@@ -36,3 +38,7 @@ class Learning(Frozen):
     """Of the frozen weights; LoRA weights and their optimizer are float32."""
     checkpoint_every: int | None = Field(None, gt=0)
     """Optimizer steps between checkpoints; a tenth of the run when not given."""
+    checkpoint: Literal["best", "last"] = "best"
+    """The checkpoint that the student is: the best on real rows, where `mix.validation_rows` were set aside, or the last."""
+    patience: int | None = Field(None, gt=0)
+    """Checkpoints without a better loss on real rows after which the training ends early; never when not given."""

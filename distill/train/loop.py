@@ -7,6 +7,7 @@ the learnt tokens of the whole step, however it is cut into forward passes.
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,16 @@ from distill.context import Resolved
 from distill.engines import adapters
 from distill.engines.placement import device
 from distill.engines.quiet import quiet
-from distill.errors import LaunchError, TrainError
-from distill.train import checkpoints
+from distill.errors import LaunchError, StoppedError, TrainError
+from distill.train import checkpoints, sharding
+from distill.train.checkpoints import step_of
 from distill.train.how import How
+from distill.train.keep import Kept, choose
 from distill.train.learner import Learner, open_learner
 from distill.train.order import share
+from distill.train.origin import refuse_another
+from distill.train.peers import together
+from distill.train.signals import heard
 from distill.train.watch import Watched, callback
 
 if TYPE_CHECKING:
@@ -32,8 +38,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Trained:
     learner: Learner
-    losses: list[float]
-    """Of every step, in nats per learnt token."""
+    steps: list[dict[str, Any]]
+    """Line of the log of every step, its `loss` first of all."""
+    kept: Kept
+    """The checkpoint that the student is."""
 
 
 def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path | None) -> Trained:
@@ -43,8 +51,10 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
         start: folder of the student to go on with, instead of the base model.
 
     Raises:
-        TrainError: a batch that cannot be shared out, a tracker that is not there, no memory, a loss that is no number.
+        TrainError: a batch that cannot be shared out, a tracker that is not there, no memory, a loss that is no number,
+            a process that has gone.
         LaunchError: other processes than the context says.
+        StoppedError: a signal; a checkpoint of the step that ran then is written.
     """
     context = watched.context
     settings = configure(spec, watched)
@@ -56,18 +66,31 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
 
         trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
     adapters.settle(model)
-    trainer.write = learner.save
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise TrainError("FSDP and DeepSpeed are not supported yet", hint="use a multi-GPU configuration (DDP)")
+    trainer.gather, trainer.write = learner.gather, learner.save
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
     trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(callback(watched))
-    with _memory(), adapters.under_autocast(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return Trained(learner, losses)
+    if not watched.ended(step_of(last)):
+        _learn(trainer, model, watched, last)
+    lines = watched.lines()
+    steps = [line for line in lines if "loss" in line]
+    return Trained(learner, steps, choose(lines, spec.train, len(watched.steps)))
+
+
+def _learn(trainer: Any, model: Any, watched: Watched, last: Path | None) -> None:
+    with heard() as wish:
+        trainer.add_callback(callback(watched, wish))
+        with together(watched.context.ranks), _memory(), adapters.under_autocast(model), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if wish.signal:
+        step = trainer.state.global_step
+        raise StoppedError(
+            wish.signal,
+            f"stopped by {signal.Signals(wish.signal).name} after step {step} of {len(watched.steps)}",
+            where="train",
+            hint=f"the same command goes on from {checkpoints.folder_of(watched.checkpoints, step)}",
+        )
 
 
 def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
@@ -110,7 +133,7 @@ def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
         "disable_tqdm": True,
         "report_to": list(runtime.report_to) or "none",
         "save_strategy": "steps",
-        "save_steps": train.checkpoint_every or -(-steps // 10),
+        "save_steps": watched.every,
     }
 
 
@@ -123,7 +146,7 @@ def _check_processes(world: int, on_processor: bool) -> None:
         raise LaunchError(f"{world} processes were asked for, the trainer finds {found}")
 
 
-def _last_checkpoint(watched: Watched) -> Any:
+def _last_checkpoint(watched: Watched) -> Path | None:
     """Where to go on from, with everything after it taken back."""
     context, folder = watched.context, watched.checkpoints
     if context.ranks.main:
@@ -131,14 +154,10 @@ def _last_checkpoint(watched: Watched) -> Any:
         checkpoints.sweep(folder)
     context.ranks.barrier()
     last = checkpoints.last_whole(folder)
-    record = checkpoints.marker(last) if last else None
-    if record and record["template"] != watched.template:
-        raise TrainError(
-            f"it was trained with the chat template {record['template']}, the model now has {watched.template}",
-            where=str(last),
-            hint="remove the folder and train again",
-        )
-    step = record["step"] if record else 0
+    if last:
+        refuse_another((checkpoints.marker(last) or {}).get("trained_with", {}), watched.origin, last)
+        sharding.check_resumable(last)
+    step = step_of(last)
     if context.ranks.main:
         watched.rewind(step)
     if step:
@@ -174,6 +193,6 @@ def _memory() -> Iterator[None]:
         raise TrainError(
             f"out of memory: {told[:200]}",
             where="train",
-            hint="lower runtime.per_device_batch (the result stays the same), set runtime.gradient_checkpointing: true "
-            "or lower train.max_length",
+            hint="lower runtime.pass_tokens or, without packing, runtime.per_device_batch (the result stays the same), set "
+            "runtime.gradient_checkpointing: true or lower train.max_length",
         ) from error

@@ -29,12 +29,9 @@ def add_head(model: PreTrainedModel) -> bool:
     Returns:
         False, and nothing is changed, for a model whose logits are more than a frozen output layer's.
     """
-    config = model.config.get_text_config()
-    head = model.get_output_embeddings()
-    scaled = any(getattr(config, name, None) not in (None, 1.0) for name in SCALES)
-    if scaled or getattr(head, "bias", None) is not None or head.weight.requires_grad:
+    if not plain_head(model):
         return False
-    original = model.forward
+    head, original = model.get_output_embeddings(), model.forward
 
     def forward(*args: Any, labels: torch.Tensor | None = None, summed_loss: bool = False, **kwargs: Any) -> Any:
         if not summed_loss or labels is None:
@@ -49,6 +46,14 @@ def add_head(model: PreTrainedModel) -> bool:
     return True
 
 
+def plain_head(model: PreTrainedModel) -> bool:
+    """Whether the logits are hidden states times a frozen weight and nothing else."""
+    config = model.config.get_text_config()
+    head = model.get_output_embeddings()
+    scaled = any(getattr(config, name, None) not in (None, 1.0) for name in SCALES)
+    return not (scaled or getattr(head, "bias", None) is not None or head.weight.requires_grad)
+
+
 @cache
 def _summed() -> Callable[..., torch.Tensor]:
     """(N, H) hidden states, (V, H) frozen weight, (N,) targets -> () summed negative log-likelihood, nats, float32."""
@@ -60,11 +65,11 @@ def _summed() -> Callable[..., torch.Tensor]:
             total = hidden.new_zeros((), dtype=torch.float32)
             slopes = []
             for some, wanted in zip(torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True):
-                logits = torch.nn.functional.linear(some, weight).float()
-                norm = logits.logsumexp(-1, keepdim=True)
-                total += (norm - logits.gather(1, wanted[:, None])).sum()
-                # d loss / d logits = softmax - one-hot, written over the logits.
-                slope = logits.sub_(norm).exp_()
+                logits = torch.nn.functional.linear(some, weight)
+                said = torch.log_softmax(logits, -1, dtype=torch.float32)
+                total -= said.gather(1, wanted[:, None]).sum()
+                # d loss / d logits = softmax - one-hot, written over what was said.
+                slope = said.exp_()
                 slope[torch.arange(len(wanted)), wanted] -= 1
                 slopes.append(slope.to(weight.dtype) @ weight)
             ctx.save_for_backward(torch.cat(slopes).to(hidden.dtype))

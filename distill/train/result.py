@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
-from distill.context import Resolved
+from distill.context import Context, Resolved
 from distill.engines import models
+from distill.engines.teacher import Descent, descent
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.train import checkpoints
-from distill.train.learner import ADAPTER, WEIGHTS, Learner, kind
+from distill.train.learner import ADAPTER, WEIGHTS, kind
 
 if TYPE_CHECKING:
+    from distill.train.keep import Kept
     from distill.train.settings import Spec
     from distill.train.watch import Watched
 
@@ -39,22 +41,26 @@ def write(
     source: Resolved,
     watched: Watched,
     rows: Sequence[Row],
-    learner: Learner,
+    kept: Kept,
     summary: Summary,
     start: Path | None = None,
     adapter: Resolved | None = None,
+    taught: Descent | None = None,
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
     Args:
+        kept: the checkpoint that it is.
         start: the student that it went on with.
         adapter: what the first training went on with.
+        taught: the teacher whose distributions it learnt from.
     """
     out, student = watched.out, spec.student
-    learner.save(out / kind(student))
+    checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
     base = Ingredient("base", source.origin, student.terms or source.terms)
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
-    record = describe(spec, source, rows, watched.template, (base, *worn, *ingredients(rows)), start, adapter)
+    parts = (*ingredients(rows), *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
+    record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
     _write_json(out / FILE, record)
     before = [path for path in (source.path, start, adapter.path if adapter else None) if path]
     seen = {row.provenance.root for row in rows}.union(*map(models.trained_on, before))
@@ -64,14 +70,15 @@ def write(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
         base=base,
         adapter=worn[0] if worn else None,
-        data=ingredients(rows),
+        data=parts,
         drop_layers=student.out,
         lora=student.lora.model_dump() if student.lora and not adapter else {},
         quantization=student.quantization,
         whole=student.lora is None,
-        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts},
+        training={**spec.train.model_dump(exclude_none=True), "seed": spec.seed, **counts, "student": kept.words},
         template=watched.template,
         depth=record["depth"],
+        loss=spec.train.LOSS,
         texts=sum(row.kind == "text" for row in rows),
     )
     (out / "README.md").write_text(model_card(card), encoding="utf-8")
@@ -86,6 +93,7 @@ def describe(
     made_from: Sequence[Ingredient],
     start: Path | None = None,
     adapter: Resolved | None = None,
+    taught: Descent | None = None,
 ) -> dict[str, Any]:
     """The contents of `student.json`: what `engines.models` needs to load it, and what its own students inherit."""
     terms = dict.fromkeys(term for part in made_from for term in part.terms or (UNKNOWN,))
@@ -94,6 +102,8 @@ def describe(
     terms |= dict.fromkeys(term for one in before for term in one["terms"])
     student = spec.student
     went_on = {"ref": adapter.ref, "revision": adapter.revision, "terms": list(adapter.terms)} if adapter else None
+    teachers = {origin: names for one in before for origin, names in one.get("taught_by", {}).items()}
+    teachers |= {taught.origin: list(taught.terms)} if taught else {}
     return {
         "base": {
             "ref": source.ref,
@@ -106,9 +116,22 @@ def describe(
         "quantization": student.quantization,
         "started_on": went_on,
         "template": template,
-        "depth": max(inherited, *(row.provenance.depth for row in rows)),
+        "objective": spec.train.objective,
+        "depth": max(inherited, taught.depth + 1 if taught else 0, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
+        **({"taught_by": teachers} if teachers else {}),
     }
+
+
+def taught_by(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Descent | None:
+    """The teacher whose distributions it learnt from: one that was asked meanwhile, or whose answers `score` kept."""
+    if spec.teacher is not None:
+        return descent(spec.teacher, context.resolved)
+    folder = next((path for name, path in inputs.items() if name.partition("/")[0] == "score"), None)
+    if folder is None:
+        return None
+    record = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    return Descent(record["origin"], tuple(record["terms"]), record["depth"])
 
 
 def _before(source: Resolved, start: Path | None, adapter: Resolved | None) -> list[Path]:
@@ -121,8 +144,9 @@ def tidy(out: Path) -> None:
     """Make each checkpoint a student of its own and take its training state away. Can be done again after a kill."""
     record = json.loads((out / FILE).read_text(encoding="utf-8"))
     for folder in checkpoints.whole(out / "checkpoints"):
-        _write_json(folder / FILE, {**record, **{name: "." for name in (ADAPTER, WEIGHTS) if name in record}})
-        checkpoints.strip(folder)
+        if not checkpoints.drop_unplanned(folder):
+            _write_json(folder / FILE, {**record, **{name: "." for name in (ADAPTER, WEIGHTS) if name in record}})
+            checkpoints.strip(folder)
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """tokens -> adapter/ or weights/, checkpoints/, log.jsonl, student.json, README.md: the student learns.
 
-adapter/                     LoRA weights after the last step; where all weights are trained, weights/ instead
+adapter/                     LoRA weights of the checkpoint that is kept (`train.checkpoint`); of all weights, weights/ instead
 checkpoints/checkpoint-N/    the same after N steps: a model of its own, to be evaluated or taken up by another run
-log.jsonl                    one line a step
+log.jsonl                    one line a step, with the loss on real rows at each checkpoint
+checkpoints.jsonl            one line a checkpoint
 student.json                 base, layers taken out, adapter or weights, template, depth, terms: a folder with it is a model
 summary.json                 what `run` returned, written when all else is: a killed run does not train twice
 """
@@ -10,6 +11,7 @@ summary.json                 what `run` returned, written when all else is: a ki
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,11 @@ from distill.protocols import Summary
 from distill.train.settings import Spec
 
 if TYPE_CHECKING:
+    from distill.train.how import How
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
-VERSION = 2
+VERSION = 3
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -32,8 +35,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     from distill.engines import layers, models
     from distill.engines.template import template_hash
-    from distill.train import loop, order, result
-    from distill.train.how import open_how
+    from distill.train import loop, order, result, validate
+    from distill.train.objectives import open_how
+    from distill.train.origin import origin
     from distill.train.watch import Watched
 
     summary = context.ranks.gather([result.summary_of(out)])[0]  # the first rank decides for all
@@ -45,14 +49,17 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         rows = how.read()
         steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
         template = template_hash(models.load_tokenizer(source, context.cache))
-        watched = Watched(rows, steps, out, template, context, scaled=train.dtype == "float16")
+        real = validate.read(inputs["tokenise"] / "validation.arrow", train.max_length)
+        about = origin(spec, rows, steps, template)
+        watched = Watched(rows, steps, out, template, context, train, real, about, how.measured)
         start = inputs[spec.after] if spec.after else None
         trained = loop.train(spec, source, how, watched, start)
-        summary = summarise(trained, watched, train.batch_size)
+        summary = summarise(trained, watched, train.batch_size, how)
         if context.ranks.main:
             adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
-            result.write(spec, source, watched, learnt, trained.learner, summary, start, adapter)
+            taught = result.taught_by(spec, inputs, context)
+            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter, taught)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)
@@ -60,13 +67,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     return summary
 
 
-def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
+def summarise(trained: Trained, watched: Watched, batch_size: int, how: How) -> Summary:
     """What the manifest keeps: the same however often the run was killed and whatever processes it had."""
     rows = watched.data
-    places = [row for step in watched.steps for row in step if row >= 0]
+    kept, steps = trained.kept, watched.steps[: trained.kept.ended]
+    places = [row for step in steps for row in step if row >= 0]
     lengths, learning = rows.lengths, rows.learnt
-    learnt = sum(learning[row] for row in places)
-    notes = []
+    taught = sum(learning[row] for row in places)
+    learnt = sum(step["tokens"] for step in trained.steps)
+    notes = [*kept.notes(len(watched.validation or ())), *how.notes(trained.steps)]
     if rows.too_long:
         notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
     if len(rows) < batch_size:
@@ -76,12 +85,13 @@ def summarise(trained: Trained, watched: Watched, batch_size: int) -> Summary:
             "requested": len(rows) + rows.too_long,
             "rows": len(rows),
             "too_long": rows.too_long,
-            "steps": len(watched.steps),
+            "steps": len(steps),
             "supervised_tokens": learnt,
             "trainable_parameters": trained.learner.trainable,
         },
-        "tokens": {"read": sum(lengths[row] for row in places) - learnt, "learnt": learnt},
-        "loss": {"first": trained.losses[0], "last": trained.losses[-1]},
+        "tokens": {"read": sum(lengths[row] for row in places) - taught, "learnt": learnt},
+        "loss": {"first": trained.steps[0]["loss"], "last": trained.steps[-1]["loss"]},
+        "kept": asdict(kept),
         "template": watched.template,
         "notes": notes,
     }

@@ -1,24 +1,33 @@
-"""steps as they end -> log.jsonl, a bar on a terminal, sealed checkpoints; a loss that is no number stops the run.
+"""steps as they end -> log.jsonl, checkpoints.jsonl, a bar on a terminal, sealed checkpoints; and when to stop.
 
-    {"step": 3, "epoch": 0.1875, "loss": 2.41, "learning_rate": 0.00098, "grad_norm": 0.61, "tokens": 1030}
+log.jsonl          {"step": 3, "epoch": 0.1875, "loss": 2.41, "learning_rate": 0.00098, "grad_norm": 0.61, "tokens": 1030}
+checkpoints.jsonl  {"step": 4, "loss": 2.38, "real_loss": 2.9, "folder": "checkpoints/checkpoint-4", "planned": true, …}
 
-`loss` is the mean in nats over the step's learnt tokens, in all processes; `tokens` is how many those are.
+`loss` is the mean in nats over the step's learnt tokens, in all processes, and of `preference` over its pairs; `tokens` is
+how many those are. What an objective measures besides stands behind it (`How.measured`). Lines of planned checkpoints have
+`real_loss`, the mean in nats per token over the validation rows, and so has step 0, before training.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.context import Context
 from distill.errors import TrainError
-from distill.train import checkpoints
+from distill.train import checkpoints, keep
+from distill.train.blame import at_fault, healthy
 from distill.train.data import NAMED, TrainingData
+from distill.train.learning import Learning
+from distill.train.log import append, rewind
+from distill.train.log import read_log as read_log
 from distill.train.order import BLANK
+from distill.train.signals import Wish
+from distill.train.validate import Validation
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -32,23 +41,58 @@ class Watched:
     out: Path
     template: str
     context: Context
-    scaled: bool
-    """Gradients are scaled for float16: infinite ones are skipped by the scaler and are no error."""
+    learning: Learning
+    validation: Validation | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What a checkpoint was trained with, `origin.origin`."""
+    measured: Callable[[Mapping[str, Any]], dict[str, float]] = lambda _: {}
+    """`How.measured`: what the objective says of a step."""
 
     @property
     def log(self) -> Path:
         return self.out / "log.jsonl"
 
     @property
+    def ledger(self) -> Path:
+        return self.out / "checkpoints.jsonl"
+
+    @property
     def checkpoints(self) -> Path:
         return self.out / "checkpoints"
 
+    @property
+    def scaled(self) -> bool:
+        """Gradients are scaled for float16: infinite ones are skipped by the scaler and are no error."""
+        return self.learning.dtype == "float16"
+
+    @property
+    def every(self) -> int:
+        """Steps between planned checkpoints."""
+        return self.learning.checkpoint_every or -(-len(self.steps) // 10)
+
+    def planned(self, step: int) -> bool:
+        """Whether an undisturbed training has a checkpoint there."""
+        return step % self.every == 0 or step == len(self.steps)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log as the first process has it, in all processes."""
+        ranks = self.context.ranks
+        return ranks.gather([read_log(self.log) if ranks.main else []])[0]
+
     def rewind(self, step: int) -> None:
-        """Cut the log after a step: what comes is logged again."""
-        lines = read_log(self.log)
-        half = self.log.with_name(".log.jsonl")
-        half.write_text("".join(_line(line) for line in lines if line["step"] <= step), encoding="utf-8")
-        half.replace(self.log)
+        """Cut log and ledger after a step: what comes is written again."""
+        rewind(self.log, step)
+        rewind(self.ledger, step)
+
+    def ended(self, step: int) -> bool:
+        """Whether nothing is left to be learnt after a step."""
+        return step == len(self.steps) or keep.in_vain(self.lines(), self.learning)
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """The loss on real rows; empty where there are none to measure on."""
+        if self.validation is None:
+            return {}
+        return {"real_loss": self.validation.loss(model, self.learning.dtype, self.context.ranks)}
 
     def entry(self, step: int, logs: dict[str, Any]) -> dict[str, Any]:
         """The line of a step.
@@ -57,10 +101,12 @@ class Watched:
             TrainError: its loss or its gradient is not a number.
         """
         loss, norm = float(logs["loss"]), float(logs["grad_norm"])
-        rows = [row for row in self.steps[step - 1] if row != BLANK]
+        rows = self.rows_of(step)
         if not math.isfinite(loss) or not (math.isfinite(norm) or self.scaled):
-            self._stop(step, loss, norm, rows)
-        learnt = self.data.table.select(rows)["learnt"]
+            named = ", ".join(self.data.table.select(rows[:NAMED])["id"]) + (" …" if len(rows) > NAMED else "")
+            raise self.no_number(step, f"the loss is {loss} and its gradient {norm}; rows of the step: {named}")
+        measured = self.measured(logs)
+        learnt = self.data.learnt_of(rows) + int(measured.pop("tokens", 0))
         seen = (step - 1) * len(self.steps[0]) + len(rows)  # only the last step has blanks
         return {
             "step": step,
@@ -68,64 +114,99 @@ class Watched:
             "loss": loss,
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,
-            "tokens": sum(learnt),
+            "tokens": learnt,
+            **measured,
         }
 
-    def _stop(self, step: int, loss: float, norm: float, rows: Sequence[int]) -> None:
-        named = ", ".join(self.data.table.select(rows[:NAMED])["id"])
+    def rows_of(self, step: int) -> list[int]:
+        return [row for row in self.steps[step - 1] if row != BLANK]
+
+    def no_number(self, step: int, found: str) -> TrainError:
+        """The error of a step that cannot be learnt."""
         last = checkpoints.last_whole(self.checkpoints)
-        raise TrainError(
-            f"the loss is {loss} and its gradient {norm}; rows of the step: {named}{' …' if len(rows) > NAMED else ''}",
+        return TrainError(
+            found,
             where=f"step {step} of {len(self.steps)}",
-            hint="lower train.learning_rate or raise train.warmup_ratio"
+            hint="lower train.learning_rate or raise train.warmup_ratio, or look at rows that are named as at fault"
             + (f"; the last good checkpoint is {last}" if last else "; no checkpoint was written yet"),
         )
 
+    def record(self, step: int, line: Mapping[str, Any]) -> dict[str, Any]:
+        """A checkpoint's line in the ledger."""
+        return {
+            "step": step,
+            "loss": line["loss"],
+            "real_loss": line.get("real_loss"),
+            "template": self.template,
+            "key": self.context.key,
+            "processes": self.context.ranks.world,
+            "folder": str(checkpoints.folder_of(self.checkpoints, step).relative_to(self.out)),
+            "planned": self.planned(step),
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last one that was cut by a kill is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
 
-
-def callback(watched: Watched) -> TrainerCallback:
-    """What hangs the watch into transformers' training loop."""
+def callback(watched: Watched, wish: Wish) -> TrainerCallback:
+    """What hangs the watch into transformers' training loop. A wish to stop is made that of all processes."""
     from transformers import TrainerCallback
 
     context = watched.context
+    ranks = context.ranks
 
     class Watch(TrainerCallback):  # type: ignore[misc]
-        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
-            self.latest: dict[str, Any] = {}
+        latest: dict[str, Any]
+
+        def on_train_begin(self, _args: Any, state: Any, _control: Any, model: Any, **_kwargs: Any) -> None:
+            self.latest = {}
             ticks = iter(lambda: self.latest, None)
             left = len(watched.steps) - state.global_step
             self.bar = context.progress(ticks, left, "train", "step", note=lambda line: f"loss {line['loss']:.3f}")
+            self.history = watched.lines()
+            if not self.history and (measured := watched.measure(model)):
+                self.write({"step": 0, **measured})
 
-        def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_kwargs: Any) -> None:
+        def on_pre_optimizer_step(self, _args: Any, state: Any, _control: Any, model: Any, **_kwargs: Any) -> None:
+            """The last moment at which the weights are those that the step was computed with."""
+            ill = not watched.scaled and not healthy(model)
+            told = ranks.gather([(ill, wish.signal)])
+            wish.signal = next((number for _, number in told if number), None)
+            if any(ill for ill, _ in told):
+                step = state.global_step + 1
+                found = at_fault(model, watched.data.table, watched.rows_of(step), watched.learning.dtype)
+                raise watched.no_number(step, f"the loss is no number, or its gradient is none; {found}")
+
+        def on_step_end(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
+            if wish.signal:
+                control.should_save = control.should_training_stop = True
+
+        def on_log(self, _args: Any, state: Any, _control: Any, logs: Any, model: Any, **_kwargs: Any) -> None:
             if "loss" not in logs:
                 return  # the closing line with the means of the whole run
-            self.latest = watched.entry(state.global_step, logs)
+            step = state.global_step
+            measured = watched.measure(model) if watched.planned(step) else {}
+            self.latest = watched.entry(step, logs) | measured
             next(self.bar)
-            if context.ranks.main:
-                with watched.log.open("a", encoding="utf-8") as file:
-                    file.write(_line(self.latest))
+            self.write(self.latest)
 
-        def on_save(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
-            context.ranks.barrier()  # every process has written its state
-            if context.ranks.main:
+        def write(self, line: dict[str, Any]) -> None:
+            self.history.append(line)
+            if ranks.main:
+                append(watched.log, line)
+
+        def on_save(self, _args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
+            ranks.barrier()  # every process has written its state
+            if ranks.main:
                 folder = checkpoints.folder_of(watched.checkpoints, state.global_step)
                 (folder / "training_args.bin").unlink(missing_ok=True)
-                loss = float(self.latest["loss"])
-                checkpoints.seal(folder, state.global_step, loss, watched.template, context.ranks.world)
+                record = watched.record(state.global_step, self.latest)
+                append(watched.ledger, record)
+                checkpoints.seal(folder, {**record, "trained_with": dict(watched.origin)})
                 checkpoints.strip_older(watched.checkpoints)
+            ranks.barrier()  # no process ends before it is sealed
+            if keep.in_vain(self.history, watched.learning):
+                control.should_training_stop = True
 
         def on_train_end(self, _args: Any, _state: Any, _control: Any, **_kwargs: Any) -> None:
             next(self.bar, None)  # the bar goes away
 
     return Watch()
-
-
-def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record) + "\n"

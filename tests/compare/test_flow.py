@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from distill.compare import flow, html, markdown
+from distill.compare import flow, html, markdown, plots, stage
 from distill.compare.report import MethodBooks, folded
 from distill.compare.stage import Spec, build
 from distill.errors import CompareError
@@ -89,3 +89,47 @@ def test_what_the_ledger_counts_beside_the_drops_is_in_the_report(make_run: Make
     for shown in ("finished+length 2", "privacy.email 3"):
         assert shown in text and shown in page
     assert "a|b@1" in page and "75%" in page
+
+
+def test_pairs_of_answers_are_shown_beside_the_rows(make_run: Make) -> None:
+    inputs = make_run()
+    data = flow.read_data(inputs)
+    paired = data.model_copy(update={"preference_rows": 40})
+    assert data.preference_rows == 0
+    assert f"{data.train_rows + 40:,} rows" in plots.flow(paired)
+    assert f"{data.train_rows - data.real + 40} teacher rows" in plots.flow(paired)
+    report = build(Spec(name="r", use="research", primary="heldout_teacher.loss", seed=0), inputs)
+    shown = report.model_copy(update={"data": paired})
+    assert "40 pairs of answers and" in markdown.render(shown) and "40 pairs of answers" in html.render(shown)
+    assert "pairs of answers" not in markdown.render(report)
+
+
+@pytest.mark.parametrize(
+    ("arm", "trainings", "said"),
+    [
+        ("student", ("train",), "trained"),
+        ("student@5", ("train",), "trained for 5 steps"),
+        ("sft", ("train/sft", "train/on_policy"), "trained by sft"),
+        ("student", ("train/sft", "train/on_policy"), "trained by sft, then on_policy"),
+        ("student@5", ("train/sft", "train/on_policy"), "trained by sft, then 5 steps of on_policy"),
+    ],
+)
+def test_an_arm_says_what_it_was_trained_by(arm: str, trainings: tuple[str, ...], said: str) -> None:
+    assert stage._trained(arm, trainings) == said
+
+
+def test_losses_on_real_rows_are_never_thinned_and_the_kept_step_is_known(make_run: Make) -> None:
+    inputs = make_run()
+    lines = [{"step": 0, "real_loss": 9.0}]
+    lines += [
+        {"step": step, "loss": 1.0, **({"real_loss": 9.0 - step / 1000} if step % 100 == 0 else {})}
+        for step in range(1, 1001)
+    ]
+    (inputs["train"] / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest = json.loads((inputs["train"] / "manifest.json").read_text())
+    manifest["summary"]["kept"] = {"step": 700}
+    (inputs["train"] / "manifest.json").write_text(json.dumps(manifest))
+    points = flow.read_training(inputs, ("train",))["train"]
+    assert [point.step for point in points if point.real_loss is not None] == list(range(0, 1001, 100))
+    assert [point.step for point in points if point.kept] == [700]
+    assert points[0].loss is None and len(points) < 300

@@ -79,3 +79,22 @@ def test_ticks_are_few_and_round(values: tuple[float, float]) -> None:
 
 def test_round_steps() -> None:
     assert [round_step(rough) for rough in (0.3, 1, 1.1, 2.4, 7)] == [0.5, 1, 2, 5, 10]
+
+
+def test_the_loss_on_real_rows_is_a_second_curve_and_what_is_kept_is_marked() -> None:
+    points = [
+        Point(
+            step=step,
+            loss=3 / step if step else None,
+            real_loss=4 - step / 9 if step % 3 == 0 else None,
+            kept=step == 6,
+        )
+        for step in range(10)
+    ]
+    drawn = plots.training("train", points)
+    ET.fromstring(drawn)
+    assert drawn.count("<polyline") == 2 and drawn.count('class="spot real"') == 4
+    assert drawn.count('class="kept"') == 1 and "kept: step 6" in drawn
+    assert "On real rows from 4.000 to 3.000; step 6 is kept." in drawn
+    bare = plots.training("train", [Point(step=1, loss=2.0), Point(step=2, loss=1.0)])
+    assert bare.count("<polyline") == 1 and "real rows" not in bare and "kept" not in bare

@@ -156,7 +156,8 @@ def test_every_kind_goes_to_its_file(inputs: dict[str, Path]) -> None:
     assert ids(list(read_rows(out / "benchmark.jsonl"))) == ids(items)
     assert ids(list(read_rows(out / "heldout.jsonl"))) == ids([*held, *TOLD])
     assert summary["counts"] == {
-        "teacher": 12, "real": 12, "train_rows": 24, "heldout_rows": 9, "preference_rows": 4, "benchmark_rows": 2,
+        "teacher": 12, "real": 12, "train_rows": 24, "heldout_rows": 9,
+        "validation_rows": 1, "preference_rows": 4, "benchmark_rows": 2,
     }  # fmt: skip
     chats = sum(row.kind == "chat" for row in train)
     assert summary["kinds"] == {"chat": chats, "text": 24 - chats, "preference": 4, "benchmark": 2}
@@ -213,3 +214,34 @@ def test_the_card_is_beside_the_rows(inputs: dict[str, Path]) -> None:
     mix(inputs)
     card = (inputs["out"] / "README.md").read_text()
     assert "16 rows to train on" in card and "| teacher | org/teacher@1 | 12 | mit |" in card
+
+
+def watched(inputs: dict[str, Path], rows: int = 64, fraction: float = 0.25) -> tuple[list[Row], list[str]]:
+    out = inputs["out"]
+    spec = Spec(mix=Mix(real_fraction=fraction, validation_rows=rows), seed=3)
+    notes = run(spec, inputs, out, Context(out, {}))["notes"]
+    path = out / "validation.jsonl"
+    return (list(read_rows(path)) if path.exists() else []), notes
+
+
+def test_rows_to_watch_on_share_no_prompt_with_what_is_trained_on(inputs: dict[str, Path]) -> None:
+    real = [row(f"Real question {i}?", "real") for i in range(60)]
+    taken = [row(f"Real question {i}?", "teacher", answer="Taught.") for i in range(0, 60, 2)]
+    put(inputs, taken, real, HELD, TOLD)
+    found, notes = watched(inputs, rows=5)
+    train = list(read_rows(inputs["out"] / "train.jsonl"))
+    assert len(found) == 5 and not notes
+    assert all(one.provenance.source == "real" for one in found)
+    assert not {one.provenance.root for one in found} & {one.provenance.root for one in train}
+    assert "| validation.jsonl | 5 | 5 chat |" in (inputs["out"] / "README.md").read_text()
+    more, notes = watched(inputs, rows=64)
+    assert len(more) == 6 and ids(more)[:5] == ids(found), "a tenth of the real rows, by hash"
+    assert "6 real rows of 64" in notes[0]
+    assert ids(list(read_rows(inputs["out"] / "train.jsonl"))) == ids(train), "the mix is the same"
+    assert watched(inputs, rows=0) == ([], [])
+
+
+def test_what_the_mix_needs_is_not_watched_on(inputs: dict[str, Path]) -> None:
+    put(inputs, TEACHER, [row(f"Real question {i}?", "real") for i in range(12)], HELD, TOLD)
+    found, notes = watched(inputs, fraction=0.5)
+    assert found == [] and "0 real rows of 64" in notes[0]

@@ -12,14 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from distill.context import Context, Ranks, Resolved, Runtime
+from distill.engines.teacher import Teacher
+from distill.engines.transformers import Transformers
+from distill.launch import guarded
 from distill.protocols import Summary
-from distill.rows import Message, Provenance, Row, root_of, write_rows
+from distill.rows import Message, Provenance, Row, digest, root_of, write_rows
+from distill.score import stage as scoring
 from distill.tokenise import stage as tokenise
 from distill.train import settings, stage
+from distill.train.logits import Logits
 from distill.train.student import Lora, Student
 
-MODEL = "tiny"
+MODEL, OTHER = "tiny", "teacher"
+TEACHER = {"model": MODEL, "engine": {"kind": "transformers", "dtype": "float32"}}
+"""The student with the layer that was taken out of it."""
 WORDS = "the river runs past old stones and a quiet mill where nobody asks what time it is".split()
+
+UNWANTED = "no never because nothing else would ever matter here or anywhere today".split()
 
 
 def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[str, ...] = ("apache-2.0",)) -> Row:
@@ -37,20 +46,34 @@ def make_row(number: int, words: int = 0, source: str = "teacher", terms: tuple[
     return Row(kind="chat", messages=messages, provenance=provenance)
 
 
+def make_pair(number: int) -> Row:
+    """The conversation of that number, and an answer of other words that was rejected."""
+    row = make_row(number)
+    said = " ".join(UNWANTED[(number + place) % len(UNWANTED)] for place in range(2 + number % 5))
+    return row.model_copy(update={"kind": "preference", "rejected": (Message(role="assistant", content=said),)})
+
+
 def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
     chosen = {"dtype": "float32", "batch_size": 16, "learning_rate": 5e-3, **train}
     student = Student(model=MODEL, lora=Lora(r=4, alpha=8, dropout=dropout), drop_layers=(1,))
-    return settings.Spec.model_validate({"student": student, "train": chosen, "seed": seed})
+    teacher = TEACHER if chosen.get("objective") == "on_policy" else None
+    return settings.Spec.model_validate({"student": student, "train": chosen, "seed": seed, "teacher": teacher})
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
     source = Resolved(MODEL, folder / "model", "sha256:0", ("apache-2.0",))
-    return Context(folder / "cache", {MODEL: source}, Runtime(**runtime), ranks or Ranks())
+    teacher = Resolved(OTHER, folder / "teacher", "sha256:1", ("mit",))
+    return Context(folder / "cache", {MODEL: source, OTHER: teacher}, Runtime(**runtime), ranks or Ranks())
 
 
-def put(folder: Path, rows: Sequence[Row]) -> None:
-    """The rows that are trained on, and nothing of those before them."""
-    write_rows(folder / "mix" / "train.jsonl", rows)
+def put(folder: Path, rows: Sequence[Row], real: Sequence[Row] = ()) -> None:
+    """The rows that are trained on, those that the training is watched on, and nothing of those before them."""
+    pairs = [row for row in rows if row.kind == "preference"]
+    files = {"train": [row for row in rows if row not in pairs], "preference": pairs, "validation": list(real)}
+    for name, written in files.items():
+        (folder / "mix" / f"{name}.jsonl").unlink(missing_ok=True)
+        if written or name == "train":
+            write_rows(folder / "mix" / f"{name}.jsonl", written)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     inputs_of(folder)
 
@@ -63,20 +86,50 @@ def inputs_of(folder: Path) -> dict[str, Path]:
     return {"mix": folder / "mix", "tokenise": tokens}
 
 
-def train(folder: Path, spec: settings.Spec, out: str = "out", **runtime: Any) -> Summary:
-    """Train here, into a folder that may hold what a killed training left."""
+def score(folder: Path, spec: settings.Spec, **runtime: Any) -> dict[str, Path]:
+    """What a training on the teacher's distributions finds besides."""
+    assert isinstance(spec.train, Logits)
+    keep, temperature = spec.train.keep, spec.train.temperature
+    teacher = Teacher(model=OTHER, engine=Transformers(dtype="float32"))
+    asked = scoring.Spec(teacher=teacher, student=MODEL, keep=keep, temperature=temperature)
+    out = folder / f"score-{digest(asked.model_dump(mode='json'))[:8]}"
+    if not (out / "teacher.json").exists():
+        out.mkdir(exist_ok=True)
+        scoring.run(asked, inputs_of(folder), out, context_of(folder, **runtime))
+    return {"score": out}
+
+
+def all_inputs(folder: Path, spec: settings.Spec) -> dict[str, Path]:
+    """What the nodes before this training left."""
+    return inputs_of(folder) | (score(folder, spec) if spec.train.SCORED else {})
+
+
+def train(folder: Path, spec: settings.Spec, out: str = "out", after: str | None = None, **runtime: Any) -> Summary:
+    """Train here, into a folder that may hold what a killed training left.
+
+    Args:
+        after: folder of the training that this one goes on with.
+    """
     (folder / out).mkdir(exist_ok=True)
-    return stage.run(spec, inputs_of(folder), folder / out, context_of(folder, **runtime))
+    inputs = all_inputs(folder, spec)
+    if after is not None:
+        inputs, spec = inputs | {after: folder / after}, spec.model_copy(update={"after": after})
+    return stage.run(spec, inputs, folder / out, context_of(folder, **runtime))
 
 
-def main(folder: Path, spec: settings.Spec) -> None:
+def main(folder: Path, spec: settings.Spec) -> int:
     from accelerate import PartialState
 
-    state = PartialState(cpu=True)
-    ranks = Ranks(state.process_index, state.num_processes)
-    stage.run(spec, inputs_of(folder), folder / "out", context_of(folder, ranks))
-    state.destroy_process_group()
+    def work() -> None:
+        state = PartialState(cpu=True)
+        ranks = Ranks(state.process_index, state.num_processes)
+        stage.run(spec, all_inputs(folder, spec), folder / "out", context_of(folder, ranks))
+        state.destroy_process_group()
+
+    return guarded(work)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    raise SystemExit(
+        main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    )

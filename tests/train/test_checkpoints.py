@@ -7,13 +7,13 @@ import pytest
 from distill.train import checkpoints
 
 
-def write(folder: Path, step: int, sealed: bool = True) -> Path:
+def write(folder: Path, step: int, sealed: bool = True, planned: bool = True) -> Path:
     path = checkpoints.folder_of(folder, step)
     path.mkdir(parents=True)
     for name in ("adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "rng_state.pth"):
         (path / name).write_text(f"{name} {step}")
     if sealed:
-        checkpoints.seal(path, step, 1.5, "abc", 1)
+        checkpoints.seal(path, {"step": step, "planned": planned})
     return path
 
 

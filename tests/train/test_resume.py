@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from distill.train import checkpoints
-from distill.train.watch import read_log
-from tests.train.small import spec_of, train
+from distill.train.log import read_log
+from tests.train.small import make_pair, make_row, put, spec_of, train
 
 ROOT = Path(__file__).parents[2]
 STEPS = 30
+TWO = (
+    *(sys.executable, "-m", "accelerate.commands.launch"),
+    *("--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml")),
+)
+"""Starts two processes."""
 
 
 def start(folder: Path, *launcher: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DISTILL_QUIET": "1"}
     command = [*(launcher or (sys.executable,)), str(ROOT / "tests" / "train" / "small.py")]
-    return subprocess.Popen([*command, str(folder), str(folder / "spec.json")], env=environment, cwd=ROOT)
+    with (folder / "said.txt").open("ab") as said:
+        command += [str(folder), str(folder / "spec.json")]
+        return subprocess.Popen(command, env=environment, cwd=ROOT, stderr=said)
 
 
-def kill_at(folder: Path, step: int) -> None:
-    """Train until the log has the step, then SIGKILL."""
-    process = start(folder)
-    until = time.monotonic() + 120
-    while len(read_log(folder / "out" / "log.jsonl")) < step:
+def kill_at(folder: Path, step: int, *launcher: str) -> None:
+    """Train until the log has the step, then SIGKILL to every process."""
+    process = start(folder, *launcher)
+    wait_for(process, folder, step)
+    for one in (*psutil.Process(process.pid).children(recursive=True), process):
+        one.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], folder: Path, step: int) -> None:
+    """Until the log has a step."""
+    until = time.monotonic() + 240
+    while not [line for line in read_log(folder / "out" / "log.jsonl") if line["step"] >= step]:
         assert process.poll() is None, "it ended by itself"
         assert time.monotonic() < until
         time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 @pytest.fixture
@@ -74,27 +89,112 @@ def test_killed_once_and_resumed_is_bit_for_bit_the_undisturbed_run(prepared: Pa
 
 
 @pytest.mark.slow
-def test_killed_many_times_at_any_step_is_bit_for_bit_the_undisturbed_run(prepared: Path) -> None:
-    for step in (1, 6, 7, 13, 18, 22, 29):
+@pytest.mark.timeout(3600)
+def test_killed_at_twenty_random_steps_is_bit_for_bit_the_undisturbed_run(prepared: Path) -> None:
+    rng = random.Random(5)
+    for step in sorted(rng.randint(1, STEPS - 1) for _ in range(20)):
         kill_at(prepared, step)
     train(prepared, spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1))
     assert_same(prepared)
 
 
 @pytest.mark.distributed
+@pytest.mark.parametrize("objective", ["on_policy", "preference"])
+def test_two_processes_give_what_one_does_for_every_objective(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, objective: str
+) -> None:
+    """On policy they even write the same answers: noise belongs to the row, not to the process."""
+    put(folder, [*map(make_row, range(16)), *map(make_pair, range(16))])
+    (folder / "out").mkdir()
+    own = {"max_new_tokens": 4} if objective == "on_policy" else {}
+    spec = spec_of(objective=objective, max_steps=3, batch_size=4, checkpoint_every=3, **own)
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    monkeypatch.setenv("DISTILL_QUIET", "1")
+    train(folder, spec, out="undisturbed", per_device_batch=2)
+    config = ROOT / "accelerate_configs" / "multi_cpu.yaml"
+    process = start(folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
+    assert process.wait(timeout=300) == 0
+    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
+    for name in one[0].keys() - {"epoch", "learning_rate"}:
+        assert [line[name] for line in two] == pytest.approx([line[name] for line in one], abs=1e-3), name
+
+
+@pytest.mark.distributed
 def test_two_processes_give_the_losses_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without dropout, whose masks each process draws for itself."""
+    watched_by_one(folder, monkeypatch)
+    assert start(folder, *TWO).wait(timeout=300) == 0
+    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
+    assert_alike(one, two)
+    assert two[0]["real_loss"] == one[0]["real_loss"], "the same value to the last digit while the weights are the same"
+    assert not list((folder / "out").rglob("rng_state*"))
+    last = checkpoints.whole(folder / "out" / "checkpoints")[-1]
+    assert (checkpoints.marker(last) or {})["processes"] == 2
+
+
+def watched_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train undisturbed in this process, watched on real rows, and prepare for the same in others."""
+    put(folder, [make_row(number) for number in range(40)], [make_row(number, 4, "real") for number in range(100, 109)])
     (folder / "out").mkdir()
     spec = spec_of(max_steps=STEPS, checkpoint_every=4)
     (folder / "spec.json").write_text(spec.model_dump_json())
     monkeypatch.setenv("DISTILL_QUIET", "1")
     train(folder, spec, out="undisturbed")
-    config = Path(__file__).parents[2] / "accelerate_configs" / "multi_cpu.yaml"
-    process = start(folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
-    assert process.wait(timeout=300) == 0
-    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
-    assert [line["tokens"] for line in two] == [line["tokens"] for line in one]
-    assert [line["loss"] for line in two] == pytest.approx([line["loss"] for line in one], abs=1e-3)
-    assert not list((folder / "out").rglob("rng_state*"))
-    last = checkpoints.whole(folder / "out" / "checkpoints")[-1]
-    assert (checkpoints.marker(last) or {})["processes"] == 2
+
+
+def assert_alike(one: list[dict[str, float]], other: list[dict[str, float]]) -> None:
+    """The same rows in the same steps, and losses that differ in the last digits only."""
+    assert [(line["step"], line.get("tokens")) for line in other] == [
+        (line["step"], line.get("tokens")) for line in one
+    ]
+    for name in ("loss", "real_loss"):
+        losses = [{line["step"]: line[name] for line in log if name in line} for log in (one, other)]
+        assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+
+
+@pytest.mark.distributed
+def test_other_numbers_of_processes_go_on_with_the_same_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two, then one, then two: each but the last is told to stop, the first by its launcher."""
+    watched_by_one(folder, monkeypatch)
+    for launcher, step in ((TWO, 6), ((), 15), (TWO, STEPS)):
+        process = start(folder, *launcher)
+        if step < STEPS:
+            wait_for(process, folder, step)
+            process.send_signal(signal.SIGTERM)
+        assert (process.wait(timeout=300) == 0) == (step == STEPS)
+    assert_alike(*(read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out")))
+    ledger = read_log(folder / "out" / "checkpoints.jsonl")
+    stopped = [line["processes"] for line in ledger if not line["planned"]]
+    assert stopped in ([2, 1], [2], [1], []), "a step that had a checkpoint anyway has no second one"
+    assert [line["step"] for line in ledger] == sorted({line["step"] for line in ledger})
+
+
+@pytest.mark.distributed
+def test_a_process_that_dies_ends_the_others_with_an_error_that_names_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched_by_one(folder, monkeypatch)
+    process = start(folder, *TWO)
+    wait_for(process, folder, 9)
+    ranks = {one.environ().get("RANK"): one for one in psutil.Process(process.pid).children(recursive=True)}
+    ranks["1"].send_signal(signal.SIGKILL)
+    assert process.wait(timeout=120) != 0
+    said = (folder / "said.txt").read_text()
+    assert f"rank 1 (process {ranks['1'].pid}) ended while the others were training" in said
+    assert "runtime.per_device_batch" in said
+    kept = checkpoints.last_whole(folder / "out" / "checkpoints")
+    assert checkpoints.step_of(kept) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.timeout(3600)
+def test_two_processes_killed_at_twenty_random_steps_give_the_same_losses(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched_by_one(folder, monkeypatch)
+    rng = random.Random(6)
+    for step in sorted(rng.randint(1, STEPS - 1) for _ in range(20)):
+        kill_at(folder, step, *TWO)
+    assert start(folder, *TWO).wait(timeout=300) == 0
+    assert_alike(*(read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out")))

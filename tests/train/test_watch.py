@@ -8,6 +8,7 @@ import pytest
 from distill.errors import TrainError
 from distill.train.data import TrainingData
 from distill.train.order import BLANK
+from distill.train.sft import Sft
 from distill.train.watch import Watched, read_log
 from tests.train.small import context_of, make_row
 
@@ -20,7 +21,7 @@ def watched(tmp_path: Path) -> Watched:
 
     table = [{"id": make_row(number).id, "length": 3, "learnt": 2} for number in range(3)]
     data = TrainingData(Dataset.from_list(table), too_long=0)
-    return Watched(data, [[0, 1], [2, BLANK]], tmp_path, "abc", context_of(tmp_path), scaled=False)
+    return Watched(data, [[0, 1], [2, BLANK]], tmp_path, "abc", context_of(tmp_path), Sft())
 
 
 def test_a_line_says_how_far_and_over_how_many_tokens(watched: Watched) -> None:

@@ -1,0 +1,1 @@
+"""The teacher reads the final rows, and what it would have said is kept."""

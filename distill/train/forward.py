@@ -1,0 +1,66 @@
+"""rows as tokens -> the next-token loss of each, without learning from it: for validation, and to find a row at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from distill.engines.scoring import only_at
+from distill.engines.template import IGNORE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHUNK = 512
+"""Positions whose whole vocabulary is in float32 at a time."""
+
+
+def row_losses(model: Any, rows: Sequence[Mapping[str, Any]], dtype: str) -> list[float]:
+    """Nats of every row, summed over its learnt tokens, in one pass; the model is left as it was.
+
+    Args:
+        rows: each with `input_ids` and `labels`.
+        dtype: of the training, as whose autocast the pass is made.
+    """
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    targets = torch.full_like(ids, IGNORE)
+    for place, row in enumerate(rows):
+        length = len(row["input_ids"])
+        ids[place, :length] = torch.tensor(row["input_ids"])
+        mask[place, :length] = 1
+        targets[place, : length - 1] = torch.tensor(row["labels"][1:])  # foretold by the position before
+    wanted, device = targets != IGNORE, model.device
+    with _at_rest(model, dtype), only_at(model, wanted.to(device)):
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[0]
+    nats = _nats(logits, targets[wanted].to(device))
+    return [float(part.double().sum()) for part in torch.split(nats.cpu(), wanted.sum(1).tolist())]
+
+
+def _nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """(N, V) logits and (N,) targets -> (N,) negative log-likelihoods, float32."""
+    import torch
+
+    parts = zip(torch.split(logits, CHUNK), torch.split(targets, CHUNK), strict=True)
+    return torch.cat(
+        [torch.nn.functional.cross_entropy(some.float(), wanted, reduction="none") for some, wanted in parts]
+    )
+
+
+@contextmanager
+def _at_rest(model: Any, dtype: str) -> Iterator[None]:
+    """Inside nothing is learnt: no gradients, no dropout; the precision is the training's."""
+    import torch
+
+    learning = model.training
+    precision = torch.autocast(model.device.type, getattr(torch, dtype)) if dtype != "float32" else nullcontext()
+    model.eval()
+    try:
+        with torch.no_grad(), precision:
+            yield
+    finally:
+        model.train(learning)

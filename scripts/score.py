@@ -1,0 +1,13 @@
+"""The teacher's distributions of the final rows, in the processes that accelerate started.
+
+    accelerate launch --config_file accelerate_configs/multi_gpu.yaml scripts/score.py recipes/objectives/logits.yaml
+
+The result goes to the same cache as that of `distill run`, which then finds it there.
+"""
+
+import sys
+
+from distill.launch import stage_main
+
+if __name__ == "__main__":
+    raise SystemExit(stage_main("score", sys.argv[1:]))
