@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | filter | show | compare | export | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | export | schema."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import argparse
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from distill import compatibility, show
+from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.launch import guarded, start
 from distill.load import load_recipe
@@ -59,8 +61,16 @@ def _parser() -> argparse.ArgumentParser:
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
+    jobs = _command(
+        commands,
+        "slurm",
+        _slurm,
+        "write the jobs of a recipe for Slurm; first `distill fetch` where there is a network",
+    )
+    jobs.add_argument("--out", metavar="FOLDER", type=Path, help="for the jobs and their logs (default: RUN/slurm)")
+    jobs.add_argument("--submit", action="store_true", help="submit them too")
     judge = _filter_command(commands)
-    for command in (check, run):
+    for command in (check, run, jobs):
         command.add_argument(
             "--launch",
             action="append",
@@ -68,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="STAGE=CONFIG",
             help="start a stage by this accelerate configuration, such as train=fsdp2, instead of runtime.launch",
         )
-    for command in (check, plan, fetch, run, judge):
+    for command in (check, plan, fetch, run, jobs, judge):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
@@ -207,6 +217,23 @@ def _run(options: argparse.Namespace) -> None:
         print("nothing to do: every step is there")
     if options.until is None:
         print(show.result(workspace))
+
+
+def _slurm(options: argparse.Namespace) -> None:
+    from distill import slurm
+
+    if options.submit:
+        check_submit("--submit", "submit from a login node of the cluster: write the jobs, and run submit.sh there")
+    workspace = _workspace(options)
+    compatibility.check(workspace.recipe, workspace.base)
+    out = (options.out or workspace.run_folder / "slurm").resolve()
+    names = slurm.write(workspace, out)
+    if not names:
+        print("nothing to do: every step is there")
+    elif options.submit:
+        subprocess.run(["bash", str(out / "submit.sh")], check=True)
+    else:
+        print(f"{len(names)} jobs: {', '.join(names)}\nsubmit them: bash {out / 'submit.sh'}")
 
 
 def _step(workspace: Workspace, name: str) -> bool:

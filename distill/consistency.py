@@ -49,6 +49,10 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
     for stage in recipe.runtime.launch:
         if stage not in LAUNCHED:
             yield ("runtime", "launch", stage), f"no such stage; {nearest(stage, list(LAUNCHED))}"
+    jobs = [*LAUNCHED, "report", "all"]
+    for stage in recipe.runtime.slurm:
+        if stage not in jobs:
+            yield ("runtime", "slurm", stage), f"no such stage; {nearest(stage, jobs)}"
 
 
 def _unknown_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import Field
 
 from distill.endpoint import FREE, Endpoint, Price
+from distill.job import Job
 from distill.rows import Frozen
 
 if TYPE_CHECKING:
@@ -38,13 +39,20 @@ class Runtime(Frozen):
     launch: dict[str, str] = {}
     """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
     or a path."""
+    slurm: dict[str, Job] = {}
+    """Stage, `report` for the last job, or `all` for what is common to them, to the resources of its job: `distill slurm`."""
     batch_tokens: int = Field(8192, gt=0)
     """Most tokens (padding and new ones included) in one generation or scoring batch."""
     device_map: Literal["auto", "sequential"] | None = None
     """For a teacher that is larger than one accelerator: in parts on all of this process, of even size or one full after
     the other. One process a machine then."""
+    packing: bool = True
+    """Rows lie one after the other in a training pass, each kept to itself, and nothing is padding. A model that cannot be
+    served so is trained with padding."""
+    pass_tokens: int | None = Field(None, gt=0)
+    """Most tokens in a packed pass, a single longer row excepted; 2048 on a processor and 8192 on a GPU when not given."""
     per_device_batch: int = Field(8, gt=0)
-    """Training rows per process and step; accumulation makes up the rest of `train.batch_size`."""
+    """Training rows per process and pass where there is padding; accumulation makes up the rest of `train.batch_size`."""
     gradient_checkpointing: bool | None = None
     """Compute activations again in the backward pass instead of keeping them: less memory, about a fifth more time.
     On a GPU when not given."""

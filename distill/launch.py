@@ -63,7 +63,7 @@ def start(workspace: Workspace, name: str) -> Artifact:
         command = [sys.executable, "-m", "distill.launch", *arguments]
     else:
         path = find_config(config, workspace.base)
-        environment |= {CONFIG: str(path), **_on_cpu(path)}
+        environment |= {CONFIG: str(path), **on_cpu(path)}
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]
         command = [*launcher, "-m", "distill.launch", *arguments]
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,7 @@ def find_config(name: str, base: Path) -> Path:
     )
 
 
-def _on_cpu(config: Path) -> dict[str, str]:
+def on_cpu(config: Path) -> dict[str, str]:
     """For a CPU configuration: what accelerate does not pass on to torchrun, and all cores (alone it takes one)."""
     asked = read_config(config)
     if not asked.get("use_cpu"):
@@ -309,28 +309,31 @@ def _note_end(number: str = "") -> None:
         Path(os.environ[SAID]).write_text(number, encoding="utf-8")
 
 
-def _work(node: str, key: str, run: Path, cache: Path) -> None:
+def _work(node: str, key: str, run: Path, cache: Path, alone: bool) -> None:
     workspace = reopen(run, cache, ranks())
     planned = workspace.planned[node].key
     if planned != key:
         hint = "distill, the recipe or its data changed while the run was going on: run the same command again"
         raise LaunchError(f"key {key} was asked for, this process plans {planned}", where=node, hint=hint)
-    make(workspace, node, quiet=True)
+    make(workspace, node, quiet=not alone)
 
 
 def main() -> int:
-    """The worker that `start` starts: one node."""
+    """The worker that `start` and jobs of a cluster start: one node."""
     die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which the launcher lets pass by
     if PARENT in os.environ and not Path("/proc", os.environ[PARENT]).exists() and sys.platform == "linux":
         return 1  # the run was killed before this process could ask to die with it
     parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--alone", action="store_true", help="no run waits for it: it links and says what it made itself"
+    )
     parser.add_argument("node")
     parser.add_argument("key")
     parser.add_argument("run", type=Path)
     parser.add_argument("cache", type=Path)
     options = parser.parse_args()
-    status = guarded(lambda: _work(options.node, options.key, options.run, options.cache))
+    status = guarded(lambda: _work(options.node, options.key, options.run, options.cache, options.alone))
     sys.stdout.flush()
     sys.stderr.flush()
     return status

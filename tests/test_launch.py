@@ -3,13 +3,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from distill import launch
 from distill.errors import LaunchError
 from distill.launch import find_config
+from distill.workspace import Workspace
+from tests.test_workspace import small
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "accelerate_configs").glob("*.yaml"))
@@ -91,3 +96,30 @@ def test_two_processes_know_each_other(tmp_path: Path) -> None:
     done = accelerate(tmp_path, "--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml"))
     assert done.returncode == 0, done.stderr
     assert {"started 2 0", "started 2 1"} <= set(done.stdout.splitlines())
+
+
+class Waiting(Workspace):
+    """Of a process that must not make anything itself."""
+
+    def make(self, name: str) -> Any:
+        raise AssertionError(f"{name} is made twice")
+
+
+def test_light_nodes_are_made_by_one_process_before_they_know_each_other(tmp_path: Path) -> None:
+    space = small(tmp_path)
+    other = Waiting(space.recipe, space.base, space.runs, space.cache)
+    with ThreadPoolExecutor() as pool:
+        waits = pool.submit(launch.prepare, other, "generate", 1)
+        time.sleep(0.2)
+        assert not waits.done()
+        launch.prepare(space, "generate", 0)
+        waits.result(timeout=60)
+    assert space.find("split") is not None
+
+
+def test_nobody_waits_for_what_a_stage_before_has_not_made(tmp_path: Path) -> None:
+    space = small(tmp_path)
+    space.make("split")
+    for rank in (0, 1):
+        launch.prepare(space, "train", rank)
+    assert space.find("tokenise") is None

@@ -66,6 +66,8 @@ class Found:
     """In nats per learnt token, without each layer and all before it."""
     whole: float
     """Loss with all layers."""
+    alone: dict[int, float]
+    """Loss without each layer alone."""
     tokens: int
     """Learnt tokens that it was taken over."""
 
@@ -79,14 +81,15 @@ def least_missed(model: PreTrainedModel, rows: Sequence[Encoded], count: int, co
     """
     gone: list[int] = []
     losses: list[float] = []
-    whole, tokens = 0.0, 0
+    whole, tokens, alone = 0.0, 0, dict[int, float]()
     for _ in context.progress(range(count), count, "layers", "layer"):
         without, with_all, tokens = without_each(model, rows, gone, context)
-        whole = with_all if not gone else whole
+        if not gone:
+            whole, alone = with_all, without
         best = min(without, key=lambda layer: (without[layer], layer))
         gone.append(best)
         losses.append(without[best])
-    return Found(tuple(gone), tuple(losses), whole, tokens)
+    return Found(tuple(gone), tuple(losses), whole, alone, tokens)
 
 
 def without_each(

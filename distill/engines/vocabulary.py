@@ -1,39 +1,67 @@
-"""Two tokenizers -> proof that an id means the same to both, or what differs first."""
+"""Two tokenizers -> the proof that an id is the same token to both; two models -> output layers of one size.
+
+Models of one family share a tokenizer and pad their output layers to different sizes (Qwen 2.5: 151,936 rows up to 3B and
+152,064 above, for 151,665 tokens). What lies beyond the tokens is never written and may be cut off. Distributions over
+different tokens cannot be compared token by token at all.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from distill.errors import EngineError
+from distill.engines.quiet import quiet
+from distill.errors import TrainError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
+NAMED = 3
+"""Tokens that an error names."""
+
 
 def size(tokenizer: Tokenizer) -> int:
-    """Ids from 0 that may stand for a token. Output layers are often padded beyond them, not all of a family alike."""
+    """Ids from 0 that may stand for a token."""
     return 1 + max(map(int, tokenizer.get_vocab().values()))
 
 
-def shared(student: Tokenizer, teacher: Tokenizer, where: str) -> int:
-    """Size of the vocabulary that both have, token by token.
+def check_same(student: Tokenizer, teacher: Tokenizer, ours: str, theirs: str) -> None:
+    """Compare every token and its id.
 
     Args:
-        where: what of the recipe the error is about.
+        ours: reference to the student, for errors.
+        theirs: to the teacher.
 
     Raises:
-        EngineError: an id that is another token to the other, or no token.
+        TrainError: they differ; says in what.
     """
-    ours, theirs = ({token: name for name, token in one.get_vocab().items()} for one in (student, teacher))
-    differ = sorted(token for token in ours.keys() | theirs.keys() if ours.get(token) != theirs.get(token))
-    if differ:
-        first = differ[0]
-        said, other = (repr(names[first]) if first in names else "no token" for names in (ours, theirs))
-        raise EngineError(
-            f"the teacher's tokenizer is not the student's: {len(differ)} ids differ, first {first}, which is {said} to "
-            f"the student and {other} to the teacher",
-            where=where,
-            hint="take a teacher and a student of one family, or train with `objective: sft` on the teacher's answers, "
-            "which need no common tokens",
-        )
-    return size(student)
+    a, b = student.get_vocab(), teacher.get_vocab()
+    if a == b:
+        return
+    differing = sorted((token for token in a.keys() | b.keys() if a.get(token) != b.get(token)), key=_first_id(a, b))
+    named = "; ".join(f"{token!r} is {_said(a, token)} and {_said(b, token)}" for token in differing[:NAMED])
+    raise TrainError(
+        f"student and teacher have different tokens, so that their distributions cannot be compared token by token: "
+        f"{len(a)} in {ours} and {len(b)} in {theirs}, {len(differing)} of them not the same. For the student and the "
+        f"teacher {named}",
+        where="train.objective",
+        hint="let the teacher write answers (generate.methods: [{kind: answer, …}]) and train by `sft`, which works with any "
+        "two models, or choose a teacher of the student's family; distillation across tokenizers (GOLD) is not offered",
+    )
+
+
+def align(student: Any, teacher: Any) -> None:
+    """Cut the larger output layer to the size of the smaller, after `check_same`: what goes is padding."""
+    bare = [model.get_base_model() if hasattr(model, "get_base_model") else model for model in (student, teacher)]
+    sizes = [model.get_output_embeddings().weight.shape[0] for model in bare]
+    for model, size in zip(bare, sizes, strict=True):
+        if size > min(sizes):
+            with quiet():
+                model.resize_token_embeddings(min(sizes), mean_resizing=False)
+
+
+def _said(vocabulary: dict[str, int], token: str) -> str:
+    return str(vocabulary[token]) if token in vocabulary else "none"
+
+
+def _first_id(a: dict[str, int], b: dict[str, int]) -> Any:
+    return lambda token: (min(a.get(token, len(a) + len(b)), b.get(token, len(a) + len(b))), token)

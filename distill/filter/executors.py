@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import shutil
 import sys
 from collections.abc import Mapping
 from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any
 
+from distill.engines.serving.slurm import check_submit
 from distill.errors import LaunchError
 
 EXECUTORS = {
@@ -44,9 +44,8 @@ def executor(name: str) -> Any:
         found = getattr(importlib.import_module(module), cls)
     except ImportError as error:
         raise LaunchError(f"cannot be loaded: {error}", where=f"--executor {name}", hint=hint) from error
-    if name == "slurm" and shutil.which("sbatch") is None:
-        hint = "submit from a login node of the cluster, or take --executor local"
-        raise LaunchError("no `sbatch` on this machine", where="--executor slurm", hint=hint)
+    if name == "slurm":
+        check_submit("--executor slurm", "submit from a login node of the cluster, or take --executor local")
     return found
 
 

@@ -48,7 +48,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """Keep the teacher's distributions of every row.
 
     Raises:
-        EngineError: tokenizers that differ, a row that is too long for the teacher, or output that is not a number.
+        TrainError: tokenizers that differ.
+        EngineError: a row that is too long for the teacher, or output that is not a number.
     """
     from datasets import Dataset
 
@@ -58,10 +59,11 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     teacher = descent(spec.teacher, context.resolved)
     ours = models.load_tokenizer(context.resolved[spec.student], context.cache)
     theirs = models.load_tokenizer(context.resolved[spec.teacher.model], context.cache)
+    vocabulary.check_same(ours, theirs, spec.student, spec.teacher.model)
     about = About(
         keep=spec.keep,
         temperature=spec.temperature,
-        vocabulary=vocabulary.shared(ours, theirs, "teacher.model"),
+        vocabulary=vocabulary.size(ours),
         teacher=teacher.origin,
         template=template_hash(ours),
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
-
-from distill.context import Context
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -14,12 +11,11 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
     from distill.train.data import TrainingData
-    from distill.train.settings import Spec
     from distill.train.watch import Watched
 
 
 class How(Protocol):
-    """How one objective learns. Made by `open_how` from the spec; nothing heavy is loaded before it is asked.
+    """How one objective learns. Made by `objectives.open_how` from the spec; nothing heavy is loaded before it is asked.
 
     An objective names it as its base, for what most of them leave as it is here.
     """
@@ -57,16 +53,3 @@ class How(Protocol):
             steps: what was `measured` of each step.
         """
         return []
-
-
-def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> How:
-    """The objective of a spec."""
-    from distill.train import logits, on_policy, preference, sft
-
-    opened: Mapping[str, Callable[..., How]] = {
-        "sft": sft.open_how,
-        "logits": logits.open_how,
-        "on_policy": on_policy.open_how,
-        "preference": preference.open_how,
-    }
-    return opened[spec.train.objective](spec, inputs, context)

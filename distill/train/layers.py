@@ -1,9 +1,11 @@
 """training rows + base model -> layers.json: the layers that are missed least, found by removing one at a time.
 
-    layers.json    {"taken_out": [5, 12], "rounds": [{"layer": 12, "loss": 1.6}, …], "whole": 1.4, "rows": 64, "tokens": 980}
+    layers.json    {"taken_out": [5, 12], "rounds": [{"layer": 12, "loss": 1.6}, …], "alone": {"0": 9.2, …}, "whole": 1.4,
+                    "rows": 64, "tokens": 980}
 
 taken_out    in ascending order
 rounds       in the order in which they were found, with the loss when that layer and all before it are out
+alone        the loss when that layer alone is out
 whole        the loss of the whole model; losses are in nats per learnt token of the rows
 
 Held-out rows have no part in it.
@@ -68,6 +70,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     record = {
         "taken_out": taken_out,
         "rounds": [{"layer": layer, "loss": loss} for layer, loss in zip(found.layers, found.losses, strict=True)],
+        "alone": found.alone,
         "whole": found.whole,
         "rows": len(rows),
         "tokens": found.tokens,

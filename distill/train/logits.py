@@ -15,7 +15,7 @@ from distill.engines.quiet import quiet
 from distill.engines.template import IGNORE
 from distill.errors import TrainError
 from distill.soft_targets import Cache, Keep, TopK
-from distill.train import data
+from distill.train import data, packing, passes
 from distill.train.divergence import Divergence, Mixture, add_loss
 from distill.train.how import How
 from distill.train.learning import Learning
@@ -35,6 +35,10 @@ APART = 100
 
 class Logits(Learning):
     SCORED: ClassVar[bool] = True
+    LOSS: ClassVar[str] = (
+        "It learnt at the assistant's tokens and the stop token only: what its teacher expected there, and, with a `weight` "
+        "below 1, the tokens themselves"
+    )
 
     objective: Literal["logits"]
     """`logits`: the divergence from the teacher's distributions over the rows of the mix, which `score` keeps."""
@@ -65,6 +69,7 @@ class Distilled(How):
     train: Logits
     tokens: Path
     scores: Path
+    context: Context
 
     def read(self) -> data.TrainingData:
         """Every row that fits, checked to have the teacher's distributions at each of its learnt tokens."""
@@ -81,11 +86,15 @@ class Distilled(How):
 
     def dataset(self, watched: Watched, tokenizer: Tokenizer) -> Dataset:
         pad = tokenizer.pad_token_id
-        blank = {"id": "", "input_ids": [pad, pad], "labels": [IGNORE, IGNORE]}
+        blank = {"id": "", "input_ids": [pad, pad], "labels": [IGNORE, IGNORE], "length": 2}
         return data.in_order(watched.data, watched.steps, blank)
 
     def trainer(self, model: Any, settings: dict[str, Any], dataset: Dataset, tokenizer: Tokenizer) -> Trainer:
         cache = Cache(self.scores)
+        packed = packing.possible(model, self.context)
+        if packed:
+            settings, dataset = packing.pack(settings, dataset, self.train.batch_size, self.context)
+        settings = {**settings, "remove_unused_columns": False}  # the collator goes by the id
         with quiet():
             from trl import SFTConfig
             from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -94,12 +103,14 @@ class Distilled(How):
                 **settings,
                 dataset_kwargs={"skip_prepare_dataset": True},
                 max_length=None,
-                remove_unused_columns=False,  # the collator goes by the id
                 router_aux_loss_coef=0.0,  # routers are frozen
             )
-            collator = Collator(DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id), cache)
+            padded = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
+            collator = Collator(passes.collate if packed else padded, cache, packed)
             made = {"train_dataset": dataset, "processing_class": tokenizer, "data_collator": collator}
-            return _trainer_class(self.train, cache.about.vocabulary)(model, config, **made)
+            trainer = _trainer_class(self.train, cache.about.vocabulary)(model, config, **made)
+        trainer.packed = packed
+        return trainer
 
     def measured(self, logs: Mapping[str, Any]) -> dict[str, float]:
         return {name: float(logs[name]) for name in ("divergence", "nll")}
@@ -113,21 +124,24 @@ class Collator:
     """Rows -> tensors, and with them what the teacher says of their learnt tokens."""
 
     tokens: Any
-    """TRL's own."""
+    """TRL's own, or that of passes."""
     cache: Cache
+    packed: bool
+    """Whether it is given a pass and not rows."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         from distill.train import targets
 
-        known = [self.cache[row["id"]] for row in rows if row["id"]]
+        names = rows[0]["id"] if self.packed else [row["id"] for row in rows]
+        known = [self.cache[name] for name in names if name]
         pairs = [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
         return {**self.tokens(pairs), "teacher": targets.batch(known, self.cache.about.keep)}
 
 
-def open_how(spec: Spec, inputs: Mapping[str, Path], _context: Context) -> Distilled:
+def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Distilled:
     assert isinstance(spec.train, Logits)
     scores = next(path for name, path in inputs.items() if name.partition("/")[0] == "score")
-    return Distilled(spec.train, inputs["tokenise"] / "train.arrow", scores)
+    return Distilled(spec.train, inputs["tokenise"] / "train.arrow", scores, context)
 
 
 def unbalanced(train: Logits, log: Sequence[Mapping[str, Any]]) -> list[str]:

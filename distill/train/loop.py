@@ -193,6 +193,6 @@ def _memory() -> Iterator[None]:
         raise TrainError(
             f"out of memory: {told[:200]}",
             where="train",
-            hint="lower runtime.per_device_batch (the result stays the same), set runtime.gradient_checkpointing: true "
-            "or lower train.max_length",
+            hint="lower runtime.pass_tokens or, without packing, runtime.per_device_batch (the result stays the same), set "
+            "runtime.gradient_checkpointing: true or lower train.max_length",
         ) from error

@@ -65,11 +65,11 @@ def _summed() -> Callable[..., torch.Tensor]:
             total = hidden.new_zeros((), dtype=torch.float32)
             slopes = []
             for some, wanted in zip(torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True):
-                logits = torch.nn.functional.linear(some, weight).float()
-                norm = logits.logsumexp(-1, keepdim=True)
-                total += (norm - logits.gather(1, wanted[:, None])).sum()
-                # d loss / d logits = softmax - one-hot, written over the logits.
-                slope = logits.sub_(norm).exp_()
+                logits = torch.nn.functional.linear(some, weight)
+                said = torch.log_softmax(logits, -1, dtype=torch.float32)
+                total -= said.gather(1, wanted[:, None]).sum()
+                # d loss / d logits = softmax - one-hot, written over what was said.
+                slope = said.exp_()
                 slope[torch.arange(len(wanted)), wanted] -= 1
                 slopes.append(slope.to(weight.dtype) @ weight)
             ctx.save_for_backward(torch.cat(slopes).to(hidden.dtype))

@@ -20,12 +20,12 @@ from distill.engines.placement import Placement
 from distill.engines.quiet import quiet
 from distill.engines.teacher import Teacher
 from distill.engines.template import template_hash
+from distill.engines.vocabulary import align, check_same
 from distill.errors import TrainError
 from distill.protocols import Sampling
 from distill.train import data
 from distill.train.how import How
 from distill.train.learning import Learning
-from distill.train.vocabulary import align, check_same
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -11,7 +11,7 @@ from distill.context import Context
 from distill.engines import adapters
 from distill.engines.quiet import quiet
 from distill.engines.template import IGNORE
-from distill.train import data
+from distill.train import data, packing, passes
 from distill.train.how import How
 from distill.train.learning import Learning
 from distill.train.loss import add_head
@@ -35,25 +35,34 @@ class Sft(Learning):
 class Supervised(How):
     train: Sft
     tokens: Path
+    context: Context
 
     def read(self) -> data.TrainingData:
         return data.read(self.tokens, self.train.max_length, self.train.too_long)
 
     def dataset(self, watched: Watched, tokenizer: Tokenizer) -> Dataset:
         pad = tokenizer.pad_token_id
-        return data.in_order(watched.data, watched.steps, {"input_ids": [pad, pad], "labels": [IGNORE, IGNORE]})
+        blank = {"input_ids": [pad, pad], "labels": [IGNORE, IGNORE], "length": 2}
+        return data.in_order(watched.data, watched.steps, blank)
 
     def trainer(self, model: Any, settings: dict[str, Any], dataset: Dataset, tokenizer: Tokenizer) -> Trainer:
+        packed = packing.possible(model, self.context)
+        if packed:
+            settings, dataset = packing.pack(settings, dataset, self.train.batch_size, self.context)
         with quiet():
             from trl import SFTConfig
 
             config = SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}, max_length=None)
-            return _trainer_class(self.train)(model, config, train_dataset=dataset, processing_class=tokenizer)
+            collator = passes.collate if packed else None
+            made = {"train_dataset": dataset, "processing_class": tokenizer, "data_collator": collator}
+            trainer = _trainer_class(self.train)(model, config, **made)
+        trainer.packed = packed
+        return trainer
 
 
-def open_how(spec: Spec, inputs: Mapping[str, Path], _context: Context) -> Supervised:
+def open_how(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Supervised:
     assert isinstance(spec.train, Sft)
-    return Supervised(spec.train, inputs["tokenise"] / "train.arrow")
+    return Supervised(spec.train, inputs["tokenise"] / "train.arrow", context)
 
 
 def _trainer_class(train: Sft) -> Any:

@@ -36,7 +36,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     from distill.engines import layers, models
     from distill.engines.template import template_hash
     from distill.train import loop, order, result, validate
-    from distill.train.how import open_how
+    from distill.train.objectives import open_how
     from distill.train.origin import origin
     from distill.train.watch import Watched
 

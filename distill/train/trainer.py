@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.engines import adapters
-from distill.train import sharding
+from distill.train import attention, sharding
 from distill.train.order import rate
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ def ours(kind: type, learning: Learning) -> type:
         gather: Callable[[], dict[str, Any]]
         write: Callable[[Path, dict[str, Any]], None]
         """What is trained, asked for by all processes, and how the loop wants it to be written by one."""
+
+        packed = False
+        """Whether the rows of a pass lie one after the other."""
+
+        def training_step(self, *args: Any, **kwargs: Any) -> Any:
+            # Forward and backward: where activations are computed again, rows are kept apart again.
+            with attention.apart(self.model) if self.packed else nullcontext():
+                return super().training_step(*args, **kwargs)
 
         def create_accelerator_and_postprocess(self) -> None:
             sharding.admit_processors()

@@ -32,8 +32,6 @@ from distill.train.validate import Validation
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-"""What an objective may say of its loss besides, in nats per learnt token."""
-
 
 @dataclass(frozen=True)
 class Watched:

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -188,6 +189,8 @@ def add_online(model: Any, beside: Any, weight: float) -> None:
     """The mixed loss with the teacher's own hidden states of the same batch, over the whole vocabulary."""
     import torch
 
+    from distill.train.attention import apart
+
     head, theirs = (one.get_output_embeddings().weight for one in (model, beside))
     original, chunk = model.forward, 512
 
@@ -218,7 +221,8 @@ def add_online(model: Any, beside: Any, weight: float) -> None:
             return original(*args, labels=labels, **kwargs)
         kwargs["use_cache"] = False
         learnt = labels[:, 1:] != -100
-        with torch.no_grad():
+        # Rows that are packed are kept apart for the teacher as they are for the student.
+        with torch.no_grad(), apart(beside) if "cu_seq_lens_q" in kwargs else nullcontext():
             other = beside.base_model(*args, **kwargs).last_hidden_state[:, :-1][learnt]
         hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1][learnt]
         loss, parts = apply(hidden, other, labels[:, 1:][learnt])
@@ -233,7 +237,7 @@ def train_one(way: str, folder: Path, steps: int, dtype: str) -> dict[str, Any]:
     from distill.engines import models
     from distill.engines.template import template_hash
     from distill.train import loop, order
-    from distill.train.how import open_how
+    from distill.train.objectives import open_how
     from distill.train.watch import Watched, read_log
 
     context, spec = context_of(folder), spec_of(steps, dtype)

@@ -11,7 +11,9 @@ import pytest
 
 from distill.context import Context, Ranks, Resolved
 from distill.engines import adapters, models
+from distill.engines.layers import LeastMissed
 from distill.engines.template import encode
+from distill.errors import DistillError
 from distill.evaluate import stage, teacher
 from distill.evaluate.stage import Generation, Spec
 from distill.rows import write_rows
@@ -130,6 +132,43 @@ def test_the_student_is_the_base_until_its_adapter_learns(
         assert c["metrics"]["loss"]["value"] != pytest.approx(a["metrics"]["loss"]["value"], rel=1e-4)
         assert a["answer"] == b["answer"]
     assert [line["answer"] for line in moved] != [line["answer"] for line in base]
+
+
+def test_a_student_and_its_base_are_measured_in_the_bits_that_it_was_trained_on(
+    inputs: dict[str, Path], resolved: Resolved, trained: Path
+) -> None:
+    record = json.loads((trained / "student.json").read_text())
+    (trained / "student.json").write_text(json.dumps({**record, "quantization": "nf4"}))
+    inputs |= {stage.TEACHER: evaluate(SPEC, inputs, resolved)[1], "train": trained}
+    packed = BASE.model_copy(update={"quantization": "nf4"})
+    whole, base, student = (
+        lines(evaluate(spec, inputs, resolved, name=name)[1])
+        for name, spec in (("whole-", BASE), ("", packed), ("", STUDENT))
+    )
+    for a, b, c in zip(whole, base, student, strict=True):
+        assert c["metrics"]["loss"]["value"] == pytest.approx(b["metrics"]["loss"]["value"], rel=1e-5)
+        assert b["metrics"]["loss"]["value"] != pytest.approx(a["metrics"]["loss"]["value"], rel=1e-4)
+
+
+def test_the_base_goes_by_the_layers_that_were_found_and_wears_the_adapter_that_training_goes_on_with(
+    inputs: dict[str, Path], resolved: Resolved, trained: Path
+) -> None:
+    inputs |= {stage.TEACHER: evaluate(SPEC, inputs, resolved)[1], "train": trained, "layers": trained}
+    (trained / "layers.json").write_text('{"taken_out": [1, 2]}')
+    found = BASE.model_copy(update={"drop_layers": LeastMissed(least_missed=2)})
+    assert lines(evaluate(found, inputs, resolved)[1]) == lines(evaluate(BASE, inputs, resolved)[1])
+    checkpoint = STUDENT.model_copy(update={"arm": "student@5", "step": 5})
+    moved = lines(evaluate(checkpoint, inputs, resolved)[1])
+    context = Context(
+        trained.parent / "cache",
+        {"tiny": resolved, "before": Resolved("before", trained / "checkpoints" / "checkpoint-5", "1")},
+    )
+    worn = BASE.model_copy(update={"adapter": "before"})
+    stage.run(worn, inputs, trained.parent / "base", context)
+    assert lines(trained.parent / "base") == moved
+    (trained / "checkpoints" / "checkpoint-5" / models.TRAINED_ON).write_text(lines(trained.parent / "base")[0]["root"])
+    with pytest.raises(DistillError, match="held-out prompts are among those it was trained on"):
+        stage.run(worn, inputs, trained.parent / "base", context)
 
 
 def test_a_second_run_is_the_same_and_asks_nothing_twice(inputs: dict[str, Path], resolved: Resolved) -> None:

@@ -15,7 +15,7 @@ import pytest
 from distill.context import Context, Resolved
 from distill.engines.teacher import Teacher
 from distill.engines.transformers import Transformers
-from distill.errors import ArtifactError, EngineError
+from distill.errors import ArtifactError, EngineError, TrainError
 from distill.rows import Message, Row, write_rows
 from distill.score import stage
 from distill.score.stage import Spec
@@ -183,9 +183,9 @@ def test_another_tokenizer_is_refused_and_padding_is_not(folder: Path, tmp_path:
         return Context(plain.cache, found)
 
     (folder / "score").mkdir()
-    with pytest.raises(EngineError, match="1 ids differ, first 49152, which is no token to the student") as error:
+    with pytest.raises(TrainError, match="is none and 49152") as error:
         stage.run(spec_of(), inputs_of(folder), folder / "score", with_teacher("other"))
-    assert "objective: sft" in str(error.value)
+    assert "train by `sft`" in str(error.value)
     summary = stage.run(spec_of(), inputs_of(folder), folder / "score", with_teacher("padded"))
     assert summary["vocabulary"] == 49152
 

@@ -25,6 +25,7 @@ def test_the_layers_are_found_and_training_goes_by_them(folder: Path) -> None:
     summary = layers.run(spec(), inputs_of(folder), out, context_of(folder))
     found = json.loads((out / engine.FILE).read_text())
     assert summary["layers"] == found["taken_out"] == sorted(line["layer"] for line in found["rounds"])
+    assert min(found["alone"].values()) == found["rounds"][0]["loss"] and len(found["alone"]) == 4
     assert summary["counts"] == {"rows": 8, "taken_out": 2, "left": 2}
     assert f"is {found['rounds'][-1]['loss']:.2f} instead of {found['whole']:.2f}" in summary["notes"][0]
     wanted = spec_of(max_steps=1).model_dump()

@@ -61,13 +61,15 @@ def test_without_weight_it_is_sft(folder: Path) -> None:
     assert losses(folder, "logits") == pytest.approx(losses(folder, "sft"), abs=1e-5)
 
 
-def test_passes_of_any_size_give_the_same_losses(folder: Path) -> None:
+def test_passes_of_any_size_packed_or_padded_give_the_same_losses(folder: Path) -> None:
     """The last step has blanks, which weigh nothing."""
-    for per_device in (16, 4):
-        train(folder, logits_of(weight=0.8), out=str(per_device), per_device_batch=per_device)
-    assert len(losses(folder, "16")) == 3
-    for name in ("loss", "divergence", "nll"):
-        assert losses(folder, "4", name) == pytest.approx(losses(folder, "16", name), abs=1e-4)
+    passes = {"one": {}, "many": {"pass_tokens": 90}, "padded": {"packing": False, "per_device_batch": 4}}
+    for out, runtime in passes.items():
+        train(folder, logits_of(weight=0.8), out=out, **runtime)
+    assert len(losses(folder, "one")) == 3
+    for out in ("many", "padded"):
+        for name in ("loss", "divergence", "nll"):
+            assert losses(folder, out, name) == pytest.approx(losses(folder, "one", name), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_row_that_was_not_scored_is_named(folder: Path) -> None:
     kept = [(name, cache[name]) for name in others]
     write(path, cache.about, kept)
     with pytest.raises(TrainError, match=f"row {lost}: the teacher's distributions are there at 0 of its"):
-        Distilled(spec.train, folder / "tokens" / "train.arrow", found).read()
+        Distilled(spec.train, folder / "tokens" / "train.arrow", found, context_of(folder)).read()
 
 
 def test_losses_that_are_far_apart_are_noted() -> None:

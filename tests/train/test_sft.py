@@ -45,13 +45,26 @@ def test_the_loss_is_the_mean_over_the_learnt_tokens_of_the_step(folder: Path) -
     assert line["loss"] == pytest.approx(total / line["tokens"], abs=1e-5)
 
 
-def test_passes_of_any_size_give_the_same_losses(folder: Path) -> None:
-    spec = spec_of(epochs=2)
-    for per_device in (16, 4):
-        train(folder, spec, out=str(per_device), per_device_batch=per_device)
-    assert len(losses(folder, "16")) == 5
-    assert losses(folder, "4") == pytest.approx(losses(folder, "16"), abs=1e-5)
-    assert losses(folder, "16")[-1] < losses(folder, "16")[0] - 0.1
+def test_passes_of_any_size_packed_or_padded_give_the_same_losses(folder: Path) -> None:
+    passes = {"one": {}, "many": {"pass_tokens": 90}, "padded": {"packing": False, "per_device_batch": 4}}
+    for out, runtime in passes.items():
+        train(folder, spec_of(epochs=2), out=out, **runtime)
+    one, *others = (losses(folder, out) for out in passes)
+    assert len(one) == 5
+    assert one[-1] < one[0] - 0.1
+    for other in others:
+        assert other == pytest.approx(one, abs=1e-5)
+
+
+def test_a_model_that_cannot_keep_rows_apart_is_trained_with_padding_and_a_note(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("distill.train.attention.obstacle", lambda _: "it remembers")
+    train(folder, spec_of(max_steps=1), out="padded")
+    assert "rows are padded, since this model cannot keep them apart: it remembers" in capsys.readouterr().err
+    monkeypatch.undo()
+    train(folder, spec_of(max_steps=1), out="packed")
+    assert losses(folder, "padded") == pytest.approx(losses(folder, "packed"), abs=1e-5)
 
 
 def test_memory_saved_is_no_other_result(folder: Path) -> None:
@@ -93,7 +106,7 @@ def test_no_memory_says_what_to_lower(folder: Path, monkeypatch: pytest.MonkeyPa
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr("transformers.Trainer.training_step", full)
-    with pytest.raises(TrainError, match=r"lower runtime\.per_device_batch"):
+    with pytest.raises(TrainError, match=r"lower runtime\.pass_tokens"):
         train(folder, spec_of(max_steps=1))
 
 

@@ -22,10 +22,11 @@ from tests.train.test_resume import prepared as prepared
 RECIPE = """
 extends: {quickstart}
 name: small
-teacher: {{model: {model}, engine: {{kind: transformers, dtype: float32}}}}
+teacher: {{model: {model}, engine: {{kind: echo}}}}
 student: {{model: {model}, drop_layers: [1], lora: {{r: 4, alpha: 8}}}}
 split: {{held_out_prompts: 8}}
-generate: {{rows: 8, methods: [{{kind: answer, prompts: chat}}], sampling: {{max_new_tokens: 4}}, min_yield: 0.0}}
+generate: {{rows: 8, methods: [{{kind: answer, prompts: chat}}], sampling: {{max_new_tokens: 64}}}}
+evaluate: {{primary: heldout_teacher.chrf}}
 filter: [{{kind: contamination}}]
 train: {{max_steps: 40, batch_size: 4, dtype: float32, checkpoint_every: 15}}
 runtime: {{launch: {{generate: cpu, train: {launch}, evaluate: cpu}}, per_device_batch: 2}}

@@ -10,7 +10,7 @@ import pytest
 from distill.context import Resolved
 from distill.engines import adapters, models
 from distill.engines.serving.weights import Weights, weights
-from distill.errors import EngineError
+from distill.errors import EngineError, SourceError
 
 
 def student(folder: Path, base: Path, drop_layers: list[int], seed: int = 0, strength: float = 0.05) -> Resolved:
@@ -88,6 +88,36 @@ def test_a_student_that_no_adapter_can_tell_is_merged_for_vllm_too(tiny_model: P
         weights("vllm", second, None, tmp_path, tmp_path / "links").model
         != weights("vllm", shorter, None, tmp_path, tmp_path).model
     )
+
+
+def test_what_vllm_does_not_know_is_merged_and_what_was_packed_is_served_whole(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    source = student(tmp_path / "student", tiny_model, [])
+    record = json.loads((source.path / "student.json").read_text())
+    (source.path / "student.json").write_text(json.dumps({**record, "quantization": "nf4"}))
+    assert weights("vllm", source, None, tmp_path, tmp_path).adapter is not None
+    one = weights("sglang", source, None, tmp_path, tmp_path).model
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        want = models.load(source, tmp_path, "float32", as_trained=False).model(ids).logits
+        got = models.load(Resolved("m", one, "m"), tmp_path, "float32").model(ids).logits
+    torch.testing.assert_close(got, want, atol=1e-4, rtol=1e-4)
+    config = json.loads((source.path / "adapter" / "adapter_config.json").read_text())
+    (source.path / "adapter" / "adapter_config.json").write_text(json.dumps({**config, "use_dora": True}))
+    with pytest.raises(SourceError, match="another model"):  # it would be merged; this one has no DoRA weights
+        weights("vllm", Resolved("run:x/train", source.path, "dora"), None, tmp_path, tmp_path)
+
+
+def test_a_student_with_weights_of_its_own_is_a_model(tiny_model: Path, tmp_path: Path) -> None:
+    base = {"ref": "gone", "path": str(tmp_path / "gone"), "revision": "b"}
+    (tmp_path / "weights").symlink_to(tiny_model)
+    (tmp_path / "student.json").write_text(json.dumps({"base": base, "drop_layers": [1], "weights": "weights"}))
+    for kind in ("vllm", "sglang"):
+        got = weights(kind, Resolved("run:x/train", tmp_path, "k"), None, tmp_path, tmp_path)  # type: ignore[arg-type]
+        assert got == Weights(tiny_model.resolve())
 
 
 @pytest.mark.parametrize("trained", [False, True], ids=["model", "student"])

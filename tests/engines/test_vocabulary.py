@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from distill.engines.vocabulary import align, check_same
 from distill.errors import TrainError
-from distill.train.vocabulary import align, check_same
 
 
 def tokenizer_of(folder: Path) -> Any:
