@@ -230,7 +230,7 @@ def prepare(workspace: Workspace, stage: str, rank: int) -> None:
         if node.name in wanted and all(workspace.find(need) for need in node.needs):
             while workspace.find(node.name) is None:
                 if rank == 0:
-                    workspace.make(node.name)
+                    make(workspace, node.name)
                 else:
                     time.sleep(1)
 

@@ -89,10 +89,22 @@ class Watched:
         return step == len(self.steps) or keep.in_vain(self.lines(), self.learning)
 
     def measure(self, model: Any) -> dict[str, float]:
-        """The loss on real rows; empty where there are none to measure on."""
+        """The loss on real rows; empty where there are none to measure on.
+
+        Raises:
+            TrainError: it is not a number; says which rows are at fault.
+        """
         if self.validation is None:
             return {}
-        return {"real_loss": self.validation.loss(model, self.learning.dtype, self.context.ranks)}
+        loss = self.validation.loss(model, self.learning.dtype, self.context.ranks)
+        if not math.isfinite(loss):
+            found = at_fault(model, self.validation.table, range(len(self.validation.table)), self.learning.dtype)
+            raise TrainError(
+                f"the loss on real rows is {loss}; {found}",
+                where="validation.jsonl",
+                hint="look at rows that are named as at fault, or set mix.validation_rows to 0",
+            )
+        return {"real_loss": loss}
 
     def entry(self, step: int, logs: dict[str, Any]) -> dict[str, Any]:
         """The line of a step.
