@@ -112,15 +112,28 @@ def go_on(model: PreTrainedModel | PeftModel, folder: Path) -> PeftModel:
     Raises:
         SourceError: see `load`.
     """
-    return settle(load(merge(model), folder, trainable=True))
-
-
-def settle(model: PeftModel) -> PeftModel:
-    """The model with its adapter in float32. (TRL rounds an adapter on quantised weights to bfloat16, silently.)"""
-    for weight in model.parameters():
+    wearing = load(merge(model), folder, trainable=True)
+    for weight in wearing.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()
-    return model
+    return wearing
+
+
+@contextmanager
+def unrounded(model: Any) -> Iterator[None]:
+    """What is trained is afterwards what it was: TRL's trainers round an adapter on quantised weights to bfloat16, silently."""
+    trained = (
+        {} if not packed(model) else {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    )
+    before = {name: weight.detach().clone() for name, weight in trained.items()}
+    yield
+    for name, weight in trained.items():
+        weight.data = before[name].to(weight.device)
+
+
+def packed(model: Any) -> bool:
+    """Whether a model's own weights are quantised."""
+    return getattr(base(model), "quantization_method", None) is not None
 
 
 def base(model: Any) -> Any:
@@ -243,7 +256,7 @@ def merge(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """
     if not worn(model):
         return model
-    if getattr(model.get_base_model(), "quantization_method", None):
+    if packed(model):
         raise TrainError("an adapter cannot be merged into quantised weights", where="quantization", hint=UNMERGED)
     dtype = model.get_base_model().dtype
     return model.float().merge_and_unload().to(dtype)

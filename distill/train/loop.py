@@ -61,11 +61,10 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     learner = open_learner(spec, source, start, context)
     model, tokenizer = learner.model, learner.tokenizer
     last = _last_checkpoint(watched)
-    with quiet():
+    with quiet(), adapters.unrounded(model):
         from transformers import PrinterCallback
 
         trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
-    adapters.settle(model)
     trainer.gather, trainer.write = learner.gather, learner.save
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
     trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint

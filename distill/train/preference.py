@@ -1,14 +1,14 @@
 """`preference`: chosen answers above rejected ones, by TRL's DPOTrainer.
 
 What the student is held near to is the student as this training finds it: the base model under a fresh adapter, which
-changes nothing yet, or the student of the training before. A frozen copy of the adapter is kept for it, or of
-all weights where they are all trained, and the loss of the first step is ln 2 either way: neither answer has gained on the other.
+changes nothing yet, or the student of the training before. TRL keeps a frozen copy of the adapter for it; where all weights
+are trained, they are copied. The loss of the first step is ln 2 either way: neither answer has gained on the other.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -80,9 +80,9 @@ class Preferring(How):
                     return dataset  # tokens already, of our own rendering
 
             config = DPOConfig(**settings, beta=self.train.beta, loss_type=["sigmoid"], max_length=None)
-            # Of all weights there is no adapter to copy, and TRL would look for the model under its name.
-            start = None if adapters.worn(model) else deepcopy(model).requires_grad_(False)
-            trainer: Trainer = Ours(model, start, config, train_dataset=dataset, processing_class=tokenizer)
+            # An adapter is taken off for the reference; where all weights are trained it is a copy of them as they began.
+            begun = None if adapters.worn(model) else copy.deepcopy(model).requires_grad_(False).eval()
+            trainer: Trainer = Ours(model, begun, args=config, train_dataset=dataset, processing_class=tokenizer)
             return trainer
 
     def measured(self, logs: Mapping[str, Any]) -> dict[str, float]:

@@ -145,9 +145,9 @@ def test_a_student_and_its_base_are_measured_in_the_bits_that_it_was_trained_on(
         lines(evaluate(spec, inputs, resolved, name=name)[1])
         for name, spec in (("whole-", BASE), ("", packed), ("", STUDENT))
     )
-    for a, b, c in zip(whole, base, student, strict=True):
-        assert c["metrics"]["loss"]["value"] == pytest.approx(b["metrics"]["loss"]["value"], rel=1e-5)
-        assert b["metrics"]["loss"]["value"] != pytest.approx(a["metrics"]["loss"]["value"], rel=1e-4)
+    a, b, c = ([line["metrics"]["loss"]["value"] for line in found] for found in (whole, base, student))
+    assert c == pytest.approx(b, rel=1e-6)
+    assert max(abs(one - other) for one, other in zip(a, b, strict=True)) > 3e-4, "bits of a random model cost little"
 
 
 def test_the_base_goes_by_the_layers_that_were_found_and_wears_the_adapter_that_training_goes_on_with(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -20,7 +21,7 @@ from distill.train import checkpoints, result, settings, stage
 from distill.train.learner import open_learner
 from distill.train.student import Student
 from distill.train.watch import read_log
-from tests.train.small import MODEL, context_of, inputs_of, make_row, put, spec_of
+from tests.train.small import MODEL, context_of, inputs_of, make_pair, make_row, put, spec_of
 
 FEW: dict[str, Any] = {"batch_size": 4, "learning_rate": 1e-3}
 """The layer of the vocabulary is most of the tiny model, and dear to train."""
@@ -100,9 +101,9 @@ def test_all_weights_killed_and_taken_up_again_are_the_same_bits(folder: Path, m
     train(folder, wanted, "straight")
     seal = checkpoints.seal
 
-    def killed(path: Path, step: int, *rest: Any) -> None:
-        seal(path, step, *rest)
-        if step == 2:
+    def killed(path: Path, record: dict[str, Any]) -> None:
+        seal(path, record)
+        if record["step"] == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoints, "seal", killed)
@@ -117,10 +118,10 @@ def test_all_weights_killed_and_taken_up_again_are_the_same_bits(folder: Path, m
 def test_broken_or_idle_weights_are_not_written(folder: Path) -> None:
     learner = open_learner(spec({"lora": None}), context(folder).resolved[MODEL], None, context(folder))
     with pytest.raises(TrainError, match="changed no weight"):
-        learner.save(folder / "weights")
+        learner.save(folder / "weights", learner.gather())
     next(learner.model.parameters()).data[0, 0] = float("nan")
     with pytest.raises(TrainError, match=r"embed_tokens\.weight first"):
-        learner.save(folder / "weights")
+        learner.save(folder / "weights", learner.gather())
     assert not (folder / "weights").exists()
     with pytest.raises(SourceError, match="no weights"):
         full.fingerprint(folder)
@@ -139,6 +140,30 @@ def test_a_student_with_weights_of_its_own_goes_on(folder: Path) -> None:
     assert len(load(folder, folder / "third").model.get_decoder().layers) == 3
     with pytest.raises(SourceError, match="name it as a model"):
         models.adapter_folder(Resolved("run:a/train", folder / "out", "0"))
+
+
+@pytest.mark.parametrize("student", [{"lora": None}, {"quantization": "nf4", "lora": {"r": 4}}])
+def test_pairs_are_learnt_against_what_training_began_with(folder: Path, student: dict[str, Any]) -> None:
+    put(folder, [*map(make_row, range(4)), *map(make_pair, range(8))])
+    train(folder, spec(student, **FEW, max_steps=2), "before")
+    wanted = spec(student, **FEW, objective="preference", max_steps=2).model_copy(update={"after": "before"})
+    (folder / "out").mkdir()
+    stage.run(wanted, {**inputs_of(folder), "before": folder / "before"}, folder / "out", context(folder))
+    first, second = read_log(folder / "out" / "log.jsonl")
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert second["margin"] > 0
+
+
+def test_what_is_trained_is_not_rounded(folder: Path) -> None:
+    learner = open_learner(spec({"quantization": "nf4"}), context(folder).resolved[MODEL], None, context(folder))
+    before = adapters.gather(learner.model)
+    with adapters.unrounded(learner.model):
+        for weight in learner.model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.bfloat16()
+    after = adapters.gather(learner.model)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert {weight.dtype for weight in learner.model.parameters() if weight.requires_grad} == {torch.float32}
 
 
 def test_four_bits_below_learn_in_float32_and_are_evaluated_as_they_were_trained(folder: Path) -> None:
