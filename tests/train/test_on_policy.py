@@ -75,7 +75,7 @@ def test_the_student_comes_nearer_to_its_teacher_and_the_books_count_what_it_wro
         summary["counts"]["supervised_tokens"] == sum(line["tokens"] for line in lines) == summary["tokens"]["learnt"]
     )
     assert summary["tokens"]["read"] > 0
-    assert any("ended 0% of its answers by itself" in note for note in summary["notes"])
+    assert any("of its answers by itself in the last 2 steps" in note for note in summary["notes"])
 
 
 def test_answers_that_come_to_their_end_are_short_and_noted_as_such(

@@ -42,6 +42,14 @@ def test_after_sft_the_reference_is_the_sft_student(bytes_folder: Path) -> None:
     assert second["margin"] > 0
 
 
+def test_where_all_weights_are_trained_a_copy_of_them_is_the_reference(bytes_folder: Path) -> None:
+    spec = spec_of(objective="preference", max_steps=3, batch_size=8, learning_rate=1e-3)
+    train(bytes_folder, spec.model_copy(update={"student": spec.student.model_copy(update={"lora": None})}))
+    first, *_, last = read_log(bytes_folder / "out" / "log.jsonl")
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert last["margin"] > 0.01
+
+
 def test_one_adapter_is_written_and_not_the_frozen_copy(bytes_folder: Path) -> None:
     from safetensors.torch import load_file
 
