@@ -166,7 +166,7 @@ def ranks() -> Ranks:
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     if asked is not None:
         # On processors accelerate does not shard; a training sees to it itself, by version 2 (train/sharding.py).
-        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ["FSDP_VERSION"] == "2")
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ.get("FSDP_VERSION") == "2")
         kind = "FSDP" if sharded else str(state.distributed_type.value)
         _check(*asked, started=state.num_processes, kind=kind)
     return Ranks(state.process_index, state.num_processes)
