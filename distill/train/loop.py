@@ -63,8 +63,7 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     last = _last_checkpoint(watched)
     with quiet():
         from transformers import PrinterCallback
-
-        trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
+    trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
     adapters.settle(model)
     trainer.gather, trainer.write = learner.gather, learner.save
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
