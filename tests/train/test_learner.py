@@ -153,6 +153,18 @@ def test_pairs_are_learnt_against_what_training_began_with(folder: Path, student
     assert second["margin"] > 0
 
 
+def test_a_gradient_passes_through_four_bits_after_an_answer_in_evaluation_mode(folder: Path) -> None:
+    learner = open_learner(spec({"quantization": "nf4"}), context(folder).resolved[MODEL], None, context(folder))
+    with torch.no_grad():
+        learner.model.eval()(IDS)
+    given = learner.model.get_input_embeddings()(IDS).detach().requires_grad_(True)
+    learner.model.train()(inputs_embeds=given).logits.sum().backward()
+    layer = learner.model.get_base_model().get_decoder().layers[0].self_attn.q_proj.base_layer
+    assert given.grad is not None and given.grad.abs().max() > 0
+    hidden = torch.randn(1, 3, 64, requires_grad=True)
+    assert layer(hidden).requires_grad
+
+
 def test_what_is_trained_is_not_rounded(folder: Path) -> None:
     learner = open_learner(spec({"quantization": "nf4"}), context(folder).resolved[MODEL], None, context(folder))
     before = adapters.gather(learner.model)
