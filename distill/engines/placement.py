@@ -39,7 +39,7 @@ def differentiable(model: PreTrainedModel) -> PreTrainedModel:
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+            module.support_avx512bf16_for_cpu = False
     return model
 
 
