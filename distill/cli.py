@@ -14,7 +14,7 @@ from pathlib import Path
 
 from distill import compatibility, show
 from distill.engines.serving.slurm import check_submit
-from distill.errors import DistillError, NotFetchedError, SourceError
+from distill.errors import DistillError, LaunchError, NotFetchedError, SourceError
 from distill.launch import guarded, start
 from distill.load import load_recipe
 from distill.recipe import Recipe, json_schema
@@ -231,9 +231,17 @@ def _slurm(options: argparse.Namespace) -> None:
     if not names:
         print("nothing to do: every step is there")
     elif options.submit:
-        subprocess.run(["bash", str(out / "submit.sh")], check=True)
+        _submit(out / "submit.sh")
     else:
         print(f"{len(names)} jobs: {', '.join(names)}\nsubmit them: bash {out / 'submit.sh'}")
+
+
+def _submit(script: Path) -> None:
+    """Raises:
+    LaunchError: sbatch refused a job, and said why itself."""
+    if subprocess.run(["bash", str(script)], check=False).returncode:
+        hint = "change runtime.slurm; what was submitted before it runs, and `distill slurm` writes what is left"
+        raise LaunchError("sbatch refused a job, see above", where=str(script), hint=hint)
 
 
 def _step(workspace: Workspace, name: str) -> bool:

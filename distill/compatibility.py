@@ -140,7 +140,9 @@ RULES = (
     Rule(
         "device_map with several processes on a machine",
         lambda recipe, launch: (
-            launch.stage in ("generate", "evaluate") and recipe.runtime.device_map is not None and launch.beside > 1
+            launch.stage in ("generate", "score", "evaluate")
+            and recipe.runtime.device_map is not None
+            and launch.beside > 1
         ),
         "single_gpu",
         "each process would spread the model over the same GPUs",

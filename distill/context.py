@@ -50,7 +50,8 @@ class Runtime(Frozen):
     """Rows lie one after the other in a training pass, each kept to itself, and nothing is padding. A model that cannot be
     served so is trained with padding."""
     pass_tokens: int | None = Field(None, gt=0)
-    """Most tokens in a packed pass, a single longer row excepted; 2048 on a processor and 8192 on a GPU when not given."""
+    """Most tokens in a packed pass, a single longer row excepted. When not given 2048 on a processor and 8192 on a GPU, or
+    `per_device_batch` x `train.max_length` if that is less."""
     per_device_batch: int = Field(8, gt=0)
     """Training rows per process and pass where there is padding; accumulation makes up the rest of `train.batch_size`."""
     gradient_checkpointing: bool | None = None

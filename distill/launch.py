@@ -166,7 +166,7 @@ def ranks() -> Ranks:
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     if asked is not None:
         # On processors accelerate does not shard; a training sees to it itself, by version 2 (train/sharding.py).
-        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ["FSDP_VERSION"] == "2")
+        sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" and (not cpu or os.environ.get("FSDP_VERSION") == "2")
         kind = "FSDP" if sharded else str(state.distributed_type.value)
         _check(*asked, started=state.num_processes, kind=kind)
     return Ranks(state.process_index, state.num_processes)
@@ -230,7 +230,7 @@ def prepare(workspace: Workspace, stage: str, rank: int) -> None:
         if node.name in wanted and all(workspace.find(need) for need in node.needs):
             while workspace.find(node.name) is None:
                 if rank == 0:
-                    workspace.make(node.name)
+                    make(workspace, node.name)
                 else:
                     time.sleep(1)
 

@@ -43,7 +43,9 @@ def passed_on(process: subprocess.Popen[bytes], listening: Path) -> Iterator[lis
             with suppress(ProcessLookupError):
                 os.kill(listener, number)
 
-    before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
+    # What a shell had this process ignore, as Ctrl-C in the background, stays ignored.
+    wanted = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, tell) for number in wanted}
     try:
         yield came
     finally:

@@ -59,6 +59,12 @@ def refused(recipe: Recipe, stage: str, config: dict[str, object]) -> list[str]:
             {"num_processes": 8},
             "device_map with several processes on a machine",
         ),
+        (
+            recipe(runtime={"device_map": "auto"}),
+            "score",
+            {"num_processes": 2},
+            "device_map with several processes on a machine",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_by_one_rule(

@@ -205,6 +205,7 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
         (("real", "chat", "config"), "other", {"split"}),
         (("real", "docs", "text"), "{{ t }}", {"split"}),
         (("runtime", "server"), {"start": {"kind": "vllm", "gpus": 4, "nodes": "slurm"}}, set()),
+        (("runtime", "slurm"), {"all": {"partition": "p"}, "train": {"nodes": 2, "gpus": 8, "time": "8:00:00"}}, set()),
     ],
 )
 def test_fields_that_name_other_things_rerun_what_reads_them(

@@ -97,6 +97,19 @@ def test_without_slurm_nothing_is_submitted(
     assert "no `sbatch` on this machine" in capsys.readouterr().err
 
 
+def test_a_job_that_slurm_refuses_is_an_error_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert (
+        main(["slurm", ONE_MINUTE, "--submit", "--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "c")]) == 2
+    )
+    said = capfd.readouterr().err
+    assert "invalid partition" in said and "sbatch refused a job" in said
+
+
 def test_a_job_over_another() -> None:
     assert Job(gpus=1).over(Job(gpus=8, time="1:00")) == Job(gpus=1, time="1:00")
 

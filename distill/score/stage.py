@@ -75,8 +75,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     if done := len(shards) - len(missing):
         context.say(f"  score: going on after {done} of {len(shards)} files")
     mine = share(missing, context.ranks.rank, context.ranks.world)
-    if mine:
-        _score(spec, about, rows, {number: shards[number] for number in mine}, out, context)
+    _score(spec, about, rows, {number: shards[number] for number in mine}, out, context)
     context.ranks.barrier()
     if context.ranks.main:
         (out / "teacher.json").write_text(json.dumps(asdict(teacher), indent=2) + "\n", encoding="utf-8")
@@ -86,7 +85,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
 
 def _score(spec: Spec, about: About, rows: Any, shards: Mapping[int, list[int]], out: Path, context: Context) -> None:
-    """Write these files, each when all of its rows are there."""
+    """Write these files, each when all of its rows are there. Every rank opens the teacher; who has no file never loads it."""
     adapter = context.resolved[spec.teacher.adapter].path if spec.teacher.adapter else None
     teacher = open_scorer(spec.teacher.engine, spec.teacher.model, context, adapter=adapter)
     total = sum(map(len, shards.values()))

@@ -23,22 +23,18 @@ def healthy(model: Any) -> bool:
 
 
 def at_fault(model: Any, table: Dataset, rows: Sequence[int], dtype: str) -> str:
-    """What the step's rows say one by one, as words for the error.
-
-    Args:
-        rows: of the step. The model must still be as it was before it.
-    """
+    """What rows say one by one, as words for the error. The model must still be as it was when they failed together."""
     rows = list(dict.fromkeys(rows))
     ids = table.select(rows)["id"]
     if not {"input_ids", "labels"} <= set(table.column_names):
-        return f"rows of the step: {_named(list(ids))}"
+        return f"the rows: {_named(list(ids))}"
     losses = [row_losses(model, [table[row]], dtype)[0] for row in rows]
     bad = [name for name, loss in zip(ids, losses, strict=True) if not math.isfinite(loss)]
     if len(bad) == len(rows) > 1:
-        return f"every row of the step gives no number by itself ({_named(bad)}): the weights are at fault"
+        return f"every row gives no number by itself ({_named(bad)}): the weights are at fault"
     if bad:
-        return f"of the {len(rows)} rows of the step these give no number by themselves: {_named(bad)}"
-    return f"each of the {len(rows)} rows of the step gives a number by itself ({_named(list(ids))}): the step was too large"
+        return f"of {len(rows)} rows these give no number by themselves: {_named(bad)}"
+    return f"each of the {len(rows)} rows gives a number by itself ({_named(list(ids))}): the step was too large"
 
 
 def _named(ids: Sequence[str]) -> str:

@@ -119,7 +119,9 @@ def _kept(name: str) -> bool:
 
 
 def _mark(folder: Path, record: dict[str, Any]) -> None:
-    names = [path.name for path in folder.iterdir() if path.name != MARKER]
+    names = [
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MARKER
+    ]
     if not record["resumable"]:
         names = [name for name in names if _kept(name)]
     record["files"] = {name: (folder / name).stat().st_size for name in sorted(names)}

@@ -93,7 +93,7 @@ class Distilled(How):
         cache = Cache(self.scores)
         packed = packing.possible(model, self.context)
         if packed:
-            settings, dataset = packing.pack(settings, dataset, self.train.batch_size, self.context)
+            settings, dataset = packing.pack(settings, dataset, self.train, self.context)
         settings = {**settings, "remove_unused_columns": False}  # the collator goes by the id
         with quiet():
             from trl import SFTConfig

@@ -61,9 +61,9 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     learner = open_learner(spec, source, start, context)
     model, tokenizer = learner.model, learner.tokenizer
     last = _last_checkpoint(watched)
-    with quiet(), adapters.unrounded(model):
+    with quiet():
         from transformers import PrinterCallback
-
+    with adapters.unrounded(model):
         trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
     trainer.gather, trainer.write = learner.gather, learner.save
     trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see

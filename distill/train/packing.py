@@ -10,8 +10,10 @@ from distill.train import attention, passes
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from distill.train.learning import Learning
+
 PASS_TOKENS, PASS_TOKENS_GPU = 2048, 8192
-"""Most tokens of a packed pass when the recipe does not say."""
+"""Most tokens of a packed pass when the recipe does not say: no more, and no more than padding could come to."""
 
 
 def possible(model: Any, context: Context) -> bool:
@@ -24,15 +26,17 @@ def possible(model: Any, context: Context) -> bool:
     return not obstacles
 
 
-def pack(settings: dict[str, Any], rows: Dataset, batch_size: int, context: Context) -> tuple[dict[str, Any], Dataset]:
+def pack(
+    settings: dict[str, Any], rows: Dataset, learning: Learning, context: Context
+) -> tuple[dict[str, Any], Dataset]:
     """The trainer's settings and dataset, for passes instead of rows.
 
     Args:
         rows: those of all steps one after the other, with `length`, `input_ids` and `labels`.
     """
-    world = context.ranks.world
-    most = context.runtime.pass_tokens or (PASS_TOKENS if settings["use_cpu"] else PASS_TOKENS_GPU)
-    planned = passes.plan(rows["length"], batch_size, world, most)
+    runtime, world = context.runtime, context.ranks.world
+    usual = min(PASS_TOKENS if settings["use_cpu"] else PASS_TOKENS_GPU, runtime.per_device_batch * learning.max_length)
+    planned = passes.plan(rows["length"], learning.batch_size, world, runtime.pass_tokens or usual)
     sizes = {
         "per_device_train_batch_size": 1,
         "gradient_accumulation_steps": len(planned) // settings["max_steps"] // world,

@@ -80,7 +80,7 @@ class Preferring(How):
                     return dataset  # tokens already, of our own rendering
 
             config = DPOConfig(**settings, beta=self.train.beta, loss_type=["sigmoid"], max_length=None)
-            # An adapter is taken off for the reference; where all weights are trained it is a copy of them as they began.
+            # TRL copies an adapter as it began; where all weights are trained, they are copied here.
             begun = None if adapters.worn(model) else copy.deepcopy(model).requires_grad_(False).eval()
             trainer: Trainer = Ours(model, begun, args=config, train_dataset=dataset, processing_class=tokenizer)
             return trainer

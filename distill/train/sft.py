@@ -48,7 +48,7 @@ class Supervised(How):
     def trainer(self, model: Any, settings: dict[str, Any], dataset: Dataset, tokenizer: Tokenizer) -> Trainer:
         packed = packing.possible(model, self.context)
         if packed:
-            settings, dataset = packing.pack(settings, dataset, self.train.batch_size, self.context)
+            settings, dataset = packing.pack(settings, dataset, self.train, self.context)
         with quiet():
             from trl import SFTConfig
 

@@ -39,7 +39,8 @@ def heard() -> Iterator[Wish]:
     def note(number: int, _frame: FrameType | None) -> None:
         wish.signal = wish.signal or number
 
-    before = {number: signal.signal(number, note) for number in HEARD}
+    # What the starter had ignored (a shell does so with Ctrl-C in the background) stays ignored.
+    before = {number: signal.signal(number, note) for number in HEARD if signal.getsignal(number) != signal.SIG_IGN}
     file = Path(os.environ[LISTENING]) / str(os.getpid()) if LISTENING in os.environ else None
     if file:
         file.touch()

@@ -89,10 +89,22 @@ class Watched:
         return step == len(self.steps) or keep.in_vain(self.lines(), self.learning)
 
     def measure(self, model: Any) -> dict[str, float]:
-        """The loss on real rows; empty where there are none to measure on."""
+        """The loss on real rows; empty where there are none to measure on.
+
+        Raises:
+            TrainError: it is not a number; says which rows are at fault.
+        """
         if self.validation is None:
             return {}
-        return {"real_loss": self.validation.loss(model, self.learning.dtype, self.context.ranks)}
+        loss = self.validation.loss(model, self.learning.dtype, self.context.ranks)
+        if not math.isfinite(loss):
+            found = at_fault(model, self.validation.table, range(len(self.validation.table)), self.learning.dtype)
+            raise TrainError(
+                f"the loss on real rows is {loss}; {found}",
+                where="validation.jsonl",
+                hint="look at rows that are named as at fault, or set mix.validation_rows to 0",
+            )
+        return {"real_loss": loss}
 
     def entry(self, step: int, logs: dict[str, Any]) -> dict[str, Any]:
         """The line of a step.
@@ -131,19 +143,42 @@ class Watched:
             + (f"; the last good checkpoint is {last}" if last else "; no checkpoint was written yet"),
         )
 
-    def record(self, step: int, line: Mapping[str, Any]) -> dict[str, Any]:
-        """A checkpoint's line in the ledger."""
-        return {
+    def agree(self, model: Any, step: int, signal: int | None) -> int | None:
+        """All processes tell each other, before a step is taken, whether it can be and whether it is to be the last.
+
+        Args:
+            signal: that this process has heard.
+
+        Returns:
+            a signal that any has heard.
+
+        Raises:
+            TrainError: a gradient is not a number; says which rows are at fault.
+        """
+        told = self.context.ranks.gather([(not self.scaled and not healthy(model), signal)])
+        if any(ill for ill, _ in told):
+            found = at_fault(model, self.data.table, self.rows_of(step), self.learning.dtype)
+            raise self.no_number(step, f"the loss is no number, or its gradient is none; {found}")
+        return next((number for _, number in told if number), None)
+
+    def seal(self, step: int, line: Mapping[str, Any]) -> None:
+        """Enter a checkpoint that is written wholly into the ledger, and let it count."""
+        folder = checkpoints.folder_of(self.checkpoints, step)
+        (folder / "training_args.bin").unlink(missing_ok=True)
+        record = {
             "step": step,
             "loss": line["loss"],
             "real_loss": line.get("real_loss"),
             "template": self.template,
             "key": self.context.key,
             "processes": self.context.ranks.world,
-            "folder": str(checkpoints.folder_of(self.checkpoints, step).relative_to(self.out)),
+            "folder": str(folder.relative_to(self.out)),
             "planned": self.planned(step),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        append(self.ledger, record)
+        checkpoints.seal(folder, {**record, "trained_with": dict(self.origin)})
+        checkpoints.strip_older(self.checkpoints)
 
 
 def callback(watched: Watched, wish: Wish) -> TrainerCallback:
@@ -167,13 +202,7 @@ def callback(watched: Watched, wish: Wish) -> TrainerCallback:
 
         def on_pre_optimizer_step(self, _args: Any, state: Any, _control: Any, model: Any, **_kwargs: Any) -> None:
             """The last moment at which the weights are those that the step was computed with."""
-            ill = not watched.scaled and not healthy(model)
-            told = ranks.gather([(ill, wish.signal)])
-            wish.signal = next((number for _, number in told if number), None)
-            if any(ill for ill, _ in told):
-                step = state.global_step + 1
-                found = at_fault(model, watched.data.table, watched.rows_of(step), watched.learning.dtype)
-                raise watched.no_number(step, f"the loss is no number, or its gradient is none; {found}")
+            wish.signal = watched.agree(model, state.global_step + 1, wish.signal)
 
         def on_step_end(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
             if wish.signal:
@@ -196,12 +225,7 @@ def callback(watched: Watched, wish: Wish) -> TrainerCallback:
         def on_save(self, _args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
             ranks.barrier()  # every process has written its state
             if ranks.main:
-                folder = checkpoints.folder_of(watched.checkpoints, state.global_step)
-                (folder / "training_args.bin").unlink(missing_ok=True)
-                record = watched.record(state.global_step, self.latest)
-                append(watched.ledger, record)
-                checkpoints.seal(folder, {**record, "trained_with": dict(watched.origin)})
-                checkpoints.strip_older(watched.checkpoints)
+                watched.seal(state.global_step, self.latest)
             ranks.barrier()  # no process ends before it is sealed
             if keep.in_vain(self.history, watched.learning):
                 control.should_training_stop = True

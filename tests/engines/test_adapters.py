@@ -84,6 +84,19 @@ def test_a_broken_or_idle_adapter_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_adapter_that_was_not_put_together_is_not_written(model: models.Loaded, tmp_path: Path) -> None:
+    """ZeRO-3 leaves weights empty between steps, and peft writes them so."""
+    worn = trained(attach(model))
+    weights = adapters.gather(worn)
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    adapters.save(worn, tmp_path / "adapter", weights)
+    name = next(iter(weights))
+    for broken in ({**weights, name: torch.empty(0)}, {}):
+        with pytest.raises(TrainError, match="lie in shards"):
+            adapters.save(worn, tmp_path / "broken", broken)
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
 def test_an_adapter_of_another_model_is_refused(model: models.Loaded, tiny_model: Path, tmp_path: Path) -> None:
     adapters.save(trained(attach(model)), tmp_path / "adapter")
     for drop_layers in ((3,), (0, 1)):

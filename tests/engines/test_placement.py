@@ -91,3 +91,15 @@ def test_parts_beside_the_accelerators_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(placement, "device", lambda: "cuda:0")
     with pytest.raises(EngineError, match="parts would lie on cpu and disk"):
         Placement(device_map="auto").settle(model)  # type: ignore[arg-type]
+
+
+def test_what_is_to_be_sharded_stays_on_the_processor_in_a_dtype_that_can_be_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placement, "device", lambda: "cuda:0")
+    model = torch.nn.Linear(2, 2)
+    Placement(sharded=True).settle(model)  # type: ignore[arg-type]
+    assert model.weight.device.type == "cpu"
+    packed = Placement("nf4", sharded=True).arguments("bfloat16")["quantization_config"]
+    assert packed.bnb_4bit_quant_storage == torch.bfloat16
+    assert Placement("nf4").arguments("bfloat16")["quantization_config"].bnb_4bit_quant_storage == torch.uint8

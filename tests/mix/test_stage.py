@@ -219,8 +219,9 @@ def test_the_card_is_beside_the_rows(inputs: dict[str, Path]) -> None:
 def watched(inputs: dict[str, Path], rows: int = 64, fraction: float = 0.25) -> tuple[list[Row], list[str]]:
     out = inputs["out"]
     spec = Spec(mix=Mix(real_fraction=fraction, validation_rows=rows), seed=3)
-    notes = run(spec, inputs, out, Context(out, {}))["notes"]
     path = out / "validation.jsonl"
+    path.unlink(missing_ok=True)
+    notes = run(spec, inputs, out, Context(out, {}))["notes"]
     return (list(read_rows(path)) if path.exists() else []), notes
 
 

@@ -148,18 +148,21 @@ def test_two_processes_make_the_files_of_one(folder: Path, monkeypatch: pytest.M
     program.write_text(
         "from pathlib import Path; from accelerate import PartialState; from distill.context import Ranks\n"
         "from distill.score import stage; from tests.score import test_stage as t\n"
-        "stage.SHARD = 64\n"
         "state = PartialState(cpu=True); ranks = Ranks(state.process_index, state.num_processes)\n"
         f"folder = Path({str(folder)!r})\n"
-        "stage.run(t.spec_of(), t.inputs_of(folder), folder / 'two', t.context_of(folder, ranks))\n"
+        "for out, tokens in (('two', 64), ('lonely', 1 << 15)):\n"
+        "    stage.SHARD = tokens\n"
+        "    stage.run(t.spec_of(), t.inputs_of(folder), folder / out, t.context_of(folder, ranks))\n"
         "state.destroy_process_group()\n"
     )
-    (folder / "two").mkdir()
+    for out in ("two", "lonely"):
+        (folder / out).mkdir()
     config = ROOT / "accelerate_configs" / "multi_cpu.yaml"
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config), str(program)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DISTILL_QUIET": "1", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, env=environment, cwd=ROOT, check=True, timeout=300)
     one, two = Cache(folder / "one"), Cache(folder / "two")
+    assert len(list((folder / "lonely").glob("*.arrow"))) == 1, "one of the two has nothing to do"
     assert len(list((folder / "two").glob("*.arrow"))) == len(list((folder / "one").glob("*.arrow"))) > 3
     for row in rows_of(folder):
         assert np.array_equal(one[row["id"]].ids, two[row["id"]].ids)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.small import make_row, put
+from tests.train.small import make_pair, make_row, put
 
 
 @pytest.fixture
@@ -14,4 +14,41 @@ def folder(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> Path:
     (tmp_path / "teacher").symlink_to(sharp_model)
     (tmp_path / "mix").mkdir()
     put(tmp_path, [make_row(number) for number in range(40)])
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of three layers whose tokens are bytes: where the whole vocabulary is computed, 200 times less of it."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokens = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bare = Tokenizer(models.BPE(vocab={token: place for place, token in enumerate(tokens)}, merges=[]))
+    bare.pre_tokenizer, bare.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    special = {"eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "bos_token": "<|im_start|>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bare, **special)
+    tokenizer.chat_template = (
+        "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    folder = tmp_path_factory.mktemp("byte_model")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=1024, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.eos_token_id, tie_word_embeddings=True,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def bytes_folder(tmp_path: Path, byte_model: Path) -> Path:
+    """`folder` with the model of bytes, and pairs besides."""
+    (tmp_path / "model").symlink_to(byte_model)
+    (tmp_path / "mix").mkdir()
+    put(tmp_path, [*map(make_row, range(24)), *map(make_pair, range(24))])
     return tmp_path

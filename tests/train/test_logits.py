@@ -72,6 +72,15 @@ def test_passes_of_any_size_packed_or_padded_give_the_same_losses(folder: Path) 
             assert losses(folder, out, name) == pytest.approx(losses(folder, "one", name), abs=1e-4)
 
 
+def test_a_model_that_makes_its_logits_itself_gives_the_same_losses(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(folder, logits_of(max_steps=2), out="lean")
+    monkeypatch.setattr("distill.train.divergence.plain_head", lambda _: False)
+    train(folder, logits_of(max_steps=2), out="plain")
+    assert losses(folder, "plain") == pytest.approx(losses(folder, "lean"), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     "options",
     [

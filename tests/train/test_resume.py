@@ -15,7 +15,7 @@ import pytest
 
 from distill.train import checkpoints
 from distill.train.log import read_log
-from tests.train.small import make_pair, make_row, put, spec_of, train
+from tests.train.small import make_row, put, spec_of, train
 
 ROOT = Path(__file__).parents[2]
 STEPS = 30
@@ -101,20 +101,19 @@ def test_killed_at_twenty_random_steps_is_bit_for_bit_the_undisturbed_run(prepar
 @pytest.mark.distributed
 @pytest.mark.parametrize("objective", ["on_policy", "preference"])
 def test_two_processes_give_what_one_does_for_every_objective(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, objective: str
+    bytes_folder: Path, monkeypatch: pytest.MonkeyPatch, objective: str
 ) -> None:
     """On policy they even write the same answers: noise belongs to the row, not to the process."""
-    put(folder, [*map(make_row, range(16)), *map(make_pair, range(16))])
-    (folder / "out").mkdir()
+    (bytes_folder / "out").mkdir()
     own = {"max_new_tokens": 4} if objective == "on_policy" else {}
     spec = spec_of(objective=objective, max_steps=3, batch_size=4, checkpoint_every=3, **own)
-    (folder / "spec.json").write_text(spec.model_dump_json())
+    (bytes_folder / "spec.json").write_text(spec.model_dump_json())
     monkeypatch.setenv("DISTILL_QUIET", "1")
-    train(folder, spec, out="undisturbed", per_device_batch=2)
+    train(bytes_folder, spec, out="undisturbed", per_device_batch=2)
     config = ROOT / "accelerate_configs" / "multi_cpu.yaml"
-    process = start(folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
+    process = start(bytes_folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
     assert process.wait(timeout=300) == 0
-    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
+    one, two = (read_log(bytes_folder / out / "log.jsonl") for out in ("undisturbed", "out"))
     for name in one[0].keys() - {"epoch", "learning_rate"}:
         assert [line[name] for line in two] == pytest.approx([line[name] for line in one], abs=1e-3), name
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ filter: [{{kind: contamination}}]
 train: {{max_steps: 40, batch_size: 4, dtype: float32, checkpoint_every: 15}}
 runtime: {{launch: {{generate: cpu, train: {launch}, evaluate: cpu}}, per_device_batch: 2}}
 """
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c() -> Iterator[None]:
+    """As on a terminal, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def signal_at(process: subprocess.Popen[bytes], log: Path, step: int, number: int) -> int:

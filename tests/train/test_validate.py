@@ -140,30 +140,44 @@ def test_a_checkpoint_of_another_training_is_refused_and_what_differs_is_named(
     assert f"{name} was" in str(error.value) and str(last) in str(error.value)
 
 
-def test_the_row_at_fault_is_named_and_the_others_are_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One token of the base model is damaged, as a torn download may leave it; one row has it."""
+def damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One token of the base model is damaged, as a torn download may leave it: rows that say it twice give no number."""
     import torch
 
-    rows = [*(make_row(number) for number in range(15)), make_row(99)]
-    put(folder, rows)
     load = models.load
 
     def damaged(*arguments: Any) -> Any:
         loaded = load(*arguments)
-        damage = loaded.tokenizer("99", add_special_tokens=False)["input_ids"][-1]
+        bad = loaded.tokenizer("99", add_special_tokens=False)["input_ids"][-1]
 
         def hurt(_module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-            twice = (inputs[0] == damage).sum(1) > 1
+            twice = (inputs[0] == bad).sum(1) > 1
             return output * torch.where(twice, float("nan"), 1.0)[:, None, None]
 
         loaded.model.get_input_embeddings().register_forward_hook(hurt)
         return loaded
 
     monkeypatch.setattr(models, "load", damaged)
-    with pytest.raises(TrainError, match="of the 16 rows of the step these give no number by themselves") as error:
+
+
+def test_the_row_at_fault_is_named_and_the_others_are_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [*(make_row(number) for number in range(15)), make_row(99)]
+    put(folder, rows)
+    damage(monkeypatch)
+    with pytest.raises(TrainError, match=r"step 1 of 3: (.|\n)*of 16 rows these give no number by themselves") as error:
         train(folder, spec_of(max_steps=3))
     assert rows[-1].id in str(error.value) and not any(row.id in str(error.value) for row in rows[:-1])
     assert "no checkpoint was written yet" in str(error.value)
+
+
+def test_a_real_row_at_fault_is_named_before_anything_is_learnt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = [make_row(number, 4, "real") for number in (41, 42, 99)]
+    put(folder, [make_row(number) for number in range(20)], real)
+    damage(monkeypatch)
+    with pytest.raises(TrainError, match=r"the loss on real rows is nan; of 3 rows these give no number") as error:
+        train(folder, spec_of(max_steps=3))
+    assert real[2].id in str(error.value) and real[0].id not in str(error.value)
+    assert not (folder / "out" / "log.jsonl").read_text()
 
 
 def test_an_adapter_that_changes_nothing_is_never_a_finished_one(folder: Path) -> None:
