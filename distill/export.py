@@ -163,9 +163,11 @@ def _write_adapter(
 def _write_model(source: Resolved, folder: Path, cache: Path, dtype: str, drop_layers: tuple[int, ...] = ()) -> None:
     """A model with what it wears merged in, its tokenizer and what ends its answers."""
     from distill.engines import adapters, models
+    from distill.engines.quiet import quiet
 
     loaded = models.load(source, cache, dtype, drop_layers, as_trained=False)
-    adapters.merge(loaded.model).save_pretrained(str(folder))
+    with quiet():
+        adapters.merge(loaded.model).save_pretrained(str(folder))
     _write_words(source, folder, cache)
     _write_stops(loaded, folder)
 

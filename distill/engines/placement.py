@@ -31,6 +31,18 @@ def device() -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
 
 
+def differentiable(model: PreTrainedModel) -> PreTrainedModel:
+    """Let a gradient through quantised layers, whatever ran before.
+
+    On a processor with bfloat16 arithmetic, bitsandbytes packs a layer for good when it first answers in evaluation mode, and
+    no gradient passes through a packed one: what lies before it would learn from nothing, with a warning at most.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
 @dataclass(frozen=True)
 class Placement:
     """How a model is loaded, beside its dtype."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.context import Context, Resolved
 from distill.engines import adapters, full, models
-from distill.engines.placement import Placement
+from distill.engines.placement import Placement, differentiable
 from distill.errors import TrainError
 from distill.train import sharding
 
@@ -81,6 +81,7 @@ def open_learner(spec: Spec, source: Resolved, start: Path | None, context: Cont
         return Learner(model, loaded.tokenizer, full.sums(model))
     placement = Placement(student.quantization, sharded=sharding.cut_later())
     loaded = models.load(source, cache, spec.train.dtype, student.out, placement=placement)
+    differentiable(loaded.model)
     if folder := start / ADAPTER if start else given:
         return Learner(adapters.go_on(loaded.model, folder), loaded.tokenizer)
     lora = student.lora.model_dump()

@@ -21,7 +21,7 @@ from distill.score import stage
 from distill.score.stage import Spec
 from distill.soft_targets import Cache, Sampled, TopK
 from distill.tokenise import stage as tokenise
-from tests.train.small import MODEL, TEACHER, context_of, inputs_of, make_row
+from tests.train.small import MODEL, OTHER, context_of, inputs_of, make_row
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def folder(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> Path:
 
 
 def spec_of(keep: Any = None, temperature: float = 1.0, dtype: Any = "float32") -> Spec:
-    teacher = Teacher(model=TEACHER, engine=Transformers(dtype=dtype))
+    teacher = Teacher(model=OTHER, engine=Transformers(dtype=dtype))
     return Spec(teacher=teacher, student=MODEL, keep=keep or TopK(k=8, dtype="float32"), temperature=temperature)
 
 
@@ -182,7 +182,7 @@ def test_another_tokenizer_is_refused_and_padding_is_not(folder: Path, tmp_path:
     plain = context_of(folder)
 
     def with_teacher(name: str) -> Context:
-        found = {**plain.resolved, TEACHER: Resolved(TEACHER, tmp_path / name, "sha256:2")}
+        found = {**plain.resolved, OTHER: Resolved(OTHER, tmp_path / name, "sha256:2")}
         return Context(plain.cache, found)
 
     (folder / "score").mkdir()
@@ -201,7 +201,7 @@ def test_another_template_of_the_teacher_is_noted(folder: Path, tmp_path: Path, 
         "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
     )
     plain = context_of(folder)
-    context = Context(plain.cache, {**plain.resolved, TEACHER: Resolved(TEACHER, tmp_path / "own", "sha256:2")})
+    context = Context(plain.cache, {**plain.resolved, OTHER: Resolved(OTHER, tmp_path / "own", "sha256:2")})
     (folder / "score").mkdir()
     summary = stage.run(spec_of(), inputs_of(folder), folder / "score", context)
     assert summary["notes"] == ["The teacher read the student's chat template, which is not its own."]
@@ -215,7 +215,7 @@ def test_output_that_is_not_a_number_names_the_row(folder: Path, tmp_path: Path,
     model.save_pretrained(tmp_path / "broken")
     AutoTokenizer.from_pretrained(sharp_model).save_pretrained(tmp_path / "broken")
     plain = context_of(folder)
-    context = Context(plain.cache, {**plain.resolved, TEACHER: Resolved(TEACHER, tmp_path / "broken", "sha256:2")})
+    context = Context(plain.cache, {**plain.resolved, OTHER: Resolved(OTHER, tmp_path / "broken", "sha256:2")})
     (folder / "score").mkdir()
     ids = "|".join(row["id"] for row in rows_of(folder))
     for keep in (TopK(), Sampled(kind="sampled")):
