@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    _export_command(commands)
+    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
+    return parser
+
+
+def _export_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
     exporter.add_argument("run", help="name or folder of a run, or its recipe")
     exporter.add_argument("out", type=Path, help="new folder")
@@ -102,8 +108,6 @@ def _parser() -> argparse.ArgumentParser:
     exporter.add_argument(
         "--format", choices=("adapter", "merged"), help="the adapter beside its base (default), or all in one model"
     )
-    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
-    return parser
 
 
 def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
