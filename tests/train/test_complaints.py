@@ -34,7 +34,7 @@ def test_every_test_that_the_table_names_is_there() -> None:
 def batches(folder: Path) -> list[dict[str, Any]]:
     """What the model is given for all rows, as the trainer of `sft` gives it."""
     from distill.engines import models
-    from distill.train.how import open_how
+    from distill.train.objectives import open_how
     from distill.train.order import plan
     from distill.train.watch import Watched
     from tests.train.small import inputs_of
