@@ -81,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in (check, plan, fetch, run, jobs, judge):
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
+    _result_commands(commands)
+    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
+    return parser
+
+
+def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What is done with runs that are there."""
     shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
     shower.add_argument("run", help="name or folder of a run, or its recipe")
     shower.add_argument("--rows", metavar="NODE", help="rows of a node, as they are")
@@ -94,12 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
-    _export_command(commands)
-    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
-    return parser
-
-
-def _export_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
     exporter.add_argument("run", help="name or folder of a run, or its recipe")
     exporter.add_argument("out", type=Path, help="new folder")
@@ -211,6 +212,7 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
+    compatibility.check_tokens(workspace)
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))
         return

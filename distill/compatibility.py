@@ -14,6 +14,7 @@ from typing import Any
 from distill.errors import LaunchError
 from distill.launch import find_config, read_config
 from distill.recipe import Recipe
+from distill.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ def _quantized(recipe: Recipe, launch: Launch) -> str | None:
     return getattr(recipe.student, "quantization", None) if launch.stage == "train" else None
 
 
+def _dora(recipe: Recipe) -> bool:
+    return recipe.student is not None and recipe.student.lora is not None and recipe.student.lora.dora
+
+
 def _learns(recipe: Recipe, launch: Launch, objective: str) -> bool:
     return launch.stage == "train" and any(training.objective == objective for training in recipe.trainings)
 
@@ -110,6 +115,18 @@ RULES = (
         "only adapters are put together from shards before they are written",
     ),
     Rule(
+        "DoRA with FSDP",
+        lambda recipe, launch: launch.stage == "train" and bool(launch.fsdp) and _dora(recipe),
+        "multi_gpu, or lora without dora",
+        "its magnitudes are not put back into shards, so that a killed training could not go on",
+    ),
+    Rule(
+        "preference in shards",
+        lambda recipe, launch: launch.sharded and _learns(recipe, launch, "preference"),
+        "multi_gpu",
+        "the frozen copy that it is held near to has no place in a sharded checkpoint",
+    ),
+    Rule(
         "on_policy in shards",
         lambda recipe, launch: launch.sharded and _learns(recipe, launch, "on_policy"),
         "multi_gpu",
@@ -124,7 +141,7 @@ RULES = (
     Rule(
         "DeepSpeed, which is not installed",
         lambda _, launch: launch.kind == "DEEPSPEED" and importlib.util.find_spec("deepspeed") is None,
-        "fsdp2, or pip install deepspeed",
+        "pip install deepspeed; without it, to train in shards, fsdp2, or fsdp2_qlora for quantised weights",
         "accelerate fails only when the model has been read",
     ),
     Rule(
@@ -170,3 +187,21 @@ def check(recipe: Recipe, base: Path) -> None:
     if found:
         lines = [f"{launch.stage}={launch.name} is {rule.name}: {rule.why}; take {rule.take}" for launch, rule in found]
         raise LaunchError("\n  ".join([f"{len(lines)} that cannot work", *lines]), where="runtime.launch")
+
+
+def check_tokens(workspace: Workspace) -> None:
+    """Compare the tokenizers where a training needs the teacher's distributions, before anything is paid for.
+
+    Raises:
+        TrainError: student and teacher have different tokens.
+    """
+    recipe = workspace.recipe
+    asked = any(training.SCORED or training.TEACHER for training in recipe.trainings)
+    if recipe.student is None or not asked or all(workspace.find(name) for name in recipe.train_names):
+        return
+    from distill.engines.models import load_tokenizer
+    from distill.engines.vocabulary import check_same
+
+    ours, theirs = recipe.student.model, recipe.teacher.model
+    one, other = (load_tokenizer(workspace.resolved[ref], workspace.cache) for ref in (ours, theirs))
+    check_same(one, other, ours, theirs)

@@ -215,8 +215,13 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
     if "heldout_real" in evaluate.suites and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if recipe.mix.validation_rows == 0 and any(training.patience for training in recipe.trainings):
+        yield ("mix", "validation_rows"), "0 leaves nothing that train.patience could wait for"
     every = recipe.trainings[-1].checkpoint_every
+    last = recipe.trainings[-1].max_steps
     for step in evaluate.checkpoints:
+        if last is not None and step > last:
+            yield ("evaluate", "checkpoints"), f"step {step} never comes: train.max_steps is {last}"
         if every is None or step % every:
             where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"

@@ -89,7 +89,12 @@ def _rows(run: Path) -> list[Row]:
     path = run / "3-mix" / "train.jsonl"
     if not path.is_file():
         raise SourceError("the run's training rows are gone", where=str(path), hint="run its recipe again")
-    return [row for row, _ in zip(read_rows(path), range(ROWS), strict=False)]
+    rows = [row for row, _ in zip(read_rows(path), range(ROWS), strict=False)]
+    pairs = path.with_name("preference.jsonl")
+    if rows or not pairs.is_file():
+        return rows
+    chosen = (row.model_copy(update={"kind": "chat", "rejected": ()}) for row in read_rows(pairs))
+    return [row for row, _ in zip(chosen, range(ROWS), strict=False)]
 
 
 def _write(

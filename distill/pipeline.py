@@ -203,6 +203,7 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
             (),
             teacher.model,
             adapter=teacher.adapter,
+            quantization=getattr(teacher.engine, "quantization", None),
             engine=teacher.engine if teacher.engine.kind != "transformers" else None,
         ),
         node(

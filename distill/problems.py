@@ -26,9 +26,32 @@ def describe(error: ValidationError, model: type[BaseModel], document: Document)
     return sorted(found, key=found.__getitem__)
 
 
-def nearest(word: str, known: list[str]) -> str:
+ELSEWHERE = {
+    "rank": "r",
+    "lora_alpha": "alpha",
+    "use_rslora": "rslora",
+    "use_dora": "dora",
+    "qlora": "quantization: nf4",
+    "load_in_4bit": "quantization: nf4",
+    "load_in_8bit": "quantization: int8",
+    "lr": "learning_rate",
+    "lr_scheduler_type": "scheduler",
+    "num_train_epochs": "epochs",
+    "max_seq_length": "max_length",
+    "early_stopping_patience": "patience",
+    "bf16": "dtype: bfloat16",
+    "fp16": "dtype: float16",
+    "per_device_train_batch_size": "runtime.per_device_batch",
+    "gradient_accumulation_steps": "batch_size, from which it follows",
+}
+"""What keys of peft, TRL and transformers are called here."""
+FEW = 4
+"""Known words that are listed rather than one of them guessed."""
+
+
+def nearest(word: str, known: list[str], cutoff: float = 0.5) -> str:
     """`did you mean x? (a, b, x)`, or what is known when nothing is near."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
     listed = ", ".join(known)
     return f"did you mean {close[0]}?" if close else f"known here: {listed}"
 
@@ -36,7 +59,7 @@ def nearest(word: str, known: list[str]) -> str:
 def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any) -> str:
     kind, context, found = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
-        return f"unknown key; {nearest(str(path[-1]), sorted(_names_at(schema, path[:-1], value)))}"
+        return f"unknown key; {_meant(str(path[-1]), path, schema, value)}"
     if kind == "missing":
         return "is required and missing"
     if kind == "union_tag_invalid":
@@ -46,7 +69,7 @@ def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any
         return f"has no {context['discriminator'].strip(chr(39))!r}, which says what it is"
     if kind == "literal_error" and isinstance(found, str):
         known = [word.strip(" '") for word in str(context["expected"]).replace(" or ", ",").split(",")]
-        return f"unknown value {found!r}; {nearest(found, known)}"
+        return f"unknown value {found!r}; {nearest(found, known, 0.5 if len(known) > FEW else 0.8)}"
     if kind in ("tuple_type", "list_type"):
         return f"must be a list, such as [{found if isinstance(found, str) else '…'}] (found {found!r:.60})"
     if kind in ("dict_type", "model_type", "model_attributes_type"):
@@ -55,6 +78,17 @@ def _sentence(problem: Any, path: KeyPath, schema: Mapping[str, Any], value: Any
     shown = repr(found)
     message = message[0].lower() + message[1:]
     return message if kind == "value_error" else f"{message} (found {shown[:60]})"
+
+
+def _meant(key: str, path: KeyPath, schema: Mapping[str, Any], value: Any) -> str:
+    """The key that was meant: what it is called here, the same in another section, or the nearest here."""
+    if key in ELSEWHERE:
+        return f"did you mean {ELSEWHERE[key]}?"
+    known = sorted(_names_at(schema, path[:-1], value))
+    sections = [name for name in schema["properties"] if key in _names_at(schema, (name,), value)]
+    if sections and not difflib.get_close_matches(key, known, n=1, cutoff=0.8):
+        return f"did you mean {' or '.join(f'{name}.{key}' for name in sections)}?"
+    return nearest(key, known)
 
 
 def _real_path(location: tuple[str | int, ...], value: Any, kind: str) -> KeyPath:

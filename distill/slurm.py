@@ -24,7 +24,7 @@ from distill.artifacts import disk
 from distill.engines.serving import slurm
 from distill.errors import LaunchError
 from distill.job import Job
-from distill.launch import CONFIG, find_config, on_cpu, read_config
+from distill.launch import CONFIG, GRACE, find_config, on_cpu, read_config
 from distill.pipeline import Node
 from distill.workspace import Workspace
 
@@ -174,6 +174,12 @@ def _command(workspace: Workspace, batch: Batch, out: Path) -> tuple[str, dict[s
             where=f"runtime.slurm.{stage}.gpus",
             hint="say how many each node has, or launch it by cpu or multi_cpu",
         )
+    if beside * job.nodes > 1 and str(config.get("distributed_type", "NO")).upper() == "NO":
+        raise LaunchError(
+            f"{stage} is launched by {launch}, which is one process, and its job has {job.nodes} nodes of {beside}",
+            where=f"runtime.slurm.{stage}",
+            hint="launch it by multi_gpu, multi_cpu or multi_node, or give its job one node and one GPU",
+        )
     path = out / f"{batch.name}.accelerate.yaml"
     config |= {"num_machines": job.nodes, "num_processes": beside * job.nodes}
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -182,7 +188,7 @@ def _command(workspace: Workspace, batch: Batch, out: Path) -> tuple[str, dict[s
         environment["OMP_NUM_THREADS"] = str(max(1, (job.cpus or 1) // beside))  # of that machine, not of this one
     if beside * job.nodes == 1:
         return shlex.join([sys.executable, *worker]), environment, False  # a launcher would die before it lets go
-    environment |= {CONFIG: str(path)}
+    environment |= {CONFIG: str(path), "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE}
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]
     if job.nodes == 1:
         return shlex.join([*launcher, *worker]), environment, False

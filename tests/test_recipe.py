@@ -57,7 +57,7 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
     for line, where, hint in [
         (2, "sede", "did you mean seed?"),
         (3, "teacher.engine", "did you mean transformers?"),
-        (4, "student.lora.rank", "known here:"),
+        (4, "student.lora.rank", "did you mean r?"),
         (7, "generate.rows", "greater than 0 (found 0)"),
         (8, "generate.methods.0", "did you mean answer?"),
         (9, "generate.sampling.temprature", "did you mean temperature?"),

@@ -86,7 +86,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
 def _score(spec: Spec, about: About, rows: Any, shards: Mapping[int, list[int]], out: Path, context: Context) -> None:
     """Write these files, each when all of its rows are there. Every rank opens the teacher; who has no file never loads it."""
-    adapter = context.resolved[spec.teacher.adapter].path if spec.teacher.adapter else None
+    from distill.engines import models
+
+    adapter = models.adapter_folder(context.resolved[spec.teacher.adapter]) if spec.teacher.adapter else None
     teacher = open_scorer(spec.teacher.engine, spec.teacher.model, context, adapter=adapter)
     total = sum(map(len, shards.values()))
     bar = context.progress(iter(lambda: 0, 1), total, "score", "row")

@@ -71,6 +71,9 @@ def open_learner(spec: Spec, source: Resolved, start: Path | None, context: Cont
         TrainError: an adapter of another student, layers that cannot be trained.
     """
     student, cache = spec.student, context.cache
+    if student.lora is None and sharding.kind() != "whole":
+        hint = "use multi_gpu, or LoRA"
+        raise TrainError("all weights cannot be trained in shards", where="student.lora", hint=hint)
     given = _given(student, source, context)
     if student.lora is None:
         if start is not None:

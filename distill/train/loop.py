@@ -82,11 +82,11 @@ def _learn(trainer: Any, model: Any, watched: Watched, last: Path | None) -> Non
         with together(watched.context.ranks), _memory(), adapters.under_autocast(model), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of TRL's own use of transformers
             trainer.train(resume_from_checkpoint=str(last) if last else None)
-    if wish.signal:
+    if wish.agreed:
         step = trainer.state.global_step
         raise StoppedError(
-            wish.signal,
-            f"stopped by {signal.Signals(wish.signal).name} after step {step} of {len(watched.steps)}",
+            wish.agreed,
+            f"stopped by {signal.Signals(wish.agreed).name} after step {step} of {len(watched.steps)}",
             where="train",
             hint=f"the same command goes on from {checkpoints.folder_of(watched.checkpoints, step)}",
         )

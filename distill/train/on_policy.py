@@ -20,7 +20,7 @@ from distill.engines.placement import Placement
 from distill.engines.quiet import quiet
 from distill.engines.teacher import Teacher
 from distill.engines.template import template_hash
-from distill.engines.vocabulary import align, check_same
+from distill.engines.vocabulary import align, check_same, size
 from distill.errors import TrainError
 from distill.protocols import Sampling
 from distill.train import data
@@ -49,6 +49,8 @@ class OnPolicy(Learning):
 
     objective: Literal["on_policy"]
     """`on_policy`: the divergence from the teacher over answers that the student writes itself."""
+    checkpoint: Literal["best", "last"] = "last"
+    """As for the others; the last, as the next-token loss on real rows is not what is learnt here."""
     beta: float = Field(1.0, ge=0, le=1)
     """0 is the forward divergence, 1 the reverse one, 0.5 Jensen-Shannon's."""
     temperature: float = Field(1.0, gt=0)
@@ -100,7 +102,7 @@ class Distilling(How):
         align(model, loaded.model)
         stops = frozenset(models.stop_ids(model, tokenizer))
         batch_tokens = self.context.runtime.batch_tokens
-        rollout = Rollout(self.train.sampling, self.seed, stops, len(tokenizer), batch_tokens)
+        rollout = Rollout(self.train.sampling, self.seed, stops, size(tokenizer), batch_tokens)
         with quiet():
             from trl import DistillationConfig
 
@@ -151,7 +153,7 @@ class Distilling(How):
     def _load_teacher(self) -> Loaded:
         engine, resolved = self.teacher.engine, self.context.resolved
         assert engine.kind == "transformers", "others are refused by `check`"
-        adapter = resolved[self.teacher.adapter].path if self.teacher.adapter else None
+        adapter = models.adapter_folder(resolved[self.teacher.adapter]) if self.teacher.adapter else None
         placement = Placement(engine.quantization)
         source = resolved[self.teacher.model]
         return models.load(source, self.context.cache, engine.dtype, adapter=adapter, placement=placement)

@@ -51,6 +51,8 @@ class Preference(Learning):
 
     objective: Literal["preference"]
     """`preference`: DPO on pairs of answers, as `rank` writes them."""
+    checkpoint: Literal["best", "last"] = "last"
+    """As for the others; the last, as the next-token loss on real rows is not what is learnt here."""
     beta: float = Field(0.1, gt=0)
     """How far the student may go from where it starts; smaller is further."""
 

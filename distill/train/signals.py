@@ -25,7 +25,9 @@ HEARD = (signal.SIGTERM, signal.SIGINT)
 @dataclass
 class Wish:
     signal: int | None = None
-    """The first that came."""
+    """The first that came to this process."""
+    agreed: int | None = None
+    """The one that all processes know of, and by which alone they act: else they would stop at different steps."""
 
 
 @contextmanager

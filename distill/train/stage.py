@@ -76,6 +76,8 @@ def summarise(trained: Trained, watched: Watched, batch_size: int, how: How) -> 
     taught = sum(learning[row] for row in places)
     learnt = sum(step["tokens"] for step in trained.steps)
     notes = [*kept.notes(len(watched.validation or ())), *how.notes(trained.steps)]
+    if watched.learning.patience and not watched.validation:
+        notes.append("There are no real rows to watch the training on, so that train.patience could not end it.")
     if rows.too_long:
         notes.append(f"{rows.too_long} training rows were longer than train.max_length and were left out.")
     if len(rows) < batch_size:

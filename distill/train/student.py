@@ -43,7 +43,9 @@ class Student(Frozen):
         if self.lora is None and self.quantization:
             raise ValueError(f"{self.quantization} weights cannot be trained themselves: give lora, or no quantization")
         if self.adapter and self.lora not in (None, Lora()):
-            raise ValueError("an adapter that is trained further keeps its own rank and layers: leave out lora")
+            raise ValueError(
+                "an adapter that is trained further keeps its own rank and layers: leave out lora, also in what the recipe extends"
+            )
         if self.adapter and isinstance(self.drop_layers, LeastMissed):
             raise ValueError(
                 "the adapter was made for certain layers: name those that were taken out, as its training did"

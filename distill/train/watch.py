@@ -143,11 +143,11 @@ class Watched:
             + (f"; the last good checkpoint is {last}" if last else "; no checkpoint was written yet"),
         )
 
-    def agree(self, model: Any, step: int, signal: int | None) -> int | None:
+    def agree(self, model: Any, step: int, wish: Wish) -> int | None:
         """All processes tell each other, before a step is taken, whether it can be and whether it is to be the last.
 
         Args:
-            signal: that this process has heard.
+            wish: of this process; read last, as a GPU may still be computing when this is asked.
 
         Returns:
             a signal that any has heard.
@@ -155,7 +155,8 @@ class Watched:
         Raises:
             TrainError: a gradient is not a number; says which rows are at fault.
         """
-        told = self.context.ranks.gather([(not self.scaled and not healthy(model), signal)])
+        ill = not self.scaled and not healthy(model)
+        told = self.context.ranks.gather([(ill, wish.signal)])
         if any(ill for ill, _ in told):
             found = at_fault(model, self.data.table, self.rows_of(step), self.learning.dtype)
             raise self.no_number(step, f"the loss is no number, or its gradient is none; {found}")
@@ -202,10 +203,11 @@ def callback(watched: Watched, wish: Wish) -> TrainerCallback:
 
         def on_pre_optimizer_step(self, _args: Any, state: Any, _control: Any, model: Any, **_kwargs: Any) -> None:
             """The last moment at which the weights are those that the step was computed with."""
-            wish.signal = watched.agree(model, state.global_step + 1, wish.signal)
+            signal = watched.agree(model, state.global_step + 1, wish)
+            wish.agreed = wish.agreed or signal
 
         def on_step_end(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
-            if wish.signal:
+            if wish.agreed:
                 control.should_save = control.should_training_stop = True
 
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any, model: Any, **_kwargs: Any) -> None:

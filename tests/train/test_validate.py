@@ -146,8 +146,8 @@ def damage(monkeypatch: pytest.MonkeyPatch) -> None:
 
     load = models.load
 
-    def damaged(*arguments: Any) -> Any:
-        loaded = load(*arguments)
+    def damaged(*arguments: Any, **named: Any) -> Any:
+        loaded = load(*arguments, **named)
         bad = loaded.tokenizer("99", add_special_tokens=False)["input_ids"][-1]
 
         def hurt(_module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
