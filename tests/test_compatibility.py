@@ -18,6 +18,7 @@ CONFIGS = Path(__file__).parents[1] / "accelerate_configs"
 QUICKSTART = str(Path(__file__).parents[1] / "recipes" / "quickstart.yaml")
 SHARDS = {"distributed_type": "FSDP", "fsdp_config": {"fsdp_version": 2}}
 HANDED = {"distributed_type": "FSDP", "fsdp_config": {"fsdp_version": 2, "fsdp_cpu_ram_efficient_loading": True}}
+RANKED = {"rows": 4, "methods": [{"kind": "rank", "prompts": "chat", "by": "people"}]}
 ZERO2, ZERO3 = ({"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": stage}} for stage in (2, 3))
 
 
@@ -51,6 +52,8 @@ def refused(recipe: Recipe, stage: str, config: dict[str, object]) -> list[str]:
         (recipe(quantization="int8"), "train", SHARDS, "int8 with FSDP"),
         (recipe(quantization="nf4"), "train", HANDED, "quantization with a model that one process hands out"),
         (recipe({"objective": "on_policy"}), "train", SHARDS, "on_policy in shards"),
+        (recipe({"objective": "preference"}, generate=RANKED), "train", ZERO2, "preference in shards"),
+        (recipe(student={**BASE["student"], "lora": {"dora": True}}), "train", SHARDS, "DoRA with FSDP"),
         (recipe(), "train", {**ZERO2, "use_cpu": True}, "DeepSpeed on processors"),
         (recipe({"dtype": "float16"}), "train", {"use_cpu": True}, "float16 on processors"),
         (

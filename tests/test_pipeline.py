@@ -534,3 +534,9 @@ def test_trainings_that_ask_the_teacher_the_same_share_what_it_says() -> None:
     }
     assert "score/logits" in nodes["train/logits"].needs and "score/logits-2" in nodes["train/logits-2"].needs
     assert {node.order for name, node in nodes.items() if name.startswith("score")} == {3}
+
+
+def test_a_quantised_teacher_is_measured_in_its_own_bits() -> None:
+    teacher = {"model": "T", "engine": {"kind": "transformers", "quantization": "nf4"}}
+    nodes = {node.name: node for node in plan(Recipe.model_validate({**BASE, "teacher": teacher}))}
+    assert nodes["evaluate/teacher"].spec.quantization == "nf4"  # type: ignore[attr-defined]

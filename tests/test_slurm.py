@@ -77,6 +77,8 @@ def test_a_single_process_has_no_launcher_that_would_die_before_it(tmp_path: Pat
             ("--set", "runtime.slurm.evaluate.nodes=2", "--set", "runtime.launch={}"),
             "2 nodes for a stage of one process",
         ),
+        (("--launch", "train=single_gpu", "--set", "runtime.slurm.train.gpus=4"), "which is one process"),
+        (("--launch", "train=cpu", "--set", "runtime.slurm.train.nodes=2"), "which is one process"),
         (("--set", "runtime.slurm.trian.gpus=2"), "did you mean train?"),
         (("--set", "runtime.slurm.train.gpu=2"), "did you mean gpus?"),
     ],

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from distill.train import checkpoints
+from distill.errors import StoppedError
+from distill.train import checkpoints, watch
 from distill.train.log import read_log
 from tests.train.small import spec_of, train
 from tests.train.test_resume import ROOT, STEPS, assert_same, start
@@ -51,6 +52,19 @@ def signal_at(process: subprocess.Popen[bytes], log: Path, step: int, number: in
         time.sleep(0.01)
     process.send_signal(number)
     return process.wait(timeout=120)
+
+
+def test_a_signal_while_the_gradients_are_looked_at_is_heard(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU most of a step passes there."""
+
+    def healthy(_model: object) -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    monkeypatch.setattr(watch, "healthy", healthy)
+    with pytest.raises(StoppedError, match="SIGTERM after step 1 of"):
+        train(prepared, spec_of(max_steps=3))
+    assert checkpoints.last_whole(prepared / "out" / "checkpoints") is not None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
