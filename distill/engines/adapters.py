@@ -185,21 +185,32 @@ def save(model: PeftModel, folder: Path, weights: dict[str, Any] | None = None) 
     weights = gather(model) if weights is None else weights
     # "auto" would ask the hub for the base model's vocabulary; the embeddings are not trained.
     _check(get_peft_model_state_dict(model, weights, save_embedding_layers=False))
-    half = folder.with_name(f".{folder.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    try:
+    with replacing(folder, "adapter") as half:
         with quiet():
             model.save_pretrained(
                 str(half), save_embedding_layers=False, state_dict=weights, selected_adapters=[TRAINED]
             )
         (half / "README.md").unlink(missing_ok=True)
         _sort_modules(half / "adapter_config.json")
+
+
+@contextmanager
+def replacing(folder: Path, what: str) -> Iterator[Path]:
+    """A folder beside it to write into, which takes its place when all is written.
+
+    Raises:
+        ArtifactError: the disk; `what` could not be written.
+    """
+    half = folder.with_name(f".{folder.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    try:
+        yield half
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
     except OSError as error:
         shutil.rmtree(half, ignore_errors=True)
         raise ArtifactError(
-            f"the adapter could not be written: {error}", where=str(folder), hint="free some disk space and run again"
+            f"the {what} could not be written: {error}", where=str(folder), hint="free some disk space and run again"
         ) from error
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.engines import adapters
 from distill.engines.quiet import quiet
-from distill.errors import ArtifactError, SourceError, TrainError
+from distill.errors import SourceError, TrainError
 from distill.rows import digest
 
 if TYPE_CHECKING:
@@ -52,19 +52,9 @@ def write(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> None:
     Raises:
         ArtifactError: the disk.
     """
-    half = folder.with_name(f".{folder.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    try:
-        with quiet():
-            model.save_pretrained(str(half))
-            tokenizer.save_pretrained(str(half))
-        shutil.rmtree(folder, ignore_errors=True)
-        half.rename(folder)
-    except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
-        raise ArtifactError(
-            f"the model could not be written: {error}", where=str(folder), hint="free some disk space and run again"
-        ) from error
+    with adapters.replacing(folder, "model") as half, quiet():
+        model.save_pretrained(str(half))
+        tokenizer.save_pretrained(str(half))
 
 
 def stored_dtype(folder: Path) -> str:
