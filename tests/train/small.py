@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from distill.context import Context, Ranks, Resolved, Runtime
 from distill.engines.teacher import Teacher
@@ -22,6 +25,7 @@ from distill.tokenise import stage as tokenise
 from distill.train import settings, stage
 from distill.train.logits import Logits
 from distill.train.student import Lora, Student
+from distill.train.watch import Watched
 
 MODEL, OTHER = "tiny", "teacher"
 TEACHER = {"model": MODEL, "engine": {"kind": "transformers", "dtype": "float32"}}
@@ -115,6 +119,22 @@ def train(folder: Path, spec: settings.Spec, out: str = "out", after: str | None
     if after is not None:
         inputs, spec = inputs | {after: folder / after}, spec.model_copy(update={"after": after})
     return stage.run(spec, inputs, folder / out, context_of(folder, **runtime))
+
+
+@contextmanager
+def interrupted_at(step: int) -> Iterator[None]:
+    """A training inside is stopped as this step is to be logged."""
+    entry = Watched.entry
+
+    def interrupted(self: Watched, at: int, logs: dict[str, Any]) -> dict[str, Any]:
+        if at == step:
+            raise KeyboardInterrupt
+        return entry(self, at, logs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Watched, "entry", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def main(folder: Path, spec: settings.Spec) -> int:

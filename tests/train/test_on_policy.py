@@ -14,8 +14,7 @@ from distill.protocols import Sampling
 from distill.rows import Message
 from distill.train.log import read_log
 from distill.train.rollout import Rollout
-from distill.train.watch import Watched
-from tests.train.small import context_of, make_row, put, spec_of, train
+from tests.train.small import context_of, interrupted_at, make_row, put, spec_of, train
 
 WEIGHTS = "adapter/adapter_model.safetensors"
 
@@ -88,22 +87,11 @@ def test_answers_that_come_to_their_end_are_short_and_noted_as_such(
     assert summary["notes"] == []
 
 
-def test_interrupted_and_resumed_is_bit_for_bit_the_undisturbed_run(
-    bytes_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_and_resumed_is_bit_for_bit_the_undisturbed_run(bytes_folder: Path) -> None:
     spec = spec_of(objective="on_policy", max_steps=4, batch_size=4, max_new_tokens=3, checkpoint_every=2, dropout=0.1)
     train(bytes_folder, spec, out="undisturbed", per_device_batch=2)
-    entry = Watched.entry
-
-    def interrupted(self: Watched, step: int, logs: dict[str, float]) -> dict[str, float]:
-        if step == 4:
-            raise KeyboardInterrupt
-        return entry(self, step, logs)
-
-    monkeypatch.setattr(Watched, "entry", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_at(4):
         train(bytes_folder, spec, per_device_batch=2)
-    monkeypatch.setattr(Watched, "entry", entry)
     train(bytes_folder, spec, per_device_batch=2)
     for name in (WEIGHTS, "log.jsonl", "summary.json"):
         assert (bytes_folder / "out" / name).read_bytes() == (bytes_folder / "undisturbed" / name).read_bytes(), name

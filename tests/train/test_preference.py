@@ -10,8 +10,7 @@ import pytest
 
 from distill.errors import TrainError
 from distill.train.log import read_log
-from distill.train.watch import Watched
-from tests.train.small import make_pair, put, spec_of, train
+from tests.train.small import interrupted_at, make_pair, put, spec_of, train
 
 WEIGHTS = "adapter/adapter_model.safetensors"
 
@@ -69,23 +68,12 @@ def test_passes_of_any_size_give_the_same_losses(bytes_folder: Path) -> None:
         assert [line[name] for line in two] == pytest.approx([line[name] for line in eight], abs=1e-4), name
 
 
-def test_interrupted_and_resumed_is_bit_for_bit_the_undisturbed_run(
-    bytes_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_and_resumed_is_bit_for_bit_the_undisturbed_run(bytes_folder: Path) -> None:
     spec = spec_of(objective="preference", max_steps=5, batch_size=8, checkpoint_every=2)
     train(bytes_folder, spec_of(max_steps=2), out="sft")
     train(bytes_folder, spec, out="undisturbed", after="sft")
-    entry = Watched.entry
-
-    def interrupted(self: Watched, step: int, logs: dict[str, float]) -> dict[str, float]:
-        if step == 4:
-            raise KeyboardInterrupt
-        return entry(self, step, logs)
-
-    monkeypatch.setattr(Watched, "entry", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_at(4):
         train(bytes_folder, spec, after="sft")
-    monkeypatch.setattr(Watched, "entry", entry)
     train(bytes_folder, spec, after="sft")
     for name in (WEIGHTS, "log.jsonl", "summary.json"):
         assert (bytes_folder / "out" / name).read_bytes() == (bytes_folder / "undisturbed" / name).read_bytes(), name
