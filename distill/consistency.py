@@ -14,7 +14,6 @@ from distill.problems import nearest
 from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
-from distill.suites.metrics import METRICS
 
 LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
 """Stages that may have processes of their own."""
@@ -106,7 +105,7 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     layers = () if isinstance(named, LeastMissed) else named
     for path, values in (
         (("student", "drop_layers"), layers),
-        (("evaluate", "suites"), recipe.evaluate.suites),
+        (("evaluate", "suites"), [suite.label for suite in recipe.evaluate.suites]),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
     ):
         if repeated := _repeated(values):
@@ -199,22 +198,24 @@ def _unscored(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     evaluate = recipe.evaluate
-    suite, _, metric = evaluate.primary.partition(".")
-    if suite not in evaluate.suites:
-        yield ("evaluate", "primary"), f"suite {suite!r} is not among evaluate.suites ({', '.join(evaluate.suites)})"
-    elif metric not in METRICS:
-        yield ("evaluate", "primary"), f"no metric {metric!r}; {nearest(metric, sorted(METRICS))}"
-    elif metric != "chrf" and not scores(recipe.teacher.engine):
-        usable = " or ".join(f"{suite}.chrf" for suite in evaluate.suites)
-        kind = recipe.teacher.engine.kind
-        yield (
-            ("evaluate", "primary"),
-            f"the engine `{kind}` gives no token probabilities, so that {metric} would have no teacher; write {usable}",
-        )
-    elif metric == "chrf" and evaluate.generation.items == 0:
+    suites = {suite.label: suite for suite in evaluate.suites}
+    label, _, metric = evaluate.primary.partition(".")
+    suite = suites.get(label)
+    if suite is None:
+        yield ("evaluate", "primary"), f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
+    elif metric not in suite.metrics:
+        yield ("evaluate", "primary"), f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
+    elif suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
-    if "heldout_real" in evaluate.suites and not any(real.answered for real in recipe.real.values()):
+    elif suite.ASKS == "choices" or (suite.ASKS == "likelihood" and metric != "chrf"):
+        yield from _mute(recipe, metric)
+    kinds = {suite.kind for suite in evaluate.suites}
+    if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
+    for name in evaluate.arms:
+        if name in taken:
+            yield ("evaluate", "arms", name), "is the name of another arm; choose another"
     if recipe.mix.validation_rows == 0 and any(training.patience for training in recipe.trainings):
         yield ("mix", "validation_rows"), "0 leaves nothing that train.patience could wait for"
     every = recipe.trainings[-1].checkpoint_every
@@ -225,10 +226,24 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         if every is None or step % every:
             where = f"a multiple of train.checkpoint_every ({every})" if every else "kept: set train.checkpoint_every"
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
+    if "split" not in evaluate.needs:
+        return
     if not any(real.kinds & {"prompt", "chat"} for real in recipe.real.values()):
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:
+    """A primary metric of token probabilities, of which the teacher gives none."""
+    kind = recipe.teacher.engine.kind
+    if not scores(recipe.teacher.engine):
+        usable = " or ".join(f"{suite.label}.chrf" for suite in recipe.evaluate.suites if "chrf" in suite.metrics)
+        yield (
+            ("evaluate", "primary"),
+            f"the engine `{kind}` gives no token probabilities, so that {metric} would have no teacher; write "
+            f"{usable or 'a suite that asks for answers'}",
+        )
 
 
 def _unservable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

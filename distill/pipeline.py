@@ -10,6 +10,7 @@ from distill import artifacts, split
 from distill.compare import stage as compare
 from distill.context import Context, Resolved
 from distill.engines.layers import LeastMissed
+from distill.evaluate import settings as evaluation
 from distill.evaluate import stage as evaluate
 from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
@@ -20,6 +21,7 @@ from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.score import stage as score
+from distill.suites import stage as suites
 from distill.tokenise import stage as tokenise
 from distill.train import layers, settings
 from distill.train import stage as train
@@ -110,9 +112,13 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
 
 
 def measured_nodes(recipe: Recipe) -> Iterator[Node]:
-    """What is measured with: the teacher's answers to held-out prompts, where there is a student, and the benchmark."""
+    """What is measured with: the teacher's answers to held-out prompts and the items of suites with data of their own, where
+    there is a student, and the benchmark."""
     seed, teacher = recipe.seed, recipe.teacher
-    if recipe.student is not None:
+    if recipe.student is not None and (own := suites.loaded(recipe.evaluate.suites)):
+        read = tuple(dict.fromkeys(ref for suite in own for ref in suite.references))
+        yield Node("suites", 0, (), suites.Spec(suites=own), suites.run, suites.VERSION, read)
+    if recipe.student is not None and "heldout" in recipe.evaluate.needs:
         spec = heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed)
         yield Node(
             "heldout", 1, ("split",), spec, heldout.run, heldout.VERSION, teacher.references, teacher.references,
@@ -184,16 +190,17 @@ def score_nodes(recipe: Recipe, student: Student) -> Iterator[tuple[str, Node]]:
 
 
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
-    """One node per arm: teacher, base, student, its checkpoints that are asked for, and what it was between trainings."""
+    """One node per arm: teacher, base, student, its checkpoints that are asked for, what it was between trainings, and other
+    models."""
     asked, teacher = recipe.evaluate, recipe.teacher
     *between, last = recipe.train_names
     common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
-        spec = evaluate.Spec.model_validate({"arm": arm, "model": model, **common, **more})
+        spec = evaluation.Spec.model_validate({"arm": arm, "model": model, **common, **more})
         tokenizer = getattr(spec.engine, "tokenizer", None)
         sources = tuple(ref for ref in (model, spec.adapter, tokenizer) if ref)
-        needs = ("split", "heldout", *needs)
+        needs = (*asked.needs, *needs)
         return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 
     against = ("evaluate/teacher",)
@@ -217,6 +224,7 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
         *(node(name.partition("/")[2], (*against, name), None, trained=name) for name in between),
         node("student", (*against, last), None, trained=last),
         *(node(f"student@{step}", (*against, last), None, trained=last, step=step) for step in asked.checkpoints),
+        *(node(name, against, **other.model_dump()) for name, other in asked.arms.items()),
     )
 
 

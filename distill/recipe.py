@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from distill.context import Runtime
 from distill.engines.teacher import MAIN, Teacher
-from distill.evaluate.stage import Evaluate
+from distill.evaluate.settings import Evaluate
 from distill.filter.chain import AnyFilter
 from distill.filter.contamination.contamination import Contamination
 from distill.filter.duplicates.near import ExactDuplicate
@@ -127,10 +127,13 @@ class Recipe(Frozen):
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         data |= {ref: "data" for part in self.filter for ref in part.data}
+        asked = self.evaluate.references if self.student else {}
+        data |= {ref: "data" for ref, what in asked.items() if what == "data"}
         local: list[str] = [ref for one in self.cast.values() for ref in one.references if ref not in self.served]
         models = [
             *local,
             *(self.student.references if self.student else ()),
+            *(ref for ref, what in asked.items() if what == "model"),
             *(ref for part in self.filter for ref in part.models),
         ]
         return {**data, **dict.fromkeys(models, "model")}

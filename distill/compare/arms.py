@@ -10,10 +10,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from distill.errors import CompareError
+from distill.suites.metrics import Metric
 
 TEACHER, BASE, STUDENT = "teacher", "base", "student"
 Key = tuple[str, str]
@@ -23,11 +25,13 @@ Key = tuple[str, str]
 class Item(NamedTuple):
     root: str
     content: str
-    """Hash of question and reference."""
+    """Hash of all that was asked, and of the reference."""
     metrics: dict[str, tuple[float, float]]
     """Metric -> value and weight, finite, weight above zero. What could not be measured is absent."""
     answered: bool
     """Whether the arm generated an answer."""
+    confidence: float | None
+    """Of what it chose, between 0 and 1; None where nothing was chosen."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class Arm:
     file: Path
     summary: Mapping[str, Any]
     items: Mapping[Key, Item]
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """What `<suite>.<metric>` means, in the order of the suites."""
+        return {name: Metric(**about) for name, about in self.summary["metrics"].items()}
 
     @property
     def tokenizer(self) -> str | None:
@@ -122,14 +131,14 @@ def _read(name: str, folder: Path) -> Arm:
 
 
 def _item(line: Mapping[str, Any]) -> Item:
-    content = hashlib.sha256(json.dumps([line["question"], line["reference"]]).encode()).hexdigest()
+    content = hashlib.sha256(json.dumps([line["asked"], line["question"], line["reference"]]).encode()).hexdigest()
     scored = {
         metric: (float(score["value"]), float(score["weight"]))
         for metric, score in (line["metrics"] or {}).items()
         # A loss that overflowed is a failure of this item in this metric, not a number to average.
         if math.isfinite(score["value"]) and math.isfinite(score["weight"]) and score["weight"] > 0
     }
-    return Item(str(line["root"]), content, scored, line["answer"] is not None)
+    return Item(str(line["root"]), content, scored, line["answer"] is not None, line["confidence"])
 
 
 def _refuse_unlike(a: Arm, b: Arm) -> None:

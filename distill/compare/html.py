@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.compare import plots, words
 from distill.compare.arms import STUDENT
@@ -52,7 +52,7 @@ def render(report: Report) -> str:
             suites=_suites(report),
             undefined=report.undefined,
             reasons=list(dict.fromkeys([*report.data.dropped, *report.data.real_dropped])),
-            decoding=", ".join(f"{name} {value}" for name, value in decoding.items()) or "none",
+            decoding=_decoding(decoding),
             headline=re.sub(r"\[(\S+) (\S+)\]", "[\\1\u00a0\\2]", report.headline),  # an interval stays on one line
             style=Markup(style),
             figures=figures,
@@ -61,6 +61,17 @@ def render(report: Report) -> str:
             colour=colour,
         )
     )
+
+
+def _decoding(decoding: Mapping[str, Any]) -> str:
+    """`thinking apart; heldout_real: temperature 0, max_new_tokens 48, items 16`"""
+    parts = [
+        f"{name}: {', '.join(f'{key} {value}' for key, value in how.items())}"
+        if isinstance(how, dict)
+        else f"{name} {how}"
+        for name, how in decoding.items()
+    ]
+    return "; ".join(parts) or "none"
 
 
 def _plots(report: Report) -> dict[str, str]:

@@ -10,7 +10,6 @@ from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, Key
 from distill.compare.report import Metric, Pair, Recovered, Score
 from distill.errors import CompareError
 from distill.rows import digest
-from distill.suites.metrics import METRICS
 
 PER_TOKEN = frozenset({"loss", "agreement", "kl"})
 """Means over tokens: between two vocabularies they are means over different things."""
@@ -34,9 +33,8 @@ def measure(arms: Sequence[Arm], primary: str, seed: int) -> tuple[dict[str, Met
     metrics: dict[str, Metric] = {}
     notes: list[str] = []
     first = primary.split(".")[0]
-    for name in sorted(
-        names, key=lambda name: (name.split(".")[0] != first, name.split(".")[0], name != primary, _rank(name))
-    ):
+    order = list(arms[0].metrics)
+    for name in sorted(names, key=lambda name: (name.split(".")[0] != first, name != primary, order.index(name))):
         try:
             metrics[name] = _metric(name, arms, name == primary, seed)
         except CompareError as error:
@@ -46,16 +44,9 @@ def measure(arms: Sequence[Arm], primary: str, seed: int) -> tuple[dict[str, Met
     return metrics, notes
 
 
-def _rank(name: str) -> int:
-    metric = name.split(".", 1)[1]
-    return list(METRICS).index(metric) if metric in METRICS else len(METRICS)
-
-
 def _metric(name: str, arms: Sequence[Arm], primary: bool, seed: int) -> Metric:
     suite, metric = name.split(".", 1)
-    if metric not in METRICS:
-        raise CompareError(f"nobody has said which way of {metric!r} is better", where=name)
-    about = METRICS[metric]
+    about = arms[0].metrics[name]
     having = {arm.name: found for arm in arms if (found := _scored(arm, suite, metric))}
     anywhere, everywhere = set().union(*having.values()), set.intersection(*having.values())
     if not everywhere:

@@ -8,7 +8,6 @@ from typing import Literal
 from distill.compare.arms import BASE, STUDENT, Arm, Key, texts
 from distill.compare.flow import cut
 from distill.compare.report import Sample, Samples
-from distill.suites.metrics import METRICS
 
 EACH = 4
 Label = Literal["worst", "middle", "best"]
@@ -31,7 +30,7 @@ def read_samples(arms: Sequence[Arm], primary: str) -> Samples:
     answered = {key: value for key, value in differences.items() if student[key].answered}
     chosen = answered or differences
     # Worst first; the id breaks ties, so that one run always shows the same items.
-    sign = -1 if METRICS[metric].direction == "lower" else 1
+    sign = -1 if by_name[STUDENT].metrics[primary].direction == "lower" else 1
     ranked = sorted(chosen, key=lambda key: (sign * chosen[key], key))
     picked = _pick(ranked)
     lines = {arm.name: texts(arm, set(picked)) for arm in arms}

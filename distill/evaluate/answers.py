@@ -1,4 +1,4 @@
-"""items + an engine -> greedy answers to some of them, the same ones in every arm."""
+"""items + an engine -> answers, the same questions in every arm."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from distill.context import Context
-from distill.protocols import Completion, Engine, Request, Sampling
+from distill.protocols import Completion, Engine, Request
 from distill.rows import Row
+from distill.suites.suite import Decoding
 
 
 @dataclass(frozen=True)
 class Item:
-    """A held-out conversation as a question of one suite."""
+    """A row as a question of one suite."""
 
     suite: str
+    """Its label."""
     row: Row
 
     @property
@@ -27,26 +29,26 @@ class Item:
         return self.row.messages[-1].role == "assistant"
 
 
-def chosen(items: Sequence[Item], count: int) -> list[Item]:
-    """The first `count` of each suite by the hash of their prompt: every arm takes the same.
+def first(items: Sequence[Item], count: int) -> list[Item]:
+    """The first `count` items by the hash of their prompt: every arm takes the same.
 
     By the prompt, not by the answer, so that suites that share prompts take the same prompts and each is answered once.
     """
-    taken: list[Item] = []
-    for suite in dict.fromkeys(item.suite for item in items):
-        own = (item for item in items if item.suite == suite)
-        taken += sorted(own, key=lambda item: (item.row.provenance.root, item.row.id))[:count]
-    return taken
+    return sorted(items, key=lambda item: (item.row.provenance.root, item.row.id))[:count]
 
 
-def greedy(items: Sequence[Item], engine: Engine, max_new_tokens: int, context: Context) -> Mapping[str, Completion]:
-    """Each item's completion by its key, on every rank; the engine's answer store asks nothing twice."""
-    sampling = Sampling(temperature=0, max_new_tokens=max_new_tokens)
-    asked = {item.key: Request(item.row.prompt, sampling) for item in items}
-    requests = list({request.key: request for request in asked.values()}.values())
+def ask(
+    asked: Sequence[tuple[Item, Decoding]], engine: Engine, context: Context
+) -> Mapping[str, tuple[Completion, ...]]:
+    """Each item's completions by its key, on every rank; the engine's answer store asks nothing twice."""
+    wanted = {
+        item.key: [Request(item.row.prompt, how.sampling, how.seed, sample) for sample in range(how.samples)]
+        for item, how in asked
+    }
+    requests = list({request.key: request for own in wanted.values() for request in own}.values())
     share = -(-len(requests) // context.ranks.world)
     mine = list(context.progress(engine.generate(requests), share, "answering", "answer"))
     found = {completion.request: completion for completion in context.ranks.gather(mine)}
     lost = [request.key for request in requests if request.key not in found]
     assert not lost, f"the engine gave no completion for {lost}"
-    return {key: found[request.key] for key, request in asked.items()}
+    return {key: tuple(found[request.key] for request in own) for key, own in wanted.items()}

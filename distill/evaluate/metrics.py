@@ -1,4 +1,4 @@
-"""token scores or a greedy answer -> the numbers of one item, each a value with the weight it has in a mean.
+"""token scores -> the numbers of one item, each a value with the weight it has in a mean.
 
 Numbers only: it knows nothing of models or files. What each metric means stands in `distill.suites.metrics`.
 """
@@ -6,9 +6,10 @@ Numbers only: it knows nothing of models or files. What each metric means stands
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from distill.errors import CompareError
+from distill.suites.suite import Measure, Measures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
 FLOOR = 1e-9
 """Least probability of a tail bucket: float32 cannot tell less from rounding, and log 0 would make the sum infinite."""
-
-
-class Measure(TypedDict):
-    value: float
-    weight: float
-
-
-Measures = dict[str, Measure]
 
 
 def likelihood(scores: TokenScores, reference: str) -> Measures:
@@ -77,13 +70,6 @@ def divergence(teacher: npt.NDArray[np.float32], arm: npt.NDArray[np.float32]) -
     tail_p, tail_q = np.maximum(1 - p.sum(-1), FLOOR), np.maximum(1 - q.sum(-1), FLOOR)
     found: npt.NDArray[np.float64] = (p * (log_p - log_q)).sum(-1) + tail_p * np.log(tail_p / tail_q)
     return found
-
-
-def overlap(answer: str, reference: str) -> Measures:
-    """chrF2 of an answer (Popović 2015, W15-3049): character 1- to 6-grams, recall twice as heavy as precision."""
-    from sacrebleu import sentence_chrf
-
-    return {"chrf": Measure(value=float(sentence_chrf(answer, [reference], word_order=0).score), weight=1)}
 
 
 def not_finite(measures: Measures) -> str | None:

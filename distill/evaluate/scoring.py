@@ -9,9 +9,9 @@ from distill.context import Context
 from distill.errors import CompareError
 from distill.evaluate import metrics
 from distill.evaluate.answers import Item
-from distill.evaluate.metrics import Measures
 from distill.evaluate.teacher import Distribution, Teacher, distribution
 from distill.protocols import Scorer, ScoreRequest, TokenScores
+from distill.suites.suite import Measures
 
 NO_ANSWER = "the conversation has no answer to score"
 

@@ -21,7 +21,7 @@ from distill.context import Context
 from distill.errors import DistillError
 from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
-from distill.suites.heldout import measured
+from distill.suites import heldout
 
 VERSION = 3
 TAUGHT = ("chat", "text")
@@ -63,18 +63,18 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
     watched = validation([*train, *pairs], real, spec)
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
-    wrote = list(measured(inputs))
-    prove_apart([*train, *pairs, *watched], [*split, *wrote])
+    wrote = list(heldout.written(inputs))
+    prove_apart([*train, *pairs, *watched], [*split, *wrote, *heldout.loaded(inputs)])
     # People's rows first; a prompt without an answer is there as the teacher answered it.
-    heldout = [*(row for row in split if row.kind in TAUGHT), *(row for row in wrote if row.kind in TAUGHT)]
+    aside = [*(row for row in split if row.kind in TAUGHT), *(row for row in wrote if row.kind in TAUGHT)]
     benchmark = [row for row in wrote if row.kind == "benchmark"]
     if context.ranks.main:
         ledger = json.loads((inputs["filter"] / "ledger.json").read_text(encoding="utf-8"))
-        card = DataCard(train, heldout, ledger, pairs, benchmark, watched)
+        card = DataCard(train, aside, ledger, pairs, benchmark, watched)
         for name, rows in card.files.items():
             write_rows(out / name, rows)
         (out / "README.md").write_text(data_card(card), encoding="utf-8")
-    counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(heldout)}
+    counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside)}
     more = {"validation_rows": len(watched), "preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
     return {
         "counts": counts | {name: count for name, count in more.items() if count},

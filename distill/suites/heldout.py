@@ -1,13 +1,48 @@
-"""split and heldout folders -> the held-out rows an arm is asked, and all that no training row may repeat."""
+"""Held-out rows as suites, and all that no training row may repeat.
+
+heldout_teacher   the teacher's answers to held-out prompts
+heldout_real      people's
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from distill.errors import SourceError
 from distill.rows import Row, read_rows
+from distill.suites import overlap
+from distill.suites.suite import LOADED, Answered, Ask, Judged, Suite
+
+
+class HeldOut(Suite):
+    """Conversations that were held out: how likely an arm finds their answers, and what it answers itself to some."""
+
+    ASKS: ClassVar[Ask] = "likelihood"
+    METRICS: ClassVar[tuple[str, ...]] = ("loss", "agreement", "kl", "bits_per_byte", "chrf")
+
+    def judge(self, asked: Sequence[Answered]) -> list[Judged]:
+        return [
+            Judged(overlap.chrf(one.answers[0], one.row.answer) if one.row.messages[-1].role == "assistant" else {})
+            for one in asked
+        ]
+
+
+class HeldOutTeacher(HeldOut):
+    kind: Literal["heldout_teacher"] = "heldout_teacher"
+    NEEDS: ClassVar[tuple[str, ...]] = ("split", "heldout")
+
+    def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
+        return items("heldout_teacher", inputs["split"], inputs["heldout"])
+
+
+class HeldOutReal(HeldOut):
+    kind: Literal["heldout_real"] = "heldout_real"
+    NEEDS: ClassVar[tuple[str, ...]] = ("split",)
+
+    def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
+        return items("heldout_real", inputs["split"], inputs["split"])
 
 
 def items(suite: Literal["heldout_teacher", "heldout_real"], split: Path, heldout: Path) -> list[Row]:
@@ -24,21 +59,31 @@ def items(suite: Literal["heldout_teacher", "heldout_real"], split: Path, heldou
     return [chosen[root] for root in sorted(chosen)]
 
 
-MEASURED = ("heldout", "benchmark")
+WRITTEN = ("heldout", "benchmark")
+MEASURED = (*WRITTEN, LOADED)
 """Nodes whose rows are evaluated on, where a recipe has them."""
 
 
 def evaluated(inputs: Mapping[str, Path]) -> Iterator[Row]:
-    """All that is evaluated on: the split's held-out rows, prompts without an answer too, then what teachers wrote."""
+    """All that is evaluated on: the split's held-out rows, prompts without an answer too, then what teachers wrote, then
+    the items of suites with data of their own."""
     yield from _real(inputs["split"])
-    yield from measured(inputs)
+    yield from written(inputs)
+    yield from loaded(inputs)
 
 
-def measured(inputs: Mapping[str, Path]) -> Iterator[Row]:
+def written(inputs: Mapping[str, Path]) -> Iterator[Row]:
     """What teachers wrote to be evaluated on."""
-    for name in MEASURED:
+    for name in WRITTEN:
         if name in inputs:
             yield from _teacher(inputs[name])
+
+
+def loaded(inputs: Mapping[str, Path]) -> Iterator[Row]:
+    """Items of suites with data of their own."""
+    if LOADED in inputs:
+        for path in sorted(inputs[LOADED].glob("*.jsonl")):
+            yield from read_rows(path)
 
 
 def _real(split: Path) -> Iterator[Row]:

@@ -15,6 +15,8 @@ class Metric:
     unit: str
     meaning: str
     """One line for the reader of the report."""
+    right: bool = False
+    """Of an item it is 1, right, or 0, wrong."""
 
 
 METRICS: dict[str, Metric] = {
@@ -34,3 +36,4 @@ METRICS: dict[str, Metric] = {
     ),
     "chrf": Metric("higher", "0-100", "Character n-gram F-score (chrF2) of the greedy answer against the reference."),
 }
+"""Of the suites here; a suite that measures something else says itself what it is (`Suite.metrics`)."""

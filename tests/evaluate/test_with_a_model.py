@@ -15,14 +15,15 @@ from distill.engines.layers import LeastMissed
 from distill.engines.template import encode
 from distill.errors import DistillError
 from distill.evaluate import stage, teacher
-from distill.evaluate.stage import Generation, Spec
+from distill.evaluate.settings import Generation, Spec
 from distill.rows import write_rows
+from distill.suites.heldout import HeldOutReal, HeldOutTeacher
 from tests.evaluate.fakes import row
 
 SPEC = Spec(
     arm="teacher",
     model="tiny",
-    suites=("heldout_teacher", "heldout_real"),
+    suites=(HeldOutTeacher(), HeldOutReal()),
     generation=Generation(items=3, max_new_tokens=6),
     dtype="float32",
 )
@@ -184,7 +185,7 @@ def test_an_item_that_is_too_long_fails_alone(inputs: dict[str, Path], resolved:
     long = row("What is long?", "word " * 3000)
     path = inputs["split"] / "heldout" / "chat.jsonl"
     write_rows(path, [row(QUESTIONS[0], "Short."), long])
-    summary, out = evaluate(SPEC.model_copy(update={"suites": ("heldout_real",)}), inputs, resolved)
+    summary, out = evaluate(SPEC.model_copy(update={"suites": (HeldOutReal(),)}), inputs, resolved)
     assert summary["counts"] == {"requested": 2, "scored": 1, "failed": 1}
     failed = next(line for line in lines(out) if line["error"])
     assert failed["item"] == long.id

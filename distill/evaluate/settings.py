@@ -1,0 +1,81 @@
+"""What is evaluated: the recipe's section, and what decides one arm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from distill.engines.layers import DropLayers
+from distill.engines.open import AnyEngine
+from distill.engines.placement import Quantization
+from distill.engines.transformers import Dtype
+from distill.rows import Frozen
+from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.kinds import AnySuite, by_name
+
+ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Generation(Frozen):
+    items: int = Field(64, ge=0)
+    """Items of each held-out suite that are answered greedily (the first by hash); 0 leaves generation out."""
+    max_new_tokens: int = Field(64, gt=0)
+
+
+class Other(Frozen):
+    """Another model that is measured beside the student, by reference."""
+
+    model: str
+    """A hub id, a folder, or another run's student: `run:NAME/train`, `run:NAME/train@1200`."""
+    drop_layers: tuple[int, ...] = ()
+    adapter: str | None = None
+    quantization: Quantization | None = None
+
+
+class Evaluate(Frozen):
+    primary: str = "heldout_teacher.loss"
+    """The one metric that decides, named before the run: `<suite>.<metric>`."""
+    suites: tuple[AnySuite, ...] = Field((HeldOutTeacher(), HeldOutReal()), min_length=1, json_schema_extra=by_name)
+    """What every arm is asked; `heldout_real` is short for `{kind: heldout_real}`."""
+    generation: Generation = Generation()
+    dtype: Dtype = "bfloat16"
+    """Of every arm."""
+    checkpoints: tuple[int, ...] = ()
+    """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
+    arms: dict[ArmName, Other] = {}
+    """Other models, by a name for the report."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nodes that the items come from."""
+        return tuple(dict.fromkeys(name for suite in self.suites for name in suite.NEEDS))
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Every reference and whether it is a `model` or `data`."""
+        models = (ref for other in self.arms.values() for ref in (other.model, other.adapter) if ref)
+        data = (ref for suite in self.suites for ref in suite.references)
+        return {**dict.fromkeys(data, "data"), **dict.fromkeys(models, "model")}
+
+
+class Spec(Frozen):
+    """One arm. `model` and what follows for teacher, base and other models; a student is what its training left."""
+
+    arm: str
+    model: str | None
+    drop_layers: DropLayers = ()
+    adapter: str | None = None
+    """Reference to the adapter that a teacher wears, or that a student's training goes on with."""
+    quantization: Quantization | None = None
+    """Of the weights that the student is trained on: the base is the student before training, and nothing else."""
+    trained: str = "train"
+    """Node of the training whose student it is."""
+    step: int | None = None
+    suites: tuple[AnySuite, ...]
+    generation: Generation
+    dtype: Dtype
+    top_k: int = 64
+    """Teacher's tokens per position that agreement and KL are computed from."""
+    engine: AnyEngine | None = None
+    """What answers and scores where it is not a model in this process: the teacher's own engine."""

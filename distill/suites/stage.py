@@ -1,0 +1,57 @@
+"""suites with data of their own -> <label>.jsonl each: their items as they will be asked, before anything is trained.
+
+They are there first, so that training rows can be judged against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from distill.context import Context
+from distill.errors import SourceError
+from distill.protocols import Summary
+from distill.rows import Frozen, Row, write_rows
+from distill.suites.kinds import AnySuite
+from distill.suites.suite import LOADED, Suite
+
+VERSION = 1
+FEWEST = 2
+"""Items that a mean with an interval needs."""
+
+
+class Spec(Frozen):
+    suites: tuple[AnySuite, ...]
+
+
+def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
+    """Those whose items this node reads."""
+    return tuple(suite for suite in suites if LOADED in suite.NEEDS)
+
+
+def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
+    """Write the items of every suite; what is there twice once.
+
+    Raises:
+        SourceError: a suite without items, or data that cannot be read.
+    """
+    counts: dict[str, int] = {}
+    notes: list[str] = []
+    for suite in spec.suites:
+        items: dict[str, Row] = {}
+        read = 0
+        for row in suite.load(context.resolved):
+            read += 1
+            items.setdefault(row.id, row)
+        if len(items) < FEWEST:
+            raise SourceError(
+                f"{len(items) or 'no'} item to evaluate on, and a mean with an interval needs {FEWEST}",
+                where=f"evaluate.suites: {suite.label}",
+                hint="look at its data",
+            )
+        if read > len(items):
+            notes.append(f"{suite.label}: {read - len(items)} of {read} items are there twice and are asked once")
+        counts[suite.label] = len(items)
+        if context.ranks.main:
+            write_rows(out / f"{suite.label}.jsonl", items.values())
+    return {"counts": {"items": sum(counts.values())}, "by_suite": counts, "notes": notes}

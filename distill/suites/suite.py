@@ -1,0 +1,158 @@
+"""What every suite is: a spec in the recipe that knows where its items come from and what an answer to one is worth.
+
+    recipe -> suite -> load(): items, as rows -> rows(): the same in every arm
+                       judge(): answers to an item -> measures
+
+A suite says what it asks for, and evaluation asks it of every arm alike:
+
+    likelihood   how likely an arm finds the answer that is there
+    choices      which of several answers it finds likeliest
+    answers      what it answers, once or several times
+
+It knows nothing of arms, engines or statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, TypedDict
+
+from pydantic import Field, StringConstraints
+
+from distill.context import Resolved
+from distill.errors import SourceError
+from distill.protocols import Sampling
+from distill.rows import Frozen, Row, read_rows
+from distill.suites.metrics import METRICS, Metric
+
+SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+"""Without a dot: `<suite>.<metric>` names a metric."""
+Ask = Literal["likelihood", "choices", "answers"]
+LOADED = "suites"
+"""Node that writes the items of suites that have data of their own, `<label>.jsonl` each."""
+
+
+class Measure(TypedDict):
+    """A value with the weight it has in a mean over items."""
+
+    value: float
+    weight: float
+
+
+Measures = dict[str, Measure]
+"""By metric. What could not be measured is absent, never zero."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How items are answered, the same in every arm."""
+
+    sampling: Sampling
+    samples: int = 1
+    """Answers to an item."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An item with an arm's answers to it, as text; `samples` of them, or fewer where some failed."""
+
+    row: Row
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an arm's answers to an item are worth."""
+
+    measures: Measures = field(default_factory=dict)
+    found: str | None = None
+    """What was read out of the (first) answer: the number, the choice, the program."""
+    confidence: float | None = None
+    """Of the choice that was made, between 0 and 1: what calibration is taken from."""
+    error: str | None = None
+    """Why there is no measure."""
+
+
+class Suite(Frozen):
+    """A suite as a recipe names it."""
+
+    kind: str
+    name: SuiteName | None = None
+    """In `<suite>.<metric>`; the kind when not given."""
+    ASKS: ClassVar[Ask]
+    METRICS: ClassVar[tuple[str, ...]] = ()
+    """All that it may measure, by their names in the registry, the most telling one first."""
+    NEEDS: ClassVar[tuple[str, ...]] = (LOADED,)
+    """Nodes that its items come from."""
+
+    @property
+    def label(self) -> str:
+        return self.name or self.kind
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What it may measure, the most telling one first."""
+        return {name: METRICS[name] for name in self.METRICS}
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Data that its items are read from."""
+        return ()
+
+    def load(self, resolved: Mapping[str, Resolved]) -> Iterator[Row]:
+        """The items, as they are asked: rows of kind `benchmark` with a reference answer, or `prompt` without one.
+
+        Everything an arm is told stands in the row's messages, instruction and examples too; `provenance.root` is what
+        items share that are not independent of each other: a prompt, a passage.
+        """
+        raise NotImplementedError(f"{self.kind} reads the items that other nodes made")
+
+    def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
+        """The items in their order, from the folders of the nodes in `NEEDS`."""
+        path = inputs[LOADED] / f"{self.label}.jsonl"
+        if not path.is_file():
+            raise SourceError(f"there are no items of {self.label}", where=str(path), hint="remove the folder")
+        return list(read_rows(path))
+
+    @property
+    def decoding(self) -> Decoding | None:
+        """How its items are answered; None leaves that to `evaluate.generation`, or asks for no answers."""
+        return None
+
+    def judge(self, asked: Sequence[Answered]) -> list[Judged]:
+        """What the answers are worth; same length, same order. For suites that ask for `answers`."""
+        raise NotImplementedError(f"{self.kind} reads no answers")
+
+    def options(self, row: Row) -> tuple[str, ...]:
+        """The answers that an item is chosen from. For suites that ask for `choices`."""
+        raise NotImplementedError(f"{self.kind} has no choices")
+
+    def choose(self, row: Row, logprobs: Sequence[float]) -> Judged:
+        """What was chosen, from the log-likelihood of each option, its stop token not included."""
+        raise NotImplementedError(f"{self.kind} has no choices")
+
+
+class Answering(Suite):
+    """A suite whose items are answered, each once by the likeliest tokens unless it says otherwise."""
+
+    ASKS: ClassVar[Ask] = "answers"
+    max_new_tokens: int = Field(256, gt=0)
+    temperature: float = Field(0.0, ge=0)
+    samples: int = Field(1, gt=0)
+    """Answers to every item; more than one needs a temperature."""
+    until: tuple[str, ...] = ()
+    """Texts that an answer ends before."""
+
+    @property
+    def decoding(self) -> Decoding:
+        sampling = Sampling(temperature=self.temperature, max_new_tokens=self.max_new_tokens)
+        return Decoding(sampling, self.samples)
+
+
+def cut(answer: str, until: Sequence[str]) -> str:
+    """The answer up to the first of the texts that end it."""
+    places = [place for text in until if (place := answer.find(text)) >= 0]
+    return answer[: min(places)] if places else answer
