@@ -185,7 +185,7 @@ def _check(options: argparse.Namespace) -> None:
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
     compatibility.check(recipe, workspace.base)
-    for line in show.launch_notes(workspace):
+    for line in (*show.launch_notes(workspace), *show.judge_notes(recipe)):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from distill.compare import judged
 from distill.compare.report import MethodBooks, OriginBooks, Pair, Report, Sample, folded
 from distill.compare.words import (
     VERDICTS,
@@ -29,6 +30,7 @@ def render(report: Report) -> str:
         "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
         "Gap recovered: 0% is the base, 100% the teacher.",
         _pairs(report),
+        *_judge(report),
         "## Where the rows went",
         _data(report),
         "## Terms",
@@ -78,6 +80,15 @@ def _pairs(report: Report) -> str:
 
 def _needed(pair: Pair) -> str:
     return f" ({pair.needed:,} items would be needed)" if pair.verdict == "cannot tell" and pair.needed else ""
+
+
+def _judge(report: Report) -> list[str]:
+    """What a judge said, where there is one."""
+    if report.judge is None:
+        return []
+    tables = [f"{found.title}:\n\n{_table(found.head, found.rows)}" for found in judged.tables(report.judge)]
+    remarks = "\n".join(f"- {_inline(text)}" for text in judged.remarks(report.judge))
+    return ["## The judge", f"**{_inline(judged.headline(report.judge))}**", judged.METHOD, *tables, remarks]
 
 
 def _data(report: Report) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, ValidationError
 
 from distill.errors import CompareError
+from distill.judge.result import Judged
 from distill.rows import Frozen
 
 Interval = tuple[float, float]
@@ -308,6 +309,8 @@ class Report(Value):
     samples: Samples
     examples: tuple[Example, ...]
     notes: tuple[str, ...]
+    judge: Judged | None = None
+    """What a judge said of pairs of arms; None where the recipe names none."""
 
     @property
     def undefined(self) -> dict[str, list[str]]:

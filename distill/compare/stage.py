@@ -13,6 +13,7 @@ from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
+from distill.compare.judged import read_judged
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.report import Arm as ArmReport
 from distill.compare.report import Counts, Metric, Report
@@ -22,7 +23,7 @@ from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 3
+VERSION = 4
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -82,6 +83,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         samples=read_samples(arms, spec.primary),
         examples=read_examples(inputs),
         notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),
+        judge=read_judged(inputs),
     )
 
 

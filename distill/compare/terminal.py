@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from distill.compare.arms import STUDENT
+from distill.compare.judged import lines as judged
 from distill.compare.measure import PER_TOKEN
 from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import arrow, half, number, recovered
@@ -29,7 +30,8 @@ def table(report: Mapping[str, Any]) -> str:
             metric = value.metrics[name]
             scores = [_score(metric.arms.get(arm), metric) for arm in arms]
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
-    return "\n".join([*_align(lines), "", *_legend(value), "", value.headline])
+    judge = ["", *judged(value.judge)] if value.judge else []
+    return "\n".join([*_align(lines), "", *_legend(value), "", value.headline, *judge])
 
 
 def side_by_side(reports: Mapping[str, Mapping[str, Any]]) -> str:
