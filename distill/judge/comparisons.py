@@ -101,12 +101,22 @@ def items(suites: Sequence[Suite], inputs: Mapping[str, Path], answered: set[tup
 
 
 def of_arms(judge: Judge, chosen: Sequence[Item], by_arm: Mapping[str, Answers]) -> list[Paired]:
-    """Every pair of arms on the items that both answered."""
+    """Every pair of arms on the items that both answered.
+
+    Raises:
+        DistillError: no pair has one.
+    """
     made = []
     for a, b in judge.pairs:
         both = [one for one in chosen if one.key in by_arm[a] and one.key in by_arm[b]]
         compared = tuple(one.compared(f"{a}/{b}", by_arm[a][one.key], by_arm[b][one.key]) for one in both)
         made.append(Paired(a, b, compared, len(chosen) - len(both)))
+    if not any(pair.comparisons for pair in made):
+        raise DistillError(
+            f"no item was answered by both arms of a pair ({', '.join(pair.name for pair in made)})",
+            where="evaluate.judge.pairs",
+            hint="look at the notes of these arms: why they did not answer",
+        )
     return made
 
 

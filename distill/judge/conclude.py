@@ -25,8 +25,7 @@ HALF = 0.5
 
 def pair(paired: Paired, judged: Sequence[One]) -> Pair:
     """The outcome of one pair of arms."""
-    read = [one for one in judged if one.outcome is not None]
-    counts = counted(judged)
+    read, counts = [one for one in judged if one.outcome is not None], counted(judged)
     lengths = None
     if judged:
         lengths = (
@@ -34,7 +33,8 @@ def pair(paired: Paired, judged: Sequence[One]) -> Pair:
             sum(len(one.of.b) for one in judged) / len(judged),
         )
     common = {"a": paired.a, "b": paired.b, "counts": counts, "unanswered": paired.unanswered, "characters": lengths}
-    if not read:
+    # Texts that are the same tell nothing of a judge that could not be read.
+    if not read or (counts.failed and not any(one.said for one in read)):
         return Pair(
             **common, rate=None, controlled=None, undefined="no verdict could be read", consistency=None, first=None,
             detectable=None, needed=None, verdict="no verdict",
@@ -148,7 +148,12 @@ def _faults(found: Sequence[Control], people: Agreement | None) -> Iterator[str]
         if control.name == SAME or control.passed:
             continue
         if control.rate is None:
-            yield f"the control `{control.name}` got no verdict that can be read"
+            why = (
+                "got no verdict that can be read"
+                if control.counts.items
+                else "could not be run: there are no two items"
+            )
+            yield f"the control `{control.name}` {why}"
         else:
             low, high = control.rate.ci95
             yield (
