@@ -77,41 +77,69 @@ def rate(found: Rate | None) -> str:
 
 
 def tables(judged: Judged) -> Iterator[Table]:
-    """The pairs, the controls, and the agreement with people."""
+    """The pairs, what the order did, the controls, and the agreement with people."""
     yield _pairs(judged)
+    yield _orders(judged)
     head = ("control", "items", "wins", "unread", "should win", "result")
     yield Table("Controls, of which the outcome is known", head, [_control(one) for one in judged.controls])
     people = judged.agreement
     if people is not None:
+        columns = ("labelled pairs", "with a verdict", "says the same", "kappa", "always the commonest")
         kappa = "–" if people.kappa is None else _plain(people.kappa)
         commonest = "–" if people.commonest is None else percent(people.commonest)
         row = (str(people.pairs), str(people.read), rate(people.share), kappa, commonest)
-        columns = ("labelled pairs", "with a verdict", "says the same", "kappa", "always the commonest")
         yield Table("Against people", columns, [row])
 
 
 def _pairs(judged: Judged) -> Table:
-    head = ("a against b", "items", "won", "tied", "lost", "unread", "win rate of a", "at equal length",
-            "detectable", "orders agree", "first wins", "length a, b", "verdict")  # fmt: skip
+    head = (
+        "a against b",
+        "items",
+        "won",
+        "tied",
+        "lost",
+        "unread",
+        "won by a",
+        "at equal length",
+        "detectable",
+        "verdict",
+    )
     rows = []
     for pair in judged.pairs:
         counts = pair.counts
-        lengths = "–" if pair.characters is None else " ".join(f"{size:,.0f}" for size in pair.characters)
         said = SAYS.get(pair.verdict, "no verdict") if judged.standing == "passed" else judged.standing
-        rows.append(
-            (
-                f"{pair.a} – {pair.b}", str(counts.items), *map(str, (counts.won, counts.tied, counts.lost, counts.failed)),
-                rate(pair.rate), rate(pair.controlled) if pair.controlled else "not known",
-                "–" if pair.detectable is None else f"± {100 * pair.detectable:.0f} points",
-                rate(pair.consistency), rate(pair.first), lengths, said,
-            )
-        )  # fmt: skip
+        level = rate(pair.controlled) if pair.controlled else "not known"
+        detectable = "–" if pair.detectable is None else f"± {100 * pair.detectable:.0f} points"
+        numbers = (counts.items, counts.won, counts.tied, counts.lost, counts.failed)
+        rows.append((_name(pair), *map(str, numbers), rate(pair.rate), level, detectable, said))
     return Table("Pairs of arms", head, rows)
+
+
+def _orders(judged: Judged) -> Table:
+    head = (
+        "a against b",
+        "both orders agree",
+        "shown first wins",
+        "same text",
+        "not answered",
+        "length of a",
+        "length of b",
+    )
+    rows = []
+    for pair in judged.pairs:
+        lengths = ("–", "–") if pair.characters is None else (f"{size:,.0f}" for size in pair.characters)
+        counts = (str(pair.counts.same), str(pair.unanswered))
+        rows.append((_name(pair), rate(pair.consistency), rate(pair.first), *counts, *lengths))
+    return Table("Order and length (in characters)", head, rows)
+
+
+def _name(pair: Pair) -> str:
+    return f"{pair.a} – {pair.b}"
 
 
 def _control(control: Control) -> tuple[str, ...]:
     should = "50%" if control.name == "same" else "less than 50%"
-    result = {True: "passed", False: "failed", None: "shown" if control.rate else "nothing to read"}[control.passed]
+    result = {True: "passed", False: "failed", None: "no limit" if control.rate else "nothing to read"}[control.passed]
     counts = control.counts
     return control.meaning, str(counts.items), rate(control.rate), str(counts.failed), should, result
 
