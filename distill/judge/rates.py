@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from distill.statistics import LEVEL, POWER, Interval, t_quantile
+from distill.statistics import LEVEL, POWER, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 PSEUDO = 4
 """Roots that are added for an interval, half of them won and half lost: a share of 0 or 1 would have none (Agresti and
-Coull 1998, The American Statistician 52)."""
+Coull 1998, The American Statistician 52). Each has the square root of a root's mean number of items, as if they were half
+as alike as they could be."""
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 PRIOR = 5.0
 """Standard deviation of the normal prior on both coefficients, which keeps them finite where length or arm decides all."""
 ACROSS = 3
@@ -40,7 +42,7 @@ class Share:
     @property
     def detectable(self) -> float:
         """The distance from one half that is found in 80% of cases."""
-        return (NormalDist().inv_cdf((1 + LEVEL) / 2) + NormalDist().inv_cdf(POWER)) * self.error
+        return (Z + NormalDist().inv_cdf(POWER)) * self.error
 
     @property
     def needed(self) -> int | None:
@@ -58,13 +60,13 @@ def share(outcomes: Sequence[float], roots: Sequence[str]) -> Share:
 
     values = np.asarray(outcomes, np.float64)
     names, of = np.unique(np.array(roots, dtype=str), return_inverse=True)
-    size = len(values) / len(names)
+    size = math.sqrt(len(values) / len(names))
     totals = np.concatenate([np.bincount(of, values), np.repeat([0.0, size], PSEUDO // 2)])
     counts = np.concatenate([np.bincount(of).astype(np.float64), np.full(PSEUDO, size)])
     middle = totals.sum() / counts.sum()
     groups = len(totals)
     error = float(np.sqrt(groups / (groups - 1) * np.square(totals - middle * counts).sum()) / counts.sum())
-    reach = t_quantile((1 + LEVEL) / 2, groups - 1) * error
+    reach = Z * error
     low, high = max(0.0, float(middle) - reach), min(1.0, float(middle) + reach)
     return Share(Interval(float(values.mean()), low, high, len(values)), error)
 
@@ -91,13 +93,13 @@ def at_equal_length(outcomes: Sequence[float], differences: Sequence[float], roo
     design = np.stack([np.ones(len(values)), np.tanh(apart / spread) if spread else np.zeros(len(values))], axis=1)
     found = _fit(design, values)
     names, of = np.unique(np.array(roots, dtype=str), return_inverse=True)
-    size = len(values) / len(names)
+    size = math.sqrt(len(values) / len(names))
     more = np.tile([1.0, 0.0], (PSEUDO, 1))
     wide, told = np.concatenate([design, more]), np.concatenate([values, np.repeat([0.0, 1.0], PSEUDO // 2)])
     weights = np.concatenate([np.ones(len(values)), np.full(PSEUDO, size)])
     groups = np.concatenate([of, len(names) + np.arange(PSEUDO)])
     middle, error = _sandwich(wide, told, weights, groups)
-    reach = t_quantile((1 + LEVEL) / 2, len(names) + PSEUDO - 1) * error
+    reach = Z * error
     value = float(_sigmoid(found[0]))
     low, high = (float(_sigmoid(np.float64(end))) for end in (middle - reach, middle + reach))
     return Interval(value, min(low, value), max(high, value), len(values))

@@ -22,9 +22,8 @@ def test_a_share_is_a_mean_and_its_interval_is_that_of_agresti_and_coull() -> No
     middle = 62 / 104
     error = math.sqrt(middle * (1 - middle) / 103)
     assert found.error == pytest.approx(error, rel=1e-9)
-    # 1.983 is the quantile of Student's t at 103 degrees.
     assert (found.interval.low, found.interval.high) == pytest.approx(
-        (middle - 1.983 * error, middle + 1.983 * error), abs=1e-4
+        (middle - 1.95996 * error, middle + 1.95996 * error), abs=1e-5
     )
 
 
@@ -39,7 +38,7 @@ def test_a_share_of_nothing_or_all_has_an_interval_within_its_bounds() -> None:
 def test_copies_of_an_item_are_no_evidence() -> None:
     outcomes = np.random.default_rng(0).integers(0, 2, 50).astype(float)
     alone, copies = rates.share(outcomes, names(50)), rates.share(np.repeat(outcomes, 4), names(200, 4))
-    assert copies.error == pytest.approx(alone.error) and copies.interval.n == 200
+    assert copies.error == pytest.approx(alone.error, rel=0.1) and copies.interval.n == 200
 
 
 def test_ties_make_the_interval_narrower_than_wins_and_losses() -> None:
@@ -126,7 +125,7 @@ def test_the_interval_of_a_share_holds_the_truth(items: int, win: float, tie: fl
         outcomes[rng.random(items) < tie] = 0.5
         interval = rates.share(outcomes, names(items, each)).interval
         held += interval.low <= truth <= interval.high
-    assert 930 <= held <= 985, held
+    assert 930 <= held <= 975, held
 
 
 @pytest.mark.parametrize(("items", "win", "length", "longer"), [(80, 0.5, 1.0, 0.5), (150, 0.65, 3.0, 1.0)])
