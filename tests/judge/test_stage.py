@@ -311,3 +311,14 @@ def test_a_judge_of_the_family_is_flagged(inputs: dict[str, Path], monkeypatch: 
     summary, result, _, _ = judged(inputs, perfect, monkeypatch, against=against)
     assert result["kin"] == summary["notes"][0]
     assert "of the family of the teacher (critic)" in result["kin"] and result["standing"] == "passed"
+
+
+def test_nothing_is_preferred_that_so_many_items_do_not_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """62 of 100 won: the interval is clear of a half, and the distance is one that is found less often than in 80% of cases."""
+    student = [(right if number < 62 else wrong)(number, "." * (number % 5)) for number in range(100)]
+    base = [(wrong if number < 62 else right)(number, "." * (number % 4)) for number in range(100)]
+    _, result, _, _ = judged(write(tmp_path, {"student": student, "base": base}), perfect, monkeypatch)
+    (pair,) = result["pairs"]
+    assert pair["rate"]["value"] == 0.62 and pair["rate"]["ci95"][0] > 0.5
+    assert pair["detectable"] > 0.12 and pair["verdict"] == "cannot tell"
+    assert 100 < pair["needed"] < 200
