@@ -155,10 +155,10 @@ def _faults(found: Sequence[Control], people: Agreement | None) -> Iterator[str]
             )
             yield f"the control `{control.name}` {why}"
         else:
-            low, high = control.rate.ci95
+            low, high = (f"{100 * end:.0f}" for end in control.rate.ci95)
             yield (
-                f"{control.meaning} wins {control.rate.value:.0%} [{low:.0%}, {high:.0%}] of {control.rate.n} items, which is "
-                "not shown to be less than half"
+                f"{control.meaning} wins {control.rate.value:.0%} [{low}, {high}] of {control.rate.n} items, which is not shown "
+                "to be less than half"
             )
     if people and people.kappa and people.pairs >= labels.ENOUGH and people.kappa.ci95[0] <= 0:
         low, high = people.kappa.ci95
