@@ -155,9 +155,9 @@ def _faults(found: Sequence[Control], people: Agreement | None) -> Iterator[str]
             )
             yield f"the control `{control.name}` {why}"
         else:
-            low, high = (f"{100 * end:.0f}" for end in control.rate.ci95)
+            ends = ", ".join(f"{100 * end:.0f}" for end in control.rate.ci95)
             yield (
-                f"{control.meaning} wins {control.rate.value:.0%} [{low}, {high}] of {control.rate.n} items, which is not shown "
+                f"{control.meaning} wins {control.rate.value:.0%} [{ends}] of {control.rate.n} items, which is not shown "
                 "to be less than half"
             )
     if people and people.kappa and people.pairs >= labels.ENOUGH and people.kappa.ci95[0] <= 0:
