@@ -89,6 +89,11 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
             "two of them are of the same arms",
         ),
         ({"evaluate": {"judge": {"by": "judge", "template": "{{ first"}}}, "not a Jinja template"),
+        ({"evaluate": {"judge": {"by": "judge", "template": "{{ answers }}"}}}, "it may use `before`, `question`"),
+        (
+            {"evaluate": {"judge": {"by": "judge", "template": "[user]\n1\n[assistant]\nA"}}},
+            "must end with one of the user",
+        ),
         ({"evaluate": {"primary": "heldout_real.chrf", "generation": {"items": 0}}}, "chrf needs answers"),
         ({"split": {"held_out_prompts": 0}}, "nothing to evaluate on"),
         ({"runtime": {"launch": {"trian": "cpu"}}}, "did you mean train?"),

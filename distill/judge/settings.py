@@ -25,8 +25,11 @@ class Labels(Frozen):
     data: str
     """Reference to a file or folder (JSONL, JSON, CSV, Parquet, YAML)."""
     question: str = "question"
+    """What was asked."""
     a: str = "a"
+    """One answer."""
     b: str = "b"
+    """The other."""
     preferred: str = "preferred"
     """`a`, `b` or `tie`."""
 
@@ -58,8 +61,9 @@ class Judge(Frozen):
                 raise ValueError(f"the pair [{one}, {other}] is an arm against itself; that control is always run")
         if len(set(map(frozenset, self.pairs))) < len(self.pairs):
             raise ValueError("pairs: two of them are of the same arms")
-        if self.template is not None and (fault := templates.fault(self.template)):
-            raise ValueError(f"template: {fault}")
+        if self.template is not None:
+            # Filled in once, so that a name it does not have is found now and not after all arms.
+            templates.turns(self.template, "template", before="", question="?", first="this", second="that")
         return self
 
     @property

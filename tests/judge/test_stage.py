@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distill.context import Runtime
-from distill.errors import DistillError, TemplateError
+from distill.errors import DistillError
 from distill.judge.settings import CONTROLS
 from distill.protocols import Completion
 from tests.beside import together
@@ -287,8 +287,6 @@ def test_a_template_of_the_recipe_may_hold_worked_examples(
     _, result, _, asked = judged(inputs, lambda *_: "[[A]]", monkeypatch, template=template)
     assert [message.role for message in asked[0].messages] == ["user", "assistant", "user"]
     assert result["read"] == result["asked"]
-    with pytest.raises(TemplateError, match=r"evaluate\.judge\.template: .*it may use `before`, `question`"):
-        judged(inputs, perfect, monkeypatch, template="{{ answers }}")
 
 
 def test_nothing_to_judge_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
