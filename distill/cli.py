@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--out", metavar="FOLDER", type=Path, help="for the jobs and their logs (default: RUN/slurm)")
     jobs.add_argument("--submit", action="store_true", help="submit them too")
     judge = _filter_command(commands)
-    for command in (check, run, jobs):
+    for command in (check, plan, run, jobs):
         command.add_argument(
             "--launch",
             action="append",
@@ -194,6 +194,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
+    compatibility.check(workspace.recipe, workspace.base)
     steps = show.steps(workspace)
     print(json.dumps(steps, indent=1) if options.json else show.plan_table(workspace, steps))
 

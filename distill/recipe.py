@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, StringConstraints, model_validator
 
 from distill.context import Runtime
+from distill.described import Described
 from distill.engines.teacher import MAIN, Teacher
 from distill.evaluate.settings import Evaluate
 from distill.filter.chain import AnyFilter
@@ -169,6 +170,6 @@ def dump(recipe: Recipe) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe file, for editors."""
-    schema = Recipe.model_json_schema()
+    schema = Recipe.model_json_schema(schema_generator=Described)
     schema["properties"]["extends"] = {"type": "string", "description": "Another recipe that this one starts from."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

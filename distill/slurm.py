@@ -24,7 +24,7 @@ from distill.artifacts import disk
 from distill.engines.serving import slurm
 from distill.errors import LaunchError
 from distill.job import Job
-from distill.launch import CONFIG, GRACE, find_config, on_cpu, read_config
+from distill.launch import CONFIG, GRACE, SHARDED, find_config, on_cpu, read_config
 from distill.pipeline import Node
 from distill.workspace import Workspace
 
@@ -186,7 +186,7 @@ def _command(workspace: Workspace, batch: Batch, out: Path) -> tuple[str, dict[s
     environment = on_cpu(path)
     if environment:
         environment["OMP_NUM_THREADS"] = str(max(1, (job.cpus or 1) // beside))  # of that machine, not of this one
-    if beside * job.nodes == 1:
+    if beside * job.nodes == 1 and str(config.get("distributed_type", "NO")).upper() not in SHARDED:
         return shlex.join([sys.executable, *worker]), environment, False  # a launcher would die before it lets go
     environment |= {CONFIG: str(path), "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE}
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]

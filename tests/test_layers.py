@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("evidence", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("described", "evidence", "recipe_file", "refusals", "rows", "words"), 1),
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
@@ -22,7 +22,7 @@ LEVELS = {
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(("alone", "compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
     "cli": 9,
 }
 STAGES = 4
