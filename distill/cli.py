@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from distill import compatibility, show
+from distill import compatibility, intent, show
 from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, LaunchError, NotFetchedError, SourceError
 from distill.launch import guarded, start
 from distill.load import load_recipe
 from distill.recipe import Recipe, json_schema
+from distill.terms.verdict import USES
 from distill.workspace import Workspace
 
 
@@ -82,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
+    judge_terms = _command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
+    judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
+    judge_terms.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
@@ -185,7 +190,8 @@ def _check(options: argparse.Namespace) -> None:
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
     compatibility.check(recipe, workspace.base)
-    for line in show.launch_notes(workspace):
+    reviewed = intent.check(workspace)
+    for line in (*show.launch_notes(workspace), *reviewed):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:
@@ -213,6 +219,8 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
+    for line in intent.check(workspace):
+        print(line, file=sys.stderr)
     compatibility.check_tokens(workspace)
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))
@@ -233,6 +241,7 @@ def _slurm(options: argparse.Namespace) -> None:
         check_submit("--submit", "submit from a login node of the cluster: write the jobs, and run submit.sh there")
     workspace = _workspace(options)
     compatibility.check(workspace.recipe, workspace.base)
+    intent.check(workspace)
     out = (options.out or workspace.run_folder / "slurm").resolve()
     names = slurm.write(workspace, out)
     if not names:
@@ -322,6 +331,11 @@ def _run_folder(name: str, runs: Path) -> Path:
         )
         raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
     return found
+
+
+def _terms(options: argparse.Namespace) -> None:
+    found = intent.of(options.what, options.use, options.runs, options.cache)
+    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,7 +42,7 @@ def _of_module(name: str) -> dict[str, dict[str, str]]:
 
 def _of_body(body: list[ast.stmt]) -> dict[str, str]:
     found = {}
-    for field, after in zip(body, body[1:], strict=False):
+    for field, after in pairwise(body):
         if (
             isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)

@@ -64,9 +64,11 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     seed, student = recipe.seed, recipe.student
     nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student))
     spec = compare.Spec(
-        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names
-    )
-    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
+        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
+        terms=recipe.terms,
+    )  # fmt: skip
+    own = (recipe.terms.registry,) if recipe.terms.registry else ()
+    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))
 
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:

@@ -17,12 +17,16 @@ LEVELS = {
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
-    **dict.fromkeys(("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites"), 3),
+    **dict.fromkeys(
+        ("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites", "terms"), 3
+    ),
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("alone", "compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(
+        ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"), 8
+    ),
     "cli": 9,
 }
 STAGES = 4

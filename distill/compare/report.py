@@ -189,20 +189,32 @@ class Data(Value):
         return folded(self.by_method)
 
 
+Level = Literal["ok", "review", "blocked"]
+
+
 class TermsInput(Value):
     role: str
     origin: str
     terms: tuple[str, ...]
-    verdict: Literal["ok", "review"]
+    """Licence ids that it carries."""
+    verdict: Level
+    why: tuple[str, ...] = ()
+    """What makes it so; what was accepted, with the reason that was given."""
 
 
 class Terms(Value):
-    verdict: Literal["ok", "review"]
-    """The strictest of all inputs; unknown is `review`."""
+    verdict: Level
+    """The strictest of all inputs, of the adapter merged into its base; unknown is `review`."""
     use: str
     conditions: tuple[str, ...]
     inputs: tuple[TermsInput, ...]
-    disclaimer: str = "Read from declared licence ids. No legal advice."
+    disclaimer: str = "Read from declared licence ids and names, by a registry of dated facts. No legal advice."
+    forms: dict[str, Level] = {}
+    """Of the adapter alone, of the two merged, and of the training rows."""
+    checked: str | None = None
+    """Day on which the oldest of the entries was last looked at."""
+    old: tuple[str, ...] = ()
+    """Entries that nobody has looked at for half a year."""
 
 
 class Variety(Value):

@@ -21,6 +21,8 @@ from distill.compare.terms import read_terms
 from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
+from distill.terms.registry import Registry, with_own
+from distill.terms.settings import Terms
 
 VERSION = 3
 COUNTS = ("requested", "scored", "failed")
@@ -36,6 +38,7 @@ class Spec(Frozen):
     """Of the resamples."""
     trained: tuple[str, ...] = ("train",)
     """Nodes of the trainings, the last one's student last."""
+    terms: Terms = Terms()
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -46,7 +49,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     if not context.ranks.main:
         return {}
-    report = build(spec, inputs)
+    report = build(spec, inputs, context)
     text = report.to_json()
     (out / "report.json").write_text(text, encoding="utf-8")
     (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
@@ -61,7 +64,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
+def build(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Report:
     """Read every input and compute the report."""
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
@@ -74,7 +77,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained),
+        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, _registry(spec, context)),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
@@ -83,6 +86,11 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         examples=read_examples(inputs),
         notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),
     )
+
+
+def _registry(spec: Spec, context: Context) -> Registry:
+    own = spec.terms.registry
+    return with_own(context.resolved[own].path if own else None)
 
 
 def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmReport:
