@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.compare.report import Terms
-from distill.compare.terms import described
 from distill.compare.terms import went_in as taken_from
 from distill.context import NOWHERE, Resolved
 from distill.errors import DistillError, NotFetchedError, TermsError
 from distill.load import load_recipe
 from distill.sources import references
 from distill.sources.licences import card_base
+from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped, with_own
 from distill.terms.verdict import UNSEEN, Input, Role, Use
 from distill.workspace import RUN, Workspace, reopen

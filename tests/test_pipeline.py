@@ -54,6 +54,7 @@ BASE: dict[str, Any] = {
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
     "evaluate": {"checkpoints": [2]},
+    "terms": {"name": "tutor", "accept": {"unknown": "we wrote it"}},
     "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
 TEACHER = {"heldout", "benchmark", "generate", "evaluate/teacher"}
@@ -63,6 +64,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
     "seed": {"split", "heldout", "benchmark", "generate", "mix", "train", "compare"},
     "use": {"compare"},
+    "terms": {"compare"},
     "teacher.model": TEACHER,
     "teacher.adapter": TEACHER,
     "teacher.terms": {"heldout", "benchmark", "generate"},
@@ -148,7 +150,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last in ("system", "each", "score") else 3
+        return "other" if last in ("system", "each", "score", "registry") else 3
     return f"{value}x"
 
 

@@ -129,10 +129,15 @@ def origins(books: Mapping[str, OriginBooks]) -> str:
 
 def _terms(report: Report) -> str:
     terms = report.terms
-    rows = [[item.role, item.origin, ", ".join(item.terms) or "unknown", item.verdict] for item in terms.inputs]
+    rows = [
+        [item.role, item.origin, ", ".join(item.terms) or "unknown", item.verdict, "; ".join(item.why)]
+        for item in terms.inputs
+    ]
     conditions = "\n".join(f"- {_inline(condition)}" for condition in terms.conditions)
-    verdict = f"**{terms.verdict}** for {_inline(terms.use)}. {terms.disclaimer}"
-    return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict"], rows), conditions])
+    forms = "".join(f", {form} {level}" for form, level in terms.forms.items())
+    age = f" The oldest entry was looked at on {terms.checked}." if terms.checked else ""
+    verdict = f"**{terms.verdict}** for {_inline(terms.use)}{forms}. {terms.disclaimer}{age}"
+    return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict", "why"], rows), conditions])
 
 
 def _diversity(report: Report) -> str:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, ValidationError
 
 from distill.errors import CompareError
 from distill.rows import Frozen
+from distill.terms.outcome import Terms
 
 Interval = tuple[float, float]
 """Low and high end of a 95% interval."""
@@ -187,34 +188,6 @@ class Data(Value):
     def methods(self) -> dict[str, MethodBooks]:
         """`by_method` as it is shown: a method of many cells in one line, and the cells of which least was kept."""
         return folded(self.by_method)
-
-
-Level = Literal["ok", "review", "blocked"]
-
-
-class TermsInput(Value):
-    role: str
-    origin: str
-    terms: tuple[str, ...]
-    """Licence ids that it carries."""
-    verdict: Level
-    why: tuple[str, ...] = ()
-    """What makes it so; what was accepted, with the reason that was given."""
-
-
-class Terms(Value):
-    verdict: Level
-    """The strictest of all inputs, of the adapter merged into its base; unknown is `review`."""
-    use: str
-    conditions: tuple[str, ...]
-    inputs: tuple[TermsInput, ...]
-    disclaimer: str = "Read from declared licence ids and names, by a registry of dated facts. No legal advice."
-    forms: dict[str, Level] = {}
-    """Of the adapter alone, of the two merged, and of the training rows."""
-    checked: str | None = None
-    """Day on which the oldest of the entries was last looked at."""
-    old: tuple[str, ...] = ()
-    """Entries that nobody has looked at for half a year."""
 
 
 class Variety(Value):

@@ -49,7 +49,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     if not context.ranks.main:
         return {}
-    report = build(spec, inputs, context)
+    own = spec.terms.registry
+    report = build(spec, inputs, with_own(context.resolved[own].path) if own else None)
     text = report.to_json()
     (out / "report.json").write_text(text, encoding="utf-8")
     (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
@@ -64,8 +65,12 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def build(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Report:
-    """Read every input and compute the report."""
+def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = None) -> Report:
+    """Read every input and compute the report.
+
+    Args:
+        registry: of terms; the shipped one when not given.
+    """
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
     student = read_student(inputs, spec.trained[-1]) or {}
@@ -77,7 +82,7 @@ def build(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Report:
         arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, _registry(spec, context)),
+        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=read_cost(inputs),
         environment=read_environment(),
@@ -86,11 +91,6 @@ def build(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Report:
         examples=read_examples(inputs),
         notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),
     )
-
-
-def _registry(spec: Spec, context: Context) -> Registry:
-    own = spec.terms.registry
-    return with_own(context.resolved[own].path if own else None)
 
 
 def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmReport:

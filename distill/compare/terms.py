@@ -5,23 +5,19 @@ What is known of terms, and how it is judged, stands in `distill.terms`; here is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from distill.compare.arms import read_student
-from distill.compare.report import Terms, TermsInput
 from distill.rows import Row, read_rows
 from distill.terms import settings
-from distill.terms.entry import Form
+from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped
-from distill.terms.verdict import Finding, Input, Judged, Role, Use, Verdict, applying, judge, strictest
+from distill.terms.verdict import Input, Role, Use
 
 PAIRS = "preference.jsonl"
-FRESH = timedelta(days=180)
-"""After which an entry should be looked at again."""
 
 
 def read_terms(
@@ -68,48 +64,3 @@ def _asked(inputs: Mapping[str, Path]) -> Iterator[Row]:
     folder = inputs["split"] / "train" if "split" in inputs else None
     for path in sorted(folder.glob("*.jsonl")) if folder else ():
         yield from read_rows(path)
-
-
-def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str, str], registry: Registry) -> Terms:
-    """The verdict as the report has it."""
-    verdicts = judge(went, use, registry, name, accepted)
-    worst = strictest(verdict.level for verdict in verdicts.values()) if went else "review"
-    entries = [entry for one in went for entry in applying(one, registry)[0]]
-    today = datetime.now(UTC).date()
-    return Terms(
-        verdict=worst,
-        use=use,
-        conditions=tuple(_conditions(verdicts)),
-        inputs=tuple(_input(one, [verdict.inputs for verdict in verdicts.values()]) for one in went),
-        forms={form: verdict.level for form, verdict in verdicts.items()},
-        checked=min((entry.checked for entry in entries), default=date.min).isoformat() if entries else None,
-        old=tuple(dict.fromkeys(entry.id for entry in entries if today - entry.checked > FRESH)),
-    )
-
-
-def _input(one: Input, judged: Iterable[Sequence[Judged]]) -> TermsInput:
-    """What is made of an input by the form that is judged most strictly."""
-    own = [each for form in judged for each in form if each.input == one]
-    hardest = max(own, key=lambda each: ("ok", "review", "blocked").index(each.level))
-    why = [f"accepted: {each.accepted} ({each.why})" if each.accepted else each.why for each in _weighty(hardest)]
-    return TermsInput(
-        role=one.role, origin=one.origin, terms=one.declared, verdict=hardest.level, why=tuple(dict.fromkeys(why))
-    )
-
-
-def _weighty(one: Judged) -> list[Finding]:
-    """Those that decide, and those that were accepted; where all is well, all of them."""
-    return [each for each in one.findings if each.level == one.level or each.accepted]
-
-
-def _conditions(verdicts: Mapping[Form, Verdict]) -> Iterator[str]:
-    """Every duty once, with the forms that it is of where it is not of all, and whose it is."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
-    for form, verdict in verdicts.items():
-        for text, whose in verdict.conditions.items():
-            forms, ids = found.setdefault(text, ([], []))
-            forms.append(form)
-            ids += [one for one in whose if one not in ids]
-    for text, (forms, ids) in found.items():
-        of = "" if len(forms) == len(verdicts) else f"{' and '.join(forms)}: "
-        yield f"{of}{text} ({', '.join(ids)})"
