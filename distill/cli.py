@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from distill import compatibility, intent, show
+from distill import compatibility, intent, show, slurm
 from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, LaunchError, NotFetchedError, SourceError
 from distill.launch import guarded, start
@@ -190,6 +190,8 @@ def _check(options: argparse.Namespace) -> None:
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
     compatibility.check(recipe, workspace.base)
+    if recipe.runtime.slurm and not absent:
+        slurm.check(workspace)
     reviewed = intent.check(workspace)
     for line in (*show.launch_notes(workspace), *reviewed):
         print(line)
@@ -235,8 +237,6 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _slurm(options: argparse.Namespace) -> None:
-    from distill import slurm
-
     if options.submit:
         check_submit("--submit", "submit from a login node of the cluster: write the jobs, and run submit.sh there")
     workspace = _workspace(options)
