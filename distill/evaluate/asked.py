@@ -43,7 +43,7 @@ class Asked:
     @property
     def options(self) -> list[tuple[Item, tuple[str, ...]]]:
         """Items that are chosen, each with what it is chosen from."""
-        return [(item, self.suites[item.suite].options(item.row)) for item in self.of("choices")]
+        return [(item, self.suites[item.suite].candidates(item.row)) for item in self.of("choices")]
 
     @cached_property
     def answered(self) -> list[tuple[Item, Decoding]]:
