@@ -66,7 +66,7 @@ def test_it_asks_for_the_work_and_examples_show_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["I do not know", "", None, "nan", float("nan"), float("inf")])
 def test_a_reference_without_a_number_is_an_error(tmp_path: Path, answer: object) -> None:
-    with pytest.raises(SourceError, match="reference comes to no final answer|no row in 1 records: 1 empty_answer"):
+    with pytest.raises(SourceError, match=r"reference comes to no final answer|no row in 1 records: 1 empty_answer"):
         load(suite(tmp_path, [{"q": "How many?", "a": answer}]))
 
 
@@ -82,5 +82,3 @@ def test_an_answer_of_a_hundred_thousand_characters_takes_no_time(tmp_path: Path
 
 def test_the_end_of_a_text_that_announces_an_answer_is_none() -> None:
     assert final("The answer is 42. And so the answer is") == "42"
-
-

@@ -18,7 +18,9 @@ from tests.suites.written import data, load, resolved, said
 RECORDS = [{"q": f"What is {n} called?", "a": f"Name {n}", "page": n // 4, "about": f"topic {n}"} for n in range(20)]
 
 
-def suite(folder: Path, records: list[dict[str, Any]] | None = None, source: dict[str, Any] | None = None, **more: Any) -> Text:
+def suite(
+    folder: Path, records: list[dict[str, Any]] | None = None, source: dict[str, Any] | None = None, **more: Any
+) -> Text:
     ref = data(folder, RECORDS if records is None else records)
     return Text.model_validate({"source": {"data": ref, "prompt": "q", "answer": "a", **(source or {})}, **more})
 
@@ -128,7 +130,7 @@ def test_records_that_make_no_item_are_told(tmp_path: Path) -> None:
     ("fields", "message"),
     [
         ({"source": {"data": "x.jsonl", "text": "t"}}, "a suite asks questions"),
-        ({"source": {"data": "x.jsonl", "prompt": "q", "answer": "a"}, "examples": {"data": "y", "prompt": "q"}}, "without `shots`"),
+        ({"source": {"data": "x.jsonl", "prompt": "q"}, "examples": {"data": "y", "prompt": "q"}}, "without `shots`"),
         ({"source": {"data": "rows:x"}, "group": "page"}, "have roots already"),
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "instruction": "{{ question"}, "not a Jinja template"),
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "samples": 3}, "3 samples without a temperature"),

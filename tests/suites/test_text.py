@@ -21,7 +21,7 @@ def suite(folder: Path, records: list[dict[str, Any]] | None = None, **source: A
     return Text.model_validate({"source": {"data": data(folder, records or SEVERAL), "prompt": "q", **source}})
 
 
-def values(suite: Text, folder: Path, answer: str) -> dict[str, float]:
+def values(suite: Text, answer: str) -> dict[str, float]:
     (judged,) = suite.judge(answered(load(suite)[0], answer))
     assert set(judged.measures) == set(suite.metrics)
     return {name: measure["value"] for name, measure in judged.measures.items()}
@@ -29,21 +29,21 @@ def values(suite: Text, folder: Path, answer: str) -> dict[str, float]:
 
 def test_an_answer_is_measured(tmp_path: Path) -> None:
     one = suite(tmp_path, answer="a")
-    assert values(one, tmp_path, "in Paris") == pytest.approx(
+    assert values(one, "in Paris") == pytest.approx(
         {"exact_match": 1, "normalised_match": 1, "chrf": 100, "rouge_l": 100}
     )
-    assert values(one, tmp_path, "In Paris!") == pytest.approx(
-        {"exact_match": 0, "normalised_match": 1, "chrf": values(one, tmp_path, "In Paris!")["chrf"], "rouge_l": 100}
+    assert values(one, "In Paris!") == pytest.approx(
+        {"exact_match": 0, "normalised_match": 1, "chrf": values(one, "In Paris!")["chrf"], "rouge_l": 100}
     )
-    assert values(one, tmp_path, "") == {"exact_match": 0, "normalised_match": 0, "chrf": 0, "rouge_l": 0}
+    assert values(one, "") == {"exact_match": 0, "normalised_match": 0, "chrf": 0, "rouge_l": 0}
 
 
 @pytest.mark.parametrize("source", [{"answer": "a"}, {}, {"answer": "{{ others[0] }}"}])
 def test_of_several_references_the_best_counts(tmp_path: Path, source: dict[str, str]) -> None:
     one = suite(tmp_path, evidence={"references": "others"}, **source)
     for right in ("Paris", "Paris, France"):
-        assert values(one, tmp_path, right)["exact_match"] == 1
-    assert values(one, tmp_path, "in Paris")["exact_match"] == (source == {"answer": "a"})
+        assert values(one, right)["exact_match"] == 1
+    assert values(one, "in Paris")["exact_match"] == (source == {"answer": "a"})
     assert load(one)[0].answer == ("in Paris" if source == {"answer": "a"} else "Paris")
 
 
@@ -73,7 +73,9 @@ def test_an_item_without_a_reference_is_an_error(tmp_path: Path) -> None:
         load(suite(tmp_path, [{"q": "x", "others": {"a": 1}}], evidence={"references": "others"}))
 
 
-@pytest.mark.parametrize("answer", ["<script>alert(1)</script>", "\x00\u202e", "NaN", "{{ 7 * 7 }}", "𝕬" * 1000, "x" * 100_000])
+@pytest.mark.parametrize(
+    "answer", ["<script>alert(1)</script>", "\x00\u202e", "NaN", "{{ 7 * 7 }}", "𝕬" * 1000, "x" * 100_000]
+)
 def test_any_answer_has_a_number(tmp_path: Path, answer: str) -> None:
-    found = values(suite(tmp_path, answer="a"), tmp_path, answer)
+    found = values(suite(tmp_path, answer="a"), answer)
     assert all(0 <= value <= 100 for value in found.values())

@@ -12,7 +12,7 @@ from distill.suites.instructions.counts import sentences
 
 LEAST, LESS = "at least", "less than"
 GERMAN = "Ich heiße Anna und wohne seit einem Jahr in dieser Straße. Das ist mein Hund."
-FOUR = "It rained.\n\n\"Suddenly, the sun came out.\n\nWe walked.\n\nThen home."
+FOUR = 'It rained.\n\n"Suddenly, the sun came out.\n\nWe walked.\n\nThen home.'
 CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("length_constraints:number_words", {"num_words": 3, "relation": LESS}, ["Two words."], ["It is three."]),
     ("length_constraints:number_words", {"num_words": 3, "relation": LEAST}, ["It is three."], ["Two words."]),
@@ -76,8 +76,8 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
         ["{'a': 1}", 'Here: {"a": 1}', "NaN", "```json\n{\n```", "[" * 100_000],
     ),
     ("detectable_format:title", {}, ["<<The Bridge>>\nOld stones", "x\n << y >> "], ["The Bridge", "<< >>", "<<\n>>", ">>x<<"]),
-    ("detectable_format:constrained_response", {}, ["My answer is yes.", "Well. My answer is maybe."], ["Yes.", "my answer is yes"]),
-    ("detectable_content:postscript", {"postscript_marker": "P.S."}, ["Bye\nP.S. Kisses", "p. s. kisses"], ["Bye", "ps", "tips. s."]),
+    ("detectable_format:constrained_response", {}, ["My answer is yes.", "So: My answer is no."], ["Yes.", "my answer is no"]),
+    ("detectable_content:postscript", {"postscript_marker": "P.S."}, ["Bye\nP.S. Kisses", "p. s. x"], ["Bye", "ps", "tips. s."]),
     ("detectable_content:postscript", {"postscript_marker": "P.P.S"}, ["Bye\nP.P.S Kisses", "p.p.s. x"], ["P.S. Kisses"]),
     ("detectable_content:postscript", {"postscript_marker": "NB:"}, ["nb: kisses"], ["P.S. kisses"]),
     ("combination:two_responses", {}, ["One\n******\nTwo"], ["One", "One\n******\nOne", "a******b******c", "a****** ******b"]),
@@ -91,7 +91,9 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "follow", "fail"), CASES, ids=[case[0] for case in CASES])
-def test_what_follows_and_what_does_not(name: str, arguments: dict[str, Any], follow: list[str], fail: list[str]) -> None:
+def test_what_follows_and_what_does_not(
+    name: str, arguments: dict[str, Any], follow: list[str], fail: list[str]
+) -> None:
     held = check(name, arguments)
     assert [answer for answer in follow if not held(answer)] == []
     assert [answer for answer in fail if held(answer)] == []

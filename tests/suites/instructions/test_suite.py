@@ -14,6 +14,10 @@ from distill.suites.instructions.suite import Instructions
 from tests.suites.written import answered, data, load, said
 
 PROMPTS = Path(__file__).parents[3] / "recipes" / "data" / "instructions.jsonl"
+REPEATED = (
+    "First repeat the request word for word without change, then give your answer: Name three rivers of Europe. The "
+    "Rhine, the Loire and the Po."
+)
 RECORD = {
     "key": 1,
     "prompt": "Boil an egg, without commas and in less than 9 words.",
@@ -106,7 +110,7 @@ def test_the_prompts_that_come_with_the_recipes_are_read() -> None:
     ("start", "answer"),
     [
         ("Write exactly 4 paragraphs", "We left early.\n\nSuddenly it poured.\n\nWe ran.\n\nHome was warm."),
-        ("First repeat the request", "First repeat the request word for word without change, then give your answer: Name three rivers of Europe. The Rhine, the Loire and the Po."),
+        ("First repeat the request", REPEATED),
         ("Praise the humble spoon", "a spoon is kind. it carries soup to you. no fork can bring you soup."),
         ("Is a tomato a fruit?", "My answer is yes."),
         ("Describe a recipe for pancakes", '```json\n{"ingredients": ["flour"], "steps": ["mix"]}\n```'),
