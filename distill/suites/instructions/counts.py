@@ -9,7 +9,10 @@ Relation = Literal["less than", "at least"]
 """How a count stands to the number that was asked for. IFEval has these two; "at most" is said as "less than" one more."""
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"[.!?][.!?\"'”’)\]]*(?=\s|$)|[。！？]")
-_ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|e\.g|i\.e|no|fig|approx|dept|est|[a-z])\.$", re.I)
+_ABBREVIATION = re.compile(
+    r"\b(?:(?i:mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|e\.g|i\.e|no|fig|approx|dept|est)|[A-Z])\.$|(?:^|\n)[ \t]*\d{1,3}\.$"
+)
+"""Of English, with initials and the numbers of a list."""
 _LOOK_BACK = 8
 """Characters before a full stop in which an abbreviation would begin."""
 STARS = "***"

@@ -120,6 +120,8 @@ def test_every_instruction_has_a_case() -> None:
         ("...", 0),
         ("你好。再见！", 2),
         ("A list:\n- one\n- two", 1),
+        ("1. First.\n2. Second.", 2),
+        ("J. Smith has 3. Ann has 4.", 2),
     ],
 )
 def test_sentences_are_counted(text: str, count: int) -> None:
