@@ -43,6 +43,7 @@ class Choices(Sourced):
     first: Literal[0, 1] = 0
     """Number of the first option, where `right` is a place."""
     answer: Literal["text", "letter"] = "text"
+    """What is scored: the text of each option, without the others in sight, or its letter, with all of them shown."""
 
     @model_validator(mode="after")
     def _columns_are_there(self) -> Self:
@@ -143,7 +144,7 @@ class Choices(Sourced):
             "brier": sum((chance - (place == right)) ** 2 for place, chance in enumerate(chances)),
         }
         measures = {name: Measure(value=values[name], weight=1) for name in self.metrics}
-        return Judged(measures, found=options[best], confidence=chances[best])
+        return Judged(measures, found=self.candidates(row)[best], confidence=chances[best])
 
 
 def _texts(row: Row) -> tuple[str, ...]:

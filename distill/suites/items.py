@@ -18,10 +18,11 @@ NAMED = re.compile(r"\{[{%][^}]*\bquestion\b")
 
 
 def first(rows: Sequence[Row], count: int | None) -> list[Row]:
-    """The first so many by the hash of their question, in the order they came in."""
+    """The first so many by the hash of their question, in the order they came in; one that is there twice counts once."""
     if count is None or count >= len(rows):
         return list(rows)
-    chosen = {row.id for row in sorted(rows, key=_hash)[:count]}
+    ids = dict.fromkeys(row.id for row in sorted(rows, key=_hash))
+    chosen = set(list(ids)[:count])
     return [row for row in rows if row.id in chosen]
 
 

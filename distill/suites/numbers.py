@@ -30,6 +30,7 @@ class Numbers(Sourced, Answering):
     kind: Literal["numbers"] = "numbers"
     METRICS: ClassVar[tuple[str, ...]] = ("correct",)
     max_new_tokens: int = Field(512, gt=0)
+    """Of an answer."""
 
     @property
     def around(self) -> str:

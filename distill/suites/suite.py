@@ -151,7 +151,9 @@ class Answering(Suite):
     ASKS: ClassVar[Ask] = "answers"
     LATER: ClassVar[tuple[str, ...]] = ("max_new_tokens", "temperature", "samples", "until")
     max_new_tokens: int = Field(256, gt=0)
+    """Of an answer."""
     temperature: float = Field(0.0, ge=0)
+    """0 takes the likeliest tokens."""
     samples: int = Field(1, gt=0)
     """Answers to every item; more than one needs a temperature."""
     until: tuple[str, ...] = ()

@@ -62,6 +62,8 @@ def test_letters_are_shown_and_scored(tmp_path: Path) -> None:
     assert item.evidence[QUESTION] == "Capital of France?"
     assert item.provenance.root == root_of([Message(role="user", content="Capital of France?")])
     assert set(one.metrics) == {"accuracy", "brier"}
+    judged = one.choose(item, [-1.0, -2.0, -3.0])
+    assert (judged.found, set(judged.measures)) == ("A", {"accuracy", "brier"})
 
 
 def test_examples_are_shown_in_the_same_form(tmp_path: Path) -> None:

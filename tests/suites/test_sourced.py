@@ -44,6 +44,11 @@ def test_the_first_by_hash_are_the_same_in_any_order(tmp_path: Path) -> None:
     assert len(load(suite(tmp_path, items=99))) == 20
 
 
+def test_an_item_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    items = load(suite(tmp_path, RECORDS * 2, items=6))
+    assert len({item.id for item in items}) == 6
+
+
 def test_shots_are_put_aside_and_not_asked(tmp_path: Path) -> None:
     items = load(suite(tmp_path, shots=2))
     assert len(items) == 18

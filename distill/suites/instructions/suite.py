@@ -30,6 +30,7 @@ class Instructions(Sourced, Answering):
     kind: Literal["instructions"] = "instructions"
     METRICS: ClassVar[tuple[str, ...]] = ("followed", "followed_loose", "instructions")
     max_new_tokens: int = Field(1024, gt=0)
+    """Of an answer."""
     ids: str = "instruction_id_list"
     """Column that holds the ids of the instructions, as a list."""
     arguments: str = "kwargs"
