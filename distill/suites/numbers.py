@@ -22,6 +22,8 @@ from distill.suites.sourced import Sourced
 from distill.suites.suite import Answered, Answering, Judged, cut, mean
 
 WORKED = '{{ question }}\n\nReason step by step. Write the final answer alone on the last line, after "####".'
+SHOWN = 200
+"""Characters of what was read that are shown."""
 
 
 class Numbers(Sourced, Answering):
@@ -66,7 +68,8 @@ class Numbers(Sourced, Answering):
 
 
 def _found(mark: Mark) -> str | None:
-    return None if mark.answer is None else str(mark)
+    told = None if mark.answer is None else str(mark)
+    return f"{told[:SHOWN]}…" if told and len(told) > SHOWN else told
 
 
 def _is_number(text: str | None) -> bool:
