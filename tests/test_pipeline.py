@@ -542,3 +542,65 @@ def test_a_quantised_teacher_is_measured_in_its_own_bits() -> None:
     teacher = {"model": "T", "engine": {"kind": "transformers", "quantization": "nf4"}}
     nodes = {node.name: node for node in plan(Recipe.model_validate({**BASE, "teacher": teacher}))}
     assert nodes["evaluate/teacher"].spec.quantization == "nf4"  # type: ignore[attr-defined]
+
+
+SUITES: list[dict[str, Any]] = [
+    {"kind": "text", "name": "t", "source": {"data": "X", "prompt": "q", "answer": "a"}},
+    {"kind": "numbers", "source": {"data": "X", "prompt": "q", "answer": "a"}},
+    {"kind": "choices", "source": {"data": "X", "prompt": "q"}, "options": "o", "right": "r"},
+    {"kind": "instructions", "source": {"data": "X", "prompt": "q"}},
+]
+SHOWN = {"shots": 2, "examples": {"data": "Y", "prompt": "q", "answer": "a"}}
+ITEMS: list[tuple[int, dict[str, Any]]] = [
+    (0, {"name": "other"}),
+    *(
+        (place, more)
+        for place in range(4)
+        for more in ({"items": 9}, {"shots": 2}, SHOWN, {"instruction": "Say."}, {"group": "g"})
+    ),
+    (0, {"source": {"data": "Y", "prompt": "q", "answer": "a"}}),
+    (0, {"source": {"data": "X", "prompt": "q", "answer": "b"}}),
+    (2, {"options": ["a", "b"]}),
+    (2, {"right": "s"}),
+    (2, {"right_is": "text"}),
+    (2, {"first": 1}),
+    (2, {"answer": "letter"}),
+    (3, {"ids": "i"}),
+    (3, {"arguments": "k"}),
+]
+"""Fields that decide items."""
+LATER: list[tuple[int, dict[str, Any]]] = [
+    (place, more)
+    for place in (0, 1, 3)
+    for more in ({"max_new_tokens": 9}, {"temperature": 0.5}, {"temperature": 0.5, "samples": 3}, {"until": ["x"]})
+]
+"""Fields that decide answers, or what they are worth."""
+
+
+def asked(place: int, more: Mapping[str, Any]) -> dict[str, Any]:
+    suites = ["heldout_teacher", *SUITES]
+    suites[place + 1] = {**SUITES[place], **more}
+    return {**BASE, "evaluate": {"checkpoints": [2], "suites": suites}}
+
+
+@pytest.mark.parametrize(("place", "more"), [*ITEMS, *LATER])
+def test_a_field_of_a_suite_reruns_the_items_or_the_answers_alone(place: int, more: dict[str, Any]) -> None:
+    before, after = keyed(asked(0, {})), keyed(asked(place, more))
+    stale = {node for node in before if before[node] != after[node]}
+    nodes = plan(Recipe.model_validate(asked(0, {})))
+    if (place, more) in LATER:
+        assert stale == closure(ARMS, nodes), "another way to answer trains nothing again"
+    else:
+        assert stale == closure({"suites", *ARMS}, nodes)
+        assert "generate" in stale, "what is generated is judged against the items"
+
+
+def test_every_field_of_a_suite_is_looked_at() -> None:
+    from pydantic import TypeAdapter
+
+    from distill.suites.kinds import AnySuite
+
+    for place, told in enumerate(SUITES):
+        fields = set(type(TypeAdapter(AnySuite).validate_python(told)).model_fields)
+        changed = {name for which, more in (*ITEMS, *LATER) if which == place for name in more}
+        assert fields - changed <= {"kind", "name", "source"}, told["kind"]
