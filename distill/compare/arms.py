@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,6 +100,11 @@ def read_student(inputs: Mapping[str, Path], trained: str) -> dict[str, Any] | N
     return student
 
 
+def training_seeds(arms: Sequence[Arm]) -> list[str]:
+    """`student`, `student#2`, `student#3`: trainings that differ in their seed alone, in their order."""
+    return [arm.name for arm in arms if re.fullmatch(rf"{STUDENT}(#\d+)?", arm.name)]
+
+
 def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
     """The whole lines of the wanted items."""
     return {key: line for line in _lines(arm.file) if (key := (str(line["suite"]), str(line["item"]))) in wanted}
@@ -107,7 +113,9 @@ def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
 def _order(name: str) -> tuple[int, str, int]:
     known = [TEACHER, BASE, STUDENT]
     stem, _, step = name.partition("@")
-    return (known.index(name) if name in known else len(known), stem, int(step) if step.isdigit() else -1)
+    stem, _, seed = stem.partition("#")
+    number = int(step) if step.isdigit() else int(seed) if seed.isdigit() else -1
+    return (known.index(name) if name in known else len(known), f"{stem}{'@' if step else ''}", number)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

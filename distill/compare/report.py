@@ -9,17 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from distill.compare.cost import Cost, Environment
+from distill.compare.findings import Calibration, Forgotten, Price
+from distill.compare.value import Interval, Value
 from distill.errors import CompareError
-from distill.rows import Frozen
-
-Interval = tuple[float, float]
-"""Low and high end of a 95% interval."""
-
-
-class Value(Frozen):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Counts(Value):
@@ -56,7 +51,11 @@ class Pair(Value):
     """Mean of a minus mean of b."""
     ci95: Interval
     p: float
-    """Two-sided, not adjusted for the number of metrics: only the primary one decides."""
+    """Two-sided, of this comparison alone."""
+    p_holm: float | None = None
+    """Of student against base in metrics that do not decide: adjusted for their number, by Holm."""
+    test: Literal["mcnemar", "swap", "seeds"] = "swap"
+    """Where p is from: exact McNemar; random swaps of the arms' labels by prompt; a t-test over training seeds and prompts."""
     detectable: float
     """The difference that this many items find in 80% of cases."""
     needed: int | None
@@ -66,7 +65,7 @@ class Pair(Value):
 
 
 class Recovered(Value):
-    """(arm - base) / (teacher - base): 0 is the base, 1 the teacher; never clipped."""
+    """(arm - base) / (teacher - base): 0 is the base, 1 the teacher; never clipped. Or, as a retention, arm / teacher."""
 
     value: float | None
     ci95: Interval | None
@@ -89,7 +88,11 @@ class Metric(Value):
     gap_recovered: Recovered
     """Of the student."""
     checkpoints: dict[str, Recovered]
-    """Of the student's checkpoints."""
+    """Of the student's checkpoints, and of other arms."""
+    retention: Recovered | None = None
+    """student / teacher; None where the metric does not count from a true zero upwards."""
+    seeds: dict[str, Score] = {}
+    """Every training seed alone, where `student` is the mean of several."""
 
     @property
     def n(self) -> int:
@@ -226,31 +229,6 @@ class Diversity(Value):
     undefined: str | None = None
 
 
-class StageCost(Value):
-    tokens: int
-    """Prompt and new tokens of engines and scorers."""
-    seconds: float
-    peak_memory_bytes: int
-
-
-class Cost(StageCost):
-    """Sum of the stages' tokens and seconds, largest of their peaks; the comparison itself is not in it."""
-
-    money: float = 0.0
-    """What teachers charged, by their own word or by the prices in the recipe; 0 where nobody did."""
-    stages: dict[str, StageCost]
-
-
-class Environment(Value):
-    """Of the process that wrote the report."""
-
-    python: str
-    platform: str
-    processor: str
-    cores: int
-    libraries: dict[str, str]
-
-
 class Point(Value):
     step: int
     loss: float | None = None
@@ -308,6 +286,19 @@ class Report(Value):
     samples: Samples
     examples: tuple[Example, ...]
     notes: tuple[str, ...]
+    seeds: int = 1
+    """Trainings of the student that differ in their seed; what is said of it is of their mean."""
+    forgetting: tuple[Forgotten, ...] = ()
+    """What the student was not to lose, as the recipe says."""
+    calibration: dict[str, Calibration] = {}
+    """By suite."""
+    price: Price | None = None
+
+    @property
+    def shown(self) -> list[str]:
+        """Arms that metrics have a mean of: of several training seeds only `student`."""
+        having = {arm for metric in self.metrics.values() for arm in metric.arms}
+        return [arm for arm in self.arms if arm in having]
 
     @property
     def undefined(self) -> dict[str, list[str]]:

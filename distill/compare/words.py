@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.report import Interval, Metric, Pair, Recovered
+from distill.compare.report import Metric, Pair, Recovered
+from distill.compare.value import Interval
 
 VERDICTS = {"better": "better", "worse": "worse", "cannot tell": "cannot be told apart"}
 
