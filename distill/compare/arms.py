@@ -139,7 +139,7 @@ def _read(name: str, folder: Path) -> Arm:
 
 
 def _item(line: Mapping[str, Any]) -> Item:
-    content = hashlib.sha256(json.dumps([line["asked"], line["question"], line["reference"]]).encode()).hexdigest()
+    content = hashlib.sha256(repr((line["asked"], line["question"], line["reference"])).encode()).hexdigest()
     scored = {
         metric: (float(score["value"]), float(score["weight"]))
         for metric, score in (line["metrics"] or {}).items()

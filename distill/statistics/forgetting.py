@@ -6,6 +6,7 @@ the burden is the other way round: `not worse` needs the one-sided 95% bound of 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Annotated, Literal
@@ -52,16 +53,16 @@ def change(panel: Panel, student: str, base: str, direction: Direction, asked: F
     With a margin that is a share of the base's mean, that mean is resampled with the rest.
     """
     sign = 1 if direction == "higher" else -1
-    kept = asked.margin if asked.relative else 0.0
     margin = asked.margin * abs(panel.value(base)) if asked.relative else asked.margin
     two_sided = 2 * LEVEL - 1  # each end of it is a one-sided bound of 95%
 
-    def over(one: float, other: float) -> float:
-        """How far above the margin; the base's mean is above zero wherever a share of it makes sense."""
-        return sign * (one - other) + kept * abs(other)
-
+    # How far above the margin: sign (student - base) + margin.
+    contrast: dict[str, float] = {student: sign, base: -sign}
     if asked.relative:
-        room = panel.estimate(over, student, base, level=two_sided)
+        contrast[base] += math.copysign(asked.margin, panel.value(base))
+        room = panel.estimate(
+            lambda one, other: contrast[student] * one + contrast[base] * other, student, base, level=two_sided
+        )
         gain = Interval(room.value - margin, room.low - margin, room.high - margin, room.n)
     else:
         found = panel.difference(student, base, two_sided)
@@ -69,5 +70,5 @@ def change(panel: Panel, student: str, base: str, direction: Direction, asked: F
         gain = Interval(sign * found.value, *ends, found.n)
     verdict: Kept = "not worse" if gain.low > -margin else "worse" if gain.high < -margin else "cannot tell"
     reach = NormalDist().inv_cdf(LEVEL) + NormalDist().inv_cdf(POWER)
-    needed = panel.needed(abs(gain.value + margin), reach, over, student, base)
+    needed = panel.needed(abs(gain.value + margin), reach, contrast) if gain.value + margin else None
     return Change(gain, margin, verdict, needed)

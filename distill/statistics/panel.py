@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
+ROUNDING = 1e-12
+
 Of = Callable[..., Any]
 """What is made of arms' means: of numbers a number, of columns of draws a column."""
 
@@ -149,11 +151,28 @@ class Panel:
         share = self.estimate(lambda t, s: s / t, teacher, student)
         return Ratio(share.value, share.low, share.high, self.n)
 
-    def needed(self, size: float, reach: float, of: Of, *names: str) -> int | None:
-        """Items with which `reach` standard errors are as long as `size`; None where no number of items would do."""
-        total, _, by_seeds = self._error(of, *names)
+    def needed(self, size: float, reach: float, contrast: Mapping[str, float]) -> int | None:
+        """Items with which `reach` standard errors of a sum of arms' means are as long as `size`.
+
+        None where no number of items would do.
+        """
+        total, _, by_seeds = self.error(contrast)
         left = (size / reach) ** 2 - by_seeds
         return math.ceil(self.n * (total**2 - by_seeds) / left) if left > 0 else None
+
+    def error(self, contrast: Mapping[str, float]) -> tuple[float, float, float]:
+        """Standard error of a sum of arms' means, each times a factor, its degrees of freedom, and the variance by seeds.
+
+        Over roots it is linearised (Cochran 1977, chapter 6), over seeds taken from draws.
+        """
+        import numpy as np
+
+        if self.seeds(*contrast) > 1:
+            return self._error(
+                lambda *means: sum(c * m for c, m in zip(contrast.values(), means, strict=True)), *contrast
+            )
+        parts = sum(factor * self._residual(name) for name, factor in contrast.items())
+        return math.sqrt(self.roots / (self.roots - 1) * float(np.square(parts).sum())), self.roots - 1, 0.0
 
     @cached_property
     def _draws(self) -> Array:
@@ -161,10 +180,11 @@ class Panel:
         import numpy as np
 
         # The arms' weights are mostly the same, as all answered the same items: each is drawn once.
-        distinct, place = np.unique(self.bottoms, axis=1, return_inverse=True)
-        drawn = resample.totals(np.hstack([self.tops, distinct]), self.seed, self.resamples)
+        distinct = {column.tobytes(): column for column in self.bottoms.T}
+        place = [list(distinct).index(column.tobytes()) for column in self.bottoms.T]
+        drawn = resample.totals(np.column_stack([self.tops, *distinct.values()]), self.seed, self.resamples)
         width = self.tops.shape[1]
-        means: Array = drawn[:, :width] / drawn[:, width:][:, place.ravel()]
+        means: Array = drawn[:, :width] / drawn[:, width:][:, place]
         return means
 
     @cached_property
@@ -196,18 +216,19 @@ class Panel:
     def _pair(self, a: str, b: str, direction: Direction) -> Paired:
         difference = self.difference(a, b)
         size = abs(difference.value)
+        if size < ROUNDING * max(abs(self.value(a)), abs(self.value(b))):
+            size = 0.0  # a mean over equal seeds differs from one of them in its last digit
+        apart = {a: 1.0, b: -1.0}
+        error, freedom, _ = self.error(apart)
         if self.seeds(a, b) > 1:
-            error, freedom, _ = self._error(lambda one, other: one - other, a, b)
             floor = 1 / (1 + self.resamples)
-            p = max(floor, 2 * t_tail(size / error, freedom)) if error else (floor if size else 1.0)
+            p = max(floor, 2 * t_tail(size / error, freedom)) if size and error else (floor if size else 1.0)
             reach = t_quantile((1 + LEVEL) / 2, freedom) + t_quantile(POWER, freedom)
-            needed = self.needed(size, reach, lambda one, other: one - other, a, b)
         else:
             p = self._p[frozenset((a, b))]
             reach = NormalDist().inv_cdf((1 + LEVEL) / 2) + NormalDist().inv_cdf(POWER)
-            error = self._standard_error(a, b)
-            needed = math.ceil(self.n * (reach * error / size) ** 2) if size else None
         detectable = reach * error
+        needed = self.needed(size, reach, apart) if size else None
         clear = (difference.low > 0 or difference.high < 0) and p < 1 - LEVEL and size >= detectable
         verdict: Choice = "cannot tell"
         if clear:
@@ -242,13 +263,6 @@ class Panel:
         # Sums in another order differ in the last digits: an equal difference must count as one.
         extreme = (np.abs(swapped) >= seen * (1 - 1e-9)).sum(0)
         self._p |= {frozenset(pair): (1 + int(extreme[i])) / (1 + self.resamples) for i, pair in enumerate(new)}
-
-    def _standard_error(self, a: str, b: str) -> float:
-        """Linearised standard error of the difference of two ratios, by roots (Cochran 1977, chapter 6)."""
-        import numpy as np
-
-        one, other = (self._residual(name) for name in (a, b))
-        return float(np.sqrt(self.roots / (self.roots - 1) * np.square(one - other).sum()))
 
     def _residual(self, name: str) -> Array:
         top, bottom = (sums[:, self.columns[name].start] for sums in (self.tops, self.bottoms))
