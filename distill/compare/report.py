@@ -11,10 +11,14 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.cost import Cost, Environment
 from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
+
+PROVED = ("student", "base")
+"""Arms of the comparison that a distillation stands or falls by."""
 
 
 class Counts(Value):
@@ -98,66 +102,6 @@ class Metric(Value):
     def n(self) -> int:
         """Items compared: the same in every arm."""
         return next(iter(self.arms.values())).n
-
-
-class MethodBooks(Value):
-    """The rows of one method, or of one of its cells; requested = kept + dropped + failed + missing."""
-
-    requested: int
-    kept: int
-    dropped: int
-    failed: int
-    missing: int
-    tokens: int
-    """Read and written by models for its candidates."""
-    money: float
-
-    @property
-    def share(self) -> float:
-        """Of its candidates, those that were kept."""
-        return self.kept / self.requested if self.requested else 0.0
-
-    @property
-    def tokens_per_row(self) -> float | None:
-        """None where no row was kept."""
-        return self.tokens / self.kept if self.kept else None
-
-
-class OriginBooks(Value):
-    """The rows of one data set or one teacher that were judged; rows = kept + dropped."""
-
-    source: Literal["teacher", "real"]
-    rows: int
-    kept: int
-    dropped: dict[str, int]
-    """By `<filter>.<reason>`."""
-
-    @property
-    def share(self) -> float:
-        """Of its rows, those that were kept: its yield."""
-        return self.kept / self.rows if self.rows else 0.0
-
-
-CELLS = 8
-"""Cells of a method that are shown; `report.json` has all."""
-
-
-def folded(books: Mapping[str, MethodBooks]) -> dict[str, MethodBooks]:
-    """Every method, and of one with more than a few cells the sum and those of which least was kept."""
-    families: dict[str, dict[str, MethodBooks]] = {}
-    for name, one in books.items():
-        families.setdefault(name.partition("[")[0], {})[name] = one
-    shown: dict[str, MethodBooks] = {}
-    for family, cells in families.items():
-        if len(cells) <= CELLS:
-            shown |= cells
-            continue
-        fields = MethodBooks.model_fields
-        total = {field: sum(getattr(one, field) for one in cells.values()) for field in fields}
-        shown[f"{family}, all {len(cells)} cells"] = MethodBooks.model_validate(total)
-        lowest = sorted(cells, key=lambda name: cells[name].share)[:CELLS]
-        shown |= {name: cells[name] for name in lowest}
-    return shown
 
 
 class Data(Value):
@@ -299,6 +243,21 @@ class Report(Value):
         """Arms that metrics have a mean of: of several training seeds only `student`."""
         having = {arm for metric in self.metrics.values() for arm in metric.arms}
         return [arm for arm in self.arms if arm in having]
+
+    @property
+    def against_base(self) -> dict[str, Pair]:
+        """The student against the base, by metric."""
+        found = {
+            name: [pair for pair in metric.paired if (pair.a, pair.b) == PROVED]
+            for name, metric in self.metrics.items()
+        }
+        return {name: pairs[0] for name, pairs in found.items() if pairs}
+
+    @property
+    def retained(self) -> dict[str, Recovered]:
+        """student / teacher, by metric, where that has a value."""
+        found = {name: metric.retention for name, metric in self.metrics.items()}
+        return {name: one for name, one in found.items() if one is not None and one.value is not None}
 
     @property
     def undefined(self) -> dict[str, list[str]]:
