@@ -103,9 +103,9 @@ def _against_base(report: Report) -> str:
             ]
         )
     said = (
-        f"Over {seeds(report.seeds)}. The metric in bold was named before the run and is tested alone; of the others p is adjusted "
-        "for their number (Holm). Detectable is what so many items find in 80% of cases; what is smaller is not called better or "
-        "worse."
+        f"Over {seeds(report.seeds)}. The metric in bold was named before the run and is tested alone; the first metric of every "
+        "other suite by Holm's p, adjusted for their number. Detectable is what so many items find in 80% of cases; what is "
+        "smaller is not called better or worse."
     )
     return f"{_table(['student − base', 'difference', 'p', 'Holm', 'detectable', 'student'], rows)}\n\n{said}"
 

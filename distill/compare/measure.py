@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, Key, training_seeds
-from distill.compare.report import Metric, Pair, Recovered, Score
+from distill.compare.report import PROVED, Metric, Pair, Recovered, Score
 from distill.errors import CompareError
 from distill.rows import digest
 from distill.statistics.holm import holm
@@ -177,20 +177,21 @@ def _ratio(found: Ratio) -> Recovered:
 
 
 def _adjusted(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    """Student against base with Holm's p, in all metrics but the primary one.
+    """Student against base with Holm's p, in the first metric of every suite but the one that decides.
 
     That one is a test by itself: it was named before the run, so that nobody could choose it among the others when their
-    numbers were there. In the others a difference is called better or worse only where the adjusted p allows it.
+    numbers were there. A suite's first metric stands for it: the further ones mostly say the same in another unit, and are
+    no tests of their own. What Holm's p does not allow is called neither better nor worse.
     """
-    tested = {
-        (name, index): pair.p
-        for name, metric in metrics.items()
-        for index, pair in enumerate(metric.paired)
-        if not metric.primary and (pair.a, pair.b) == (STUDENT, BASE)
-    }
-    adjusted = holm(tested)
+    decides = next(name.split(".")[0] for name, metric in metrics.items() if metric.primary)
+    tested: dict[str, tuple[str, int]] = {}
+    for name, metric in metrics.items():
+        for index, pair in enumerate(metric.paired):
+            if (pair.a, pair.b) == PROVED and name.split(".")[0] != decides:
+                tested.setdefault(name.split(".")[0], (name, index))
     found = dict(metrics)
-    for (name, index), p in adjusted.items():
+    for suite, p in holm({suite: metrics[name].paired[index].p for suite, (name, index) in tested.items()}).items():
+        name, index = tested[suite]
         pairs = list(found[name].paired)
         verdict = pairs[index].verdict if p < 1 - LEVEL else "cannot tell"
         pairs[index] = pairs[index].model_copy(update={"p_holm": p, "verdict": verdict})

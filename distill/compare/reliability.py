@@ -34,7 +34,8 @@ def diagram(suite: str, arm: str, found: ArmCalibration) -> str:
         words = f"{arm}: {one.n:,} choices, {percent(one.confidence)} sure, {percent(one.accuracy)} right"
         parts += [
             line(x, y, x, down(one.confidence), f"whisker {colour(arm)}"),
-            f'<circle class="marker {colour(arm)}" cx="{x:.2f}%" cy="{y:.1f}" r="{size:.1f}"><title>{escape(words)}</title></circle>',
+            f'<circle class="marker {colour(arm)}" cx="{x:.2f}%" cy="{y:.1f}" r="{size:.1f}">'
+            f"<title>{escape(words)}</title></circle>",
         ]
     said = "; ".join(f"{percent(one.confidence)} sure, {percent(one.accuracy)} right ({one.n:,})" for one in found.bins)
     name = "".join(letter if letter.isalnum() else "-" for letter in f"sure-{suite}-{arm}")

@@ -57,7 +57,7 @@ class Pair(Value):
     p: float
     """Two-sided, of this comparison alone."""
     p_holm: float | None = None
-    """Of student against base in metrics that do not decide: adjusted for their number, by Holm."""
+    """Of student against base in the first metric of every suite but the one that decides: adjusted for their number."""
     test: Literal["mcnemar", "swap", "seeds"] = "swap"
     """Where p is from: exact McNemar; random swaps of the arms' labels by prompt; a t-test over training seeds and prompts."""
     detectable: float

@@ -167,10 +167,13 @@ def _tested(seeds: int, metrics: Mapping[str, Metric]) -> Iterator[str]:
             "prompts; the other arms are one model each."
         )
     others = sum(pair.p_holm is not None for metric in metrics.values() for pair in metric.paired)
-    if others:
+    if others == 1:
+        yield "The student against the base is tested on the primary metric, and on the first metric of the other suite."
+    elif others:
         yield (
-            f"The student against the base on the primary metric was named before the run and is tested alone; of the "
-            f"other {others} metrics, what is better or worse is said after Holm's correction for their number."
+            "The student against the base on the primary metric was named before the run and is tested alone. Of the other "
+            f"{others} suites the first metric is tested, with Holm's correction for their number; the further metrics of a "
+            "suite are no tests of their own."
         )
 
 

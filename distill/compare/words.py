@@ -96,7 +96,7 @@ def verdict(pair: Pair) -> str:
     if pair.needed and pair.needed > pair.n:
         return f"{said} ({pair.needed:,} items would be needed)"
     if pair.p_holm is not None and pair.p < 0.05 <= pair.p_holm:
-        return f"{said} (one of many comparisons)"
+        return f"{said} (after Holm's correction)"
     if pair.test == "seeds" and pair.difference and pair.needed is None:
         return f"{said} (more training seeds would be needed)"
     return said
@@ -104,15 +104,14 @@ def verdict(pair: Pair) -> str:
 
 def kept(one: Forgotten) -> str:
     """Whether the student lost more than it may, with the bound that decides."""
-    unit, margin = one.unit, number(one.margin, one.unit)
-    low, high = (signed(end, unit) for end in one.bounds)
-    gain = signed(one.gain, unit)
+    margin = number(one.margin, one.unit)
+    gain, low, high = (signed(value, one.unit) for value in (one.gain, *one.bounds))
     if one.verdict == "not worse":
-        return f"not worse than the base by {margin} or more: {gain}, and at 95% not under {low} ({one.n:,} items)"
+        return f"not worse than the base: {gain}, at least {low}; margin {margin} ({one.n:,} items)"
     if one.verdict == "worse":
-        return f"worse than the base by more than {margin}: {gain}, and at 95% not over {high} ({one.n:,} items)"
-    more = f"; {one.needed:,} items would settle it" if one.needed and one.needed > one.n else ""
-    return f"cannot tell whether more than {margin} was lost: {gain}, between {low} and {high} ({one.n:,} items{more})"
+        return f"worse than the base: {gain}, at most {high}; margin {margin} ({one.n:,} items)"
+    more = f", {one.needed:,} would settle it" if one.needed and one.needed > one.n else ""
+    return f"cannot tell whether it is worse than the base: {gain}, {low} to {high}; margin {margin} ({one.n:,} items{more})"
 
 
 def gap_for(spent: Price) -> list[str]:

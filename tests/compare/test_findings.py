@@ -91,34 +91,29 @@ def test_arms_are_in_the_order_of_seeds_and_steps(make_run: Make) -> None:
     assert names == ["teacher", "base", "student", "real_only", "student#2", "student#10", "student@20", "student@100"]
 
 
-def test_the_primary_metric_is_tested_alone_and_the_others_by_holm(make_run: Make) -> None:
-    report = build(make_run())
-    found = {
-        name: next(pair for pair in metric.paired if (pair.a, pair.b) == ("student", "base"))
-        for name, metric in report.metrics.items()
-    }
-    assert found[PRIMARY].p_holm is None
-    others = {name: pair for name, pair in found.items() if name != PRIMARY}
-    assert len(others) == 9
-    lowest = min(others.values(), key=lambda pair: pair.p)
-    assert lowest.p_holm == pytest.approx(9 * lowest.p)
-    assert all(pair.p_holm is not None and pair.p_holm >= pair.p for pair in others.values())
-    assert all(
-        pair.p_holm is None for metric in report.metrics.values() for pair in metric.paired if pair.b == "teacher"
-    )
+def test_the_primary_metric_is_tested_alone_and_the_other_suites_by_holm(make_run: Make) -> None:
+    report = build(add_choices(make_run()))
+    found = {name: pair for name, pair in report.against_base.items() if pair.p_holm is not None}
+    assert list(found) == ["heldout_real.loss", "arc.accuracy"], "the first metric of each"
+    first, second = sorted(found.values(), key=lambda pair: pair.p)
+    assert first.p_holm == pytest.approx(2 * first.p) and second.p_holm == pytest.approx(max(second.p, 2 * first.p))
+    others = [pair for metric in report.metrics.values() for pair in metric.paired if pair.b == "teacher"]
+    assert all(pair.p_holm is None for pair in others)
+    assert any("the other 2 suites" in note and "Holm" in note for note in report.notes)
 
 
 def test_what_holm_does_not_allow_is_not_said(make_run: Make) -> None:
-    """A difference that would be called better alone, and is one of ten."""
+    """Differences that would be called better alone, and are two of two."""
     from distill.compare.measure import _adjusted
 
-    report = build(make_run())
+    report = build(add_choices(make_run()))
     metrics = {}
     for name, metric in report.metrics.items():
-        pairs = [pair.model_copy(update={"p": 0.02, "verdict": "better"}) for pair in metric.paired]
+        pairs = [pair.model_copy(update={"p": 0.04, "verdict": "better"}) for pair in metric.paired]
         metrics[name] = metric.model_copy(update={"paired": tuple(pairs)})
     verdicts = {name: metric.paired[0].verdict for name, metric in _adjusted(metrics).items()}
-    assert verdicts.pop(PRIMARY) == "better" and set(verdicts.values()) == {"cannot tell"}
+    assert verdicts[PRIMARY] == "better"
+    assert verdicts["heldout_real.loss"] == verdicts["arc.accuracy"] == "cannot tell"
 
 
 def test_right_and_wrong_answers_are_tested_exactly(make_run: Make) -> None:
