@@ -115,6 +115,7 @@ def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmR
 def _trained(arm: str, trainings: Sequence[str]) -> str:
     """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
     stem, _, step = arm.partition("@")
+    stem = stem.partition("#")[0]  # another training seed is trained alike
     names = [name.partition("/")[2] for name in trainings]
     if len(names) == 1 or stem not in (STUDENT, *names):
         return f"trained for {step} steps" if step else "trained"

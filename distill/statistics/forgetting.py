@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from distill.rows import Frozen
+from distill.statistics.intervals import t_quantile
 from distill.statistics.panel import Panel
 from distill.statistics.scores import LEVEL, POWER, Direction, Interval
 
@@ -69,6 +69,7 @@ def change(panel: Panel, student: str, base: str, direction: Direction, asked: F
         ends = (found.low, found.high) if sign > 0 else (-found.high, -found.low)
         gain = Interval(sign * found.value, *ends, found.n)
     verdict: Kept = "not worse" if gain.low > -margin else "worse" if gain.high < -margin else "cannot tell"
-    reach = NormalDist().inv_cdf(LEVEL) + NormalDist().inv_cdf(POWER)
+    freedom = panel.error(contrast)[1]
+    reach = t_quantile(LEVEL, freedom) + t_quantile(POWER, freedom)
     needed = panel.needed(abs(gain.value + margin), reach, contrast) if gain.value + margin else None
     return Change(gain, margin, verdict, needed)

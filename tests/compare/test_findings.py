@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -236,3 +237,15 @@ def test_an_older_report_is_still_read(make_run: Make) -> None:
             del pair["p_holm"], pair["test"]
     old = read_report(value)
     assert old.seeds == 1 and html.render(old) and markdown.render(old) and terminal.table(value)
+
+
+def test_evil_names_stay_text(full: Report) -> None:
+    from distill.compare.report import read_report
+
+    value = json.loads(full.to_json())
+    value["calibration"] = {"<script>": value["calibration"]["arc"]}
+    value["calibration"]["<script>"]["arms"]["<img onerror=x>"] = value["calibration"]["<script>"]["arms"]["base"]
+    value["forgetting"][0]["metric"] = "a.<script>"
+    evil = read_report(value)
+    assert "<script" not in html.render(evil) and "<img" not in html.render(evil)
+    assert not [line for line in markdown.render(evil).splitlines() if re.search(r"(?<!\\)<(script|img)", line)]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.stats
+import yaml
 from pydantic import ValidationError
 
+from distill.evaluate.settings import Evaluate
 from distill.statistics.forgetting import Change, Forgetting, change
 from distill.statistics.panel import Panel
 from distill.statistics.scores import Direction, Scores
@@ -83,6 +87,13 @@ def test_on_the_margin_it_is_shown_in_a_twentieth_of_cases() -> None:
     rng = np.random.default_rng(5)
     shown = [tell(BASE - 0.2 + rng.normal(0, 1, 400), BASE, margin=0.2).verdict == "not worse" for _ in range(40)]
     assert sum(shown) <= 7
+
+
+def test_the_recipe_on_the_page_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    asked = Evaluate.model_validate(yaml.safe_load(block)["evaluate"]).forgetting
+    assert asked is not None and asked.margin == 0.05 and not asked.relative
 
 
 def test_a_margin_of_nothing_and_a_metric_without_a_suite_are_refused() -> None:
