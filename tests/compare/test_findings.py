@@ -17,7 +17,7 @@ from distill.compare.arms import read_arms
 from distill.compare.report import Report
 from distill.statistics.forgetting import Forgetting
 from distill.suites.metrics import Metric
-from tests.compare.conftest import manifest
+from tests.compare.conftest import default_ledger, manifest, write_run
 
 Make = Callable[..., dict[str, Path]]
 PRIMARY = "heldout_teacher.loss"
@@ -53,7 +53,7 @@ def add_choices(inputs: dict[str, Path], count: int = 200, right: dict[str, floa
     return inputs
 
 
-def test_several_seeds_are_one_student(make_run: Make) -> None:
+def test_several_seeds_are_one_student(make_run: Make, tmp_path: Path) -> None:
     report = build(make_run(SEEDS))
     loss = report.metrics[PRIMARY]
     assert report.seeds == 3 and list(report.arms) == ["teacher", "base", "student", "student#2", "student#3"]
@@ -65,7 +65,7 @@ def test_several_seeds_are_one_student(make_run: Make) -> None:
     assert against["student", "base"].test == "seeds" and against["base", "teacher"].test == "swap"
     assert any("3 training seeds" in note for note in report.notes)
     assert "mean of 3 training seeds" in report.headline
-    alone = build(make_run_again(make_run, LOSS))
+    alone = build(write_run(tmp_path / "other", LOSS, 60, default_ledger(), 40))
     assert alone.seeds == 1 and not alone.metrics[PRIMARY].seeds and "seeds" not in alone.headline
     assert any(note.startswith("One training seed") for note in alone.notes)
 
@@ -75,15 +75,6 @@ def test_several_seeds_are_one_student(make_run: Make) -> None:
         return ends[1] - ends[0]
 
     assert width(report) > 2 * width(alone), "seeds differ more than prompts"
-
-
-def make_run_again(make_run: Make, arms: dict[str, float]) -> dict[str, Path]:
-    """Another run beside the first."""
-    import shutil
-
-    root = make_run.__closure__[0].cell_contents / "cache"  # type: ignore[attr-defined]
-    shutil.rmtree(root)
-    return make_run(arms)
 
 
 def test_arms_are_in_the_order_of_seeds_and_steps(make_run: Make) -> None:
@@ -158,7 +149,7 @@ def test_a_student_that_lost_something_is_told_from_one_that_may_have(make_run: 
     assert share.margin == pytest.approx(0.1 * report.metrics["arc.accuracy"].arms["base"].mean) and share.relative
 
 
-def test_calibration_is_of_suites_that_are_chosen(make_run: Make) -> None:
+def test_calibration_is_of_suites_that_are_chosen(make_run: Make, tmp_path: Path) -> None:
     report = build(add_choices(make_run()))
     assert list(report.calibration) == ["arc"]
     found = report.calibration["arc"]
@@ -168,7 +159,7 @@ def test_calibration_is_of_suites_that_are_chosen(make_run: Make) -> None:
     assert student.ci95[0] > 0 and sum(one.n for one in student.bins) == student.n == 200
     assert [(pair.a, pair.b) for pair in found.paired] == [("student", "base"), ("student", "teacher")]
     assert found.paired[0].ci95[0] > 0, "surely worse calibrated than the base"
-    assert not build(make_run_again(make_run, LOSS)).calibration
+    assert not build(write_run(tmp_path / "other", LOSS, 60, default_ledger(), 40)).calibration
 
 
 def test_the_price_of_the_gap(make_run: Make) -> None:
