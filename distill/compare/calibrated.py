@@ -48,8 +48,10 @@ def calibrated(arms: Sequence[Arm], seed: int) -> tuple[dict[str, Calibration], 
 
 
 def _usable(arm: Arm, key: tuple[str, str]) -> bool:
+    """Whether the arm chose, and it is known whether that was right; a confidence that is no number is none."""
     item = arm.items[key]
-    return item.confidence is not None and RIGHT in item.metrics and item.metrics[RIGHT][0] in (0, 1)
+    sure = item.confidence is not None and 0 <= item.confidence <= 1
+    return sure and RIGHT in item.metrics and item.metrics[RIGHT][0] in (0, 1)
 
 
 def _arm(found: Calibrated) -> ArmCalibration:
