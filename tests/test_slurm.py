@@ -92,9 +92,7 @@ def test_jobs_that_cannot_work_are_refused(
 
 
 @pytest.mark.parametrize("command", ["check", "slurm"])
-def test_all_that_cannot_work_is_said_at_once(
-    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_that_cannot_work_is_said_at_once(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = ["--launch", "train=multi_gpu", "--launch", "generate=cpu", "--set", "runtime.slurm.generate.nodes=2"]
     folders = ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
     assert main([command, ONE_MINUTE, *folders, *wrong, "--set", "runtime.slurm.train.nodes=1"]) == 2
