@@ -20,7 +20,7 @@ def stage_main(stage: str, arguments: Sequence[str]) -> int:
     """Behind scripts/generate.py, score.py, train.py and evaluate.py: every node of one stage of a recipe, here and now.
 
     Args:
-        stage: `generate` (held-out answers too), `score`, `train` or `evaluate` (every arm).
+        stage: `generate` (held-out answers too), `score`, `train`, `evaluate` (every arm) or `judge`.
     """
     parser = argparse.ArgumentParser(description=f"The {stage} stage of a recipe, alone.")
     parser.add_argument("recipe", type=Path)

@@ -193,7 +193,7 @@ def _check(options: argparse.Namespace) -> None:
     if recipe.runtime.slurm and not absent:
         slurm.check(workspace)
     reviewed = intent.check(workspace)
-    for line in (*show.launch_notes(workspace), *reviewed):
+    for line in (*show.launch_notes(workspace), *show.judge_notes(recipe), *reviewed):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:

@@ -16,7 +16,7 @@ from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 
-LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "score", "train", "evaluate", "judge")
 """Stages that may have processes of their own."""
 
 
@@ -34,6 +34,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
+        yield from _unjudgeable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -82,8 +83,8 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
-            yield ("teachers", name), "no method and no filter asks this model"
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging, *recipe.comparing):
+            yield ("teachers", name), "no method, no filter and no judge asks this model"
     for index, part in enumerate(recipe.filter):
         for name in part.asks:
             if name not in recipe.cast:
@@ -251,6 +252,28 @@ def _no_metric(evaluate: Evaluate, name: str) -> str | None:
     if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         return "chrf needs answers, but evaluate.generation.items is 0"
     return None
+
+
+def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A judge that nobody knows, and suites or arms that have no answers for it."""
+    evaluate, judge = recipe.evaluate, recipe.evaluate.judge
+    if judge is None:
+        return
+    where: KeyPath = ("evaluate", "judge")
+    if judge.by not in recipe.cast:
+        yield (*where, "by"), f"no model {judge.by!r} under teachers; {nearest(judge.by, sorted(recipe.cast))}"
+    suites = {suite.label: suite for suite in evaluate.suites}
+    for place, label in enumerate(judge.suites):
+        if label not in suites:
+            yield (*where, "suites", place), f"no suite {label!r}; {nearest(label, list(suites))}"
+        elif not evaluate.answers(suites[label]):
+            yield (*where, "suites", place), f"{label} has no answers to be judged"
+    if not judge.suites and not evaluate.judged:
+        yield where, "no suite is answered: raise evaluate.generation.items, or add a suite that asks for answers"
+    for place, pair in enumerate(judge.pairs):
+        for side, arm in enumerate(pair):
+            if arm not in recipe.arms:
+                yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

@@ -99,6 +99,19 @@ class Recipe(Frozen):
         return tuple(name for name in named if name in self.cast)
 
     @property
+    def comparing(self) -> tuple[str, ...]:
+        """Names of the teachers that judge the answers of the arms."""
+        judge = self.evaluate.judge if self.student else None
+        return (judge.by,) if judge and judge.by in self.cast else ()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that is evaluated: teacher, base, what the student was between trainings, itself, its checkpoints, others."""
+        between = (name.partition("/")[2] for name in self.train_names[:-1])
+        steps = (f"student@{step}" for step in self.evaluate.checkpoints)
+        return ("teacher", "base", *between, "student", *steps, *self.evaluate.arms)
+
+    @property
     def filtered_by(self) -> tuple[str, ...]:
         """Every reference that filters follow: models, data, and what the teachers that they ask consist of."""
         judges = (ref for name in self.judging for ref in self.cast[name].references)

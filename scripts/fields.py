@@ -1,7 +1,7 @@
 """Write docs/recipe.md: every field of a recipe with its type, its default and what it means, from the specs themselves.
 
-    .venv/bin/python scripts/fields.py            write it
-    .venv/bin/python scripts/fields.py --check    only say whether it is as the specs are
+.venv/bin/python scripts/fields.py            write it
+.venv/bin/python scripts/fields.py --check    only say whether it is as the specs are
 """
 
 from __future__ import annotations

@@ -18,7 +18,19 @@ LEVELS = {
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(
-        ("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites", "terms"), 3
+        (
+            "agreement",
+            "judge",
+            "quotas",
+            "sandbox",
+            "soft_targets",
+            "sources",
+            "split",
+            "statistics",
+            "suites",
+            "terms",
+        ),
+        3,
     ),
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),

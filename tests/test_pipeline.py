@@ -11,6 +11,7 @@ import pytest
 
 from distill import templates
 from distill.context import Resolved
+from distill.judge.settings import Judge, Labels
 from distill.pipeline import keys, plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
@@ -108,6 +109,7 @@ OTHER = {
     "turns",
     "share",
     "start",
+    "judge",
 }
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 FOREIGN = [
@@ -605,3 +607,57 @@ def test_every_field_of_a_suite_is_looked_at() -> None:
         fields = set(type(TypeAdapter(AnySuite).validate_python(told)).model_fields)
         changed = {name for which, more in (*ITEMS, *LATER) if which == place for name in more}
         assert fields - changed <= {"kind", "name", "source"}, told["kind"]
+
+
+LABELS: dict[str, Any] = {"data": "L"}
+OF_JUDGE: dict[str, Any] = {
+    "by": "teacher",
+    "suites": [],
+    "items": 7,
+    "pairs": [["student", "base"], ["base", "teacher"]],
+    "template": "{{ question }} {{ first }} {{ second }}?",
+    "max_new_tokens": 9,
+    "labels": None,
+    "labels.data": "M",
+    "labels.question": "q",
+    "labels.a": "x",
+    "labels.b": "y",
+    "labels.preferred": "p",
+}
+"""Every field of the judge with another value."""
+
+
+def with_judge(**changed: Any) -> dict[str, Any]:
+    judge = {"by": "judge", "suites": ["heldout_real"], "pairs": [["student", "base"]], "labels": LABELS, **changed}
+    return {**BASE, "evaluate": {"suites": ["heldout_real", "heldout_teacher"], "judge": judge}}
+
+
+@pytest.mark.parametrize("name", OF_JUDGE)
+def test_every_option_of_the_judge_reruns_the_judge_alone(name: str) -> None:
+    value = with_judge(labels=dict(LABELS))
+    before, nodes = keyed(value), plan(Recipe.model_validate(value))
+    put(value, ("evaluate", "judge", *name.split(".")), OF_JUDGE[name])
+    after = keyed(value)
+    assert {node for node in before if before[node] != after[node]} == {"judge", "compare"}
+    assert closure({"judge"}, nodes) == {"judge", "compare"}
+    tops = {name.partition(".")[0] for name in OF_JUDGE}
+    inner = {name.partition(".")[2] for name in OF_JUDGE if "." in name}
+    assert (tops, inner) == (set(Judge.model_fields), set(Labels.model_fields)), "each option has another value here"
+
+
+def test_the_judge_comes_after_the_arms_that_it_compares() -> None:
+    (node,) = (one for one in plan(Recipe.model_validate(with_judge())) if one.name == "judge")
+    assert node.needs == ("split", "evaluate/student", "evaluate/base") and node.folder == "5-judge"
+    assert set(node.sources) == {"J", "T", "S", "L"} and node.launch == "judge"
+    assert all(one.name != "judge" for one in plan(Recipe.model_validate(BASE)))
+
+
+def test_another_judge_other_labels_or_another_prompt_is_another_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe.model_validate(with_judge())
+    before = keys(plan(recipe), resolve(recipe))
+    for ref in ("J", "L"):
+        other = {**resolve(recipe), ref: Resolved(ref, Path(ref), "sha256:other", ("mit",))}
+        after = keys(plan(recipe), other)
+        assert before["judge"].key != after["judge"].key, ref
+    monkeypatch.setattr(templates, "shipped", lambda *_: "{{ first }} or {{ second }}?")
+    assert before["judge"].key != keys(plan(recipe), resolve(recipe))["judge"].key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.report import Report, Sample
 from distill.compare.words import (
@@ -37,6 +38,7 @@ def render(report: Report) -> str:
         _against_base(report),
         _kept(report),
         _more(report),
+        *_judge(report),
         "## Where the rows went",
         _data(report),
         "## Terms",
@@ -129,6 +131,15 @@ def _more(report: Report) -> str:
             f"The student took {hours(report.price)} from generation to the end of training: {', '.join(rates)}."
         )
     return "\n\n".join(parts)
+
+
+def _judge(report: Report) -> list[str]:
+    """What a judge said, where there is one."""
+    if report.judge is None:
+        return []
+    tables = [f"{found.title}:\n\n{_table(found.head, found.rows)}" for found in judged.tables(report.judge)]
+    remarks = "\n".join(f"- {_inline(text)}" for text in judged.remarks(report.judge))
+    return ["## The judge", f"**{_inline(judged.headline(report.judge))}**", judged.METHOD, *tables, remarks]
 
 
 def _data(report: Report) -> str:

@@ -16,6 +16,7 @@ from distill.compare.cost import Cost, Environment
 from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
+from distill.judge.result import Judged
 from distill.terms.outcome import Terms
 
 PROVED = ("student", "base")
@@ -222,6 +223,8 @@ class Report(Value):
     calibration: dict[str, Calibration] = {}
     """By suite."""
     price: Price | None = None
+    judge: Judged | None = None
+    """What a judge said of pairs of arms; None where the recipe names none."""
 
     @property
     def shown(self) -> list[str]:

@@ -15,6 +15,7 @@ from distill.compare.calibrated import calibrated
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
 from distill.compare.forgotten import forgotten
+from distill.compare.judged import read_judged
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.price import price
 from distill.compare.report import Arm as ArmReport
@@ -103,6 +104,7 @@ def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = No
         forgetting=tuple(kept),
         calibration=sure,
         price=price(inputs, cost, metrics[spec.primary].gap_recovered),
+        judge=read_judged(inputs),
     )
 
 
