@@ -26,6 +26,7 @@ from typing import Any
 
 from distill.context import Ranks, Resolved
 from distill.errors import ArtifactError
+from distill.names import folder_name
 from distill.protocols import Summary
 from distill.recipe_file import dotted, walk
 from distill.rows import Frozen, digest
@@ -119,7 +120,7 @@ def _fields(described: Identity) -> dict[str, Any]:
 
 
 def folder(cache: Path, node: str, key: str) -> Path:
-    return cache / f"{node.replace('/', '-')}-{key}"
+    return cache / f"{folder_name(node)}-{key}"
 
 
 def find(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Artifact | None:

@@ -13,6 +13,7 @@ from distill.errors import DistillError, SourceError
 from distill.filter.ledger import Ledger
 from distill.filter.preview import beside, table
 from distill.launch import find_config
+from distill.names import folder_name
 from distill.rows import Row, read_rows
 from distill.workspace import NEW, RUN, Workspace, reopen
 
@@ -149,7 +150,7 @@ def rows(run: Path, node: str, count: int) -> str:
 
 def _rows_of(run: Path, node: str) -> list[Path]:
     own = [run] if (run / "kept.jsonl").is_file() else []
-    for folder in [*sorted(run.glob(f"?-{node.replace('/', '-')}")), *own]:
+    for folder in [*sorted(run.glob(f"?-{folder_name(node)}")), *own]:
         found = [folder / name for name in ROW_FILES if (folder / name).is_file()]
         if found:
             return found

@@ -155,7 +155,8 @@ class Workspace:
     def make(self, name: str) -> tuple[Artifact, bool]:
         """Make one node in this process; what it needs must be there."""
         planned = self.planned[name]
-        inputs = {need: self._input(name, need) for need in planned.node.needs}
+        called = planned.node.called
+        inputs = {called.get(need, need): self._input(name, need) for need in planned.node.needs}
         context = replace(self.context, key=planned.key)
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("evidence", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
