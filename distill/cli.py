@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | export | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | evaluate | export | schema."""
 
 from __future__ import annotations
 
@@ -101,6 +101,16 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
     comparer = _command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    evaluator = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "the checkpoints of a run's training as arms `student@STEP`, by the recipe's suites",
+    )
+    evaluator.add_argument("run", help="name or folder of a run, or its recipe")
+    evaluator.add_argument(
+        "--watch", action="store_true", help="each one as it is written, until the training has ended; on any machine"
+    )
     exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
     exporter.add_argument("run", help="name or folder of a run, or its recipe")
     exporter.add_argument("out", type=Path, help="new folder")
@@ -300,6 +310,13 @@ def _show(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     print(show.compare([_run_folder(name, options.runs) for name in options.run]))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from distill import watching
+
+    workspace = watching.evaluate(_run_folder(options.run, options.runs), options.cache, options.watch)
+    print(show.curves(workspace))
 
 
 def _export(options: argparse.Namespace) -> None:

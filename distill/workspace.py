@@ -152,11 +152,16 @@ class Workspace:
             return [NEW]
         return artifacts.why_stale(old, self.planned[name].identity) or [f"not in the cache {self.cache}"]
 
-    def make(self, name: str) -> tuple[Artifact, bool]:
-        """Make one node in this process; what it needs must be there."""
+    def make(self, name: str, instead: Mapping[str, Path] | None = None) -> tuple[Artifact, bool]:
+        """Make one node in this process; what it needs must be there.
+
+        Args:
+            instead: folders that stand for needs which are being made yet, and hold what this node reads of them.
+        """
         planned = self.planned[name]
+        given = instead or {}
         called = planned.node.called
-        inputs = {called.get(need, need): self._input(name, need) for need in planned.node.needs}
+        inputs = {called.get(need, need): given.get(need) or self._input(name, need) for need in planned.node.needs}
         context = replace(self.context, key=planned.key)
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])

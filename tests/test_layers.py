@@ -22,7 +22,9 @@ LEVELS = {
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(
+        ("compatibility", "evaluated", "export", "filtering", "launch", "passing", "show", "slurm", "watching"), 8
+    ),
     "cli": 9,
 }
 STAGES = 4

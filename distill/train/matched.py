@@ -38,12 +38,12 @@ def said(summary: Summary, watched: Watched, wanted: Sequence[int]) -> Summary:
     steps: int = summary["counts"]["steps"]
     found = [watched.data.learnt_of(watched.rows_of(step)) for step in range(1, steps + 1)]
     all_found, all_wanted = sum(found), sum(wanted[:steps])
-    furthest = max(abs(one / other - 1) for one, other in zip(found, wanted, strict=False))
-    rows = len(watched.data)
+    furthest = max(abs(one - other) for one, other in zip(found, wanted, strict=False))
+    read = {row for step in range(1, steps + 1) for row in watched.rows_of(step)}
     note = (
-        f"In {steps} steps it learnt {all_found:,} supervised tokens of {rows:,} real rows, each read "
-        f"{watched.seen[steps - 1] / rows:.1f} times; the distilled student's steps have {all_wanted:,} "
-        f"({all_found / all_wanted - 1:+.2%}; a single step differs by at most {furthest:.0%})."
+        f"In {steps} steps it learnt {all_found:,} supervised tokens of {len(read):,} of {len(watched.data):,} real rows, each "
+        f"read {watched.seen[steps - 1] / len(read):.1f} times; the distilled student's steps have {all_wanted:,} "
+        f"({all_found / all_wanted - 1:+.2%}; a single step differs by at most {furthest} tokens)."
     )
     far = [
         "Its rows are too long or too short to be held against the distilled student token for token: read its difference "

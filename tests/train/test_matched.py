@@ -65,7 +65,7 @@ def test_it_learns_as_much_as_the_other_and_says_how_near(folder: Path, tmp_path
     one, two = (read_log(folder / name / "log.jsonl") for name in ("plain", "alone"))
     assert [line["tokens"] for line in two] == pytest.approx([line["tokens"] for line in one], rel=0.05)
     assert two[-1]["epoch"] > 5 and all(line["loss"] > 0 for line in two)
-    assert f"supervised tokens of 6 real rows, each read {two[-1]['epoch']:.1f} times" in summary["notes"][0]
+    assert f"supervised tokens of 6 of 6 real rows, each read {two[-1]['epoch']:.1f} times" in summary["notes"][0]
     assert any("1 training rows were longer" in note for note in summary["notes"])
     student = json.loads((folder / "alone" / "student.json").read_text())
     assert student["depth"] == 0, "nothing in it is of a teacher"
