@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from distill import artifacts, evaluated, show, watching
@@ -37,14 +37,10 @@ def prepared(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> Workspace:
     return workspace
 
 
-def process(arguments: Sequence[str], said: Path) -> subprocess.Popen[bytes]:
-    with said.open("ab") as file:
-        return subprocess.Popen([sys.executable, *arguments], env=ENVIRONMENT, cwd=ROOT, stdout=file, stderr=file)
-
-
-def training(workspace: Workspace, said: Path) -> subprocess.Popen[bytes]:
-    run, cache = str(workspace.run_folder), str(workspace.cache)
-    return process(["-m", "distill.launch", "--alone", "train", workspace.planned["train"].key, run, cache], said)
+def training(workspace: Workspace) -> subprocess.Popen[bytes]:
+    run, cache, key = workspace.run_folder, workspace.cache, workspace.planned["train"].key
+    command = [sys.executable, "-m", "distill.launch", "--alone", "train", key, str(run), str(cache)]
+    return subprocess.Popen(command, env=ENVIRONMENT, cwd=ROOT)
 
 
 def until(true: object, what: str) -> None:
@@ -57,28 +53,27 @@ def until(true: object, what: str) -> None:
 
 
 def test_a_watcher_outlives_a_kill_and_leaves_what_evaluate_checkpoints_would(
-    prepared: Workspace, tmp_path: Path
+    prepared: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said = tmp_path / "said.txt"
-    options = ["--runs", str(prepared.runs), "--cache", str(prepared.cache)]
-    watcher = process(["-m", "distill.cli", "evaluate", "small", "--watch", *options], said)
-    try:
-        trainer = training(prepared, said)
+    """The training in processes of its own; the watcher is this one."""
+    said = ""
+    with ThreadPoolExecutor() as threads:
+        watcher = threads.submit(watching.evaluate, prepared.run_folder, prepared.cache, True)
+        trainer = training(prepared)
         folder, _ = evaluated.training_folder(prepared)
         until(lambda: evaluated.steps(folder) == [20], "the first checkpoint")
-        psutil.Process(trainer.pid).send_signal(signal.SIGKILL)
+        trainer.send_signal(signal.SIGKILL)
         trainer.wait()
-        until(lambda: "nobody is training now" in said.read_text(), "the watcher notices")
         until(lambda: list(evaluated.evaluations(prepared)) == [20], "it is evaluated though the training is not done")
-        assert not prepared.find("train")
-        resumed = training(prepared, said)
-        second = watching.evaluate(prepared.run_folder, prepared.cache, watch=True)  # beside the first
-        assert resumed.wait(60) == 0 and watcher.wait(60) == 0
-    finally:
-        watcher.kill()
-    text = said.read_text()
-    assert "Traceback" not in text and "went away" not in text
-    points = evaluated.points(second)
+        assert not prepared.find("train") and not watcher.done()
+        time.sleep(2 * watching.PAUSE)
+        said += capfd.readouterr().err
+        assert said.count("nobody is training now, its last checkpoint is that of step 20") == 1
+        assert training(prepared).wait(120) == 0
+        workspace = watcher.result(120)
+    said += capfd.readouterr().err
+    assert "went away" not in said
+    points = evaluated.points(workspace)
     assert [point.step for point in points] == [20, 40, 60]
     asked = evaluated.with_checkpoints(prepared, [20, 40, 60])
     for point in points:
@@ -87,7 +82,7 @@ def test_a_watcher_outlives_a_kill_and_leaves_what_evaluate_checkpoints_would(
         again, made = asked.make(evaluated.arm(point.step))
         assert made and again.path == point.folder and (again.path / "items.jsonl").read_bytes() == before
     losses = [point.metrics["heldout_real.loss"] for point in points]
-    assert len(set(losses)) == 3 and f"{losses[0]:.4f}" in text
+    assert len(set(losses)) == 3 and f"{losses[0]:.4f}" in said
     assert not list((prepared.cache / ".work").glob("checkpoint-*")), "what was held is let go"
 
 
@@ -101,7 +96,13 @@ def test_the_checkpoints_that_are_there(
     assert "--watch waits for the first one" in capsys.readouterr().err
     make(workspace, "evaluate/teacher")
     make(workspace, "train")
-    assert main(["evaluate", "small", *options]) == 0
+    asked = evaluated.with_checkpoints(workspace, [4])
+    work = artifacts.work_folder(workspace.cache, evaluated.arm(4), asked.planned[evaluated.arm(4)].key)
+    with work.with_name(f"{work.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another watcher is at this one
+        assert main(["evaluate", "small", *options]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["step", "2", "6"]
+    assert main(["evaluate", "small", "--watch", *options]) == 0
     table = capsys.readouterr().out
     assert [line.split()[0] for line in table.splitlines()[1:]] == ["step", "2", "4", "6"]
     assert table.splitlines()[1].split()[1] == "heldout_real.loss", "the one that decides comes first"
@@ -111,24 +112,6 @@ def test_the_checkpoints_that_are_there(
     assert later.find("evaluate/student@4"), "a recipe that names the checkpoint later finds it done"
     assert main(["evaluate", "small", *options]) == 0
     assert capsys.readouterr().err == "", "nothing was evaluated again"
-
-
-def test_of_two_watchers_each_leaves_to_the_other_what_it_is_at(
-    tmp_path: Path, tiny_model: Path, sharp_model: Path
-) -> None:
-    import fcntl
-
-    workspace = open_run(tmp_path, write_recipe(tmp_path, tiny_model, sharp_model))
-    make(workspace, "train")
-    make(workspace, "evaluate/teacher")
-    asked = evaluated.with_checkpoints(workspace, [4])
-    work = artifacts.work_folder(workspace.cache, evaluated.arm(4), asked.planned[evaluated.arm(4)].key)
-    with work.with_name(f"{work.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        watching.evaluate(workspace.run_folder, workspace.cache, watch=False)
-        assert list(evaluated.evaluations(workspace)) == [2, 6]
-    watching.evaluate(workspace.run_folder, workspace.cache, watch=True)
-    assert list(evaluated.evaluations(workspace)) == [2, 4, 6]
 
 
 def test_what_is_held_stays_when_the_training_takes_its_own_away(tmp_path: Path) -> None:
