@@ -23,7 +23,20 @@ LEVELS = {
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(
-        ("compatibility", "evaluated", "export", "filtering", "launch", "passing", "show", "slurm", "watching"), 8
+        (
+            "compatibility",
+            "evaluated",
+            "export",
+            "filtering",
+            "launch",
+            "leaving",
+            "passing",
+            "push",
+            "show",
+            "slurm",
+            "watching",
+        ),
+        8,
     ),
     "cli": 9,
 }
