@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill import compatibility, results, show
+from distill import compatibility, results, show, tracking
 from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, LaunchError, NotFetchedError
 from distill.launch import guarded, start
@@ -233,6 +233,8 @@ def _step(workspace: Workspace, name: str) -> bool:
         node = workspace.planned[name].node
         artifact = start(workspace, name) if node.launch else workspace.make(name)[0]
         say(show.made_line(name, artifact, time.monotonic() - started))
+        if not node.launch:
+            tracking.hand_over(workspace, name, artifact)
     workspace.link(name, artifact)
     return made
 

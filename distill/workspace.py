@@ -26,6 +26,7 @@ from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
+from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
 
@@ -162,7 +163,7 @@ class Workspace:
         given = instead or {}
         called = planned.node.called
         inputs = {called.get(need, need): given.get(need) or self._input(name, need) for need in planned.node.needs}
-        context = replace(self.context, key=planned.key)
+        context = replace(self.context, key=planned.key, tracked=self.tracked(name))
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])
         if name == "generate":
@@ -173,6 +174,10 @@ class Workspace:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def tracked(self, name: str) -> Tracked:
+        """What trackers know a training by."""
+        return Tracked(self.recipe.name, name, self.planned[name].key, self.run_folder)
 
     def preview(self, count: int) -> str:
         """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""

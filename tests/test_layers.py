@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
     **dict.fromkeys(("evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
+    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start", "trackers"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites"), 3),
@@ -22,22 +22,8 @@ LEVELS = {
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(
-        (
-            "compatibility",
-            "evaluated",
-            "export",
-            "filtering",
-            "launch",
-            "leaving",
-            "passing",
-            "push",
-            "show",
-            "slurm",
-            "watching",
-        ),
-        8,
-    ),
+    **dict.fromkeys(("compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4
