@@ -1,22 +1,22 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | export | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | evaluate | export | push | schema."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from distill import compatibility, intent, show, slurm
+from distill import compatibility, intent, results, show, slurm, tracking
 from distill.engines.serving.slurm import check_submit
-from distill.errors import DistillError, LaunchError, NotFetchedError, SourceError
+from distill.errors import DistillError, LaunchError, NotFetchedError
 from distill.launch import guarded, start
 from distill.load import load_recipe
+from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
 from distill.terms.verdict import USES
 from distill.workspace import Workspace
@@ -46,23 +46,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="distill", description="From a recipe to a student model and an honest report."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = _command(
+    check = add_command(
         commands, "check", _check, "read a recipe, follow its references, report every problem; no network"
     )
-    plan = _command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
+    plan = add_command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
     plan.add_argument("--json", action="store_true", help="as JSON")
-    fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
-    run = _command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
+    fetch = add_command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
+    run = add_command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
     run.add_argument("--until", metavar="NODE", help="stop after this node, or `evaluate`: after all arms")
     run.add_argument(
         "--dry-run",
         metavar="N",
-        type=_count,
+        type=count,
         nargs="?",
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
-    jobs = _command(
+    jobs = add_command(
         commands,
         "slurm",
         _slurm,
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
-    judge_terms = _command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge_terms = add_command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
     judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
     judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
     judge_terms.add_argument("--json", action="store_true", help="as JSON")
@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """What is done with runs that are there."""
-    shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
+    shower = add_command(
+        commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained"
+    )
     shower.add_argument("run", help="name or folder of a run, or its recipe")
     shower.add_argument("--rows", metavar="NODE", help="rows of a node, as they are")
     shower.add_argument(
@@ -103,21 +105,14 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     shower.add_argument(
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
-    shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
-    comparer = _command(commands, "compare", _compare, "runs side by side")
+    shower.add_argument("-n", type=count, default=3, help="how many rows (default: 3)")
+    comparer = add_command(commands, "compare", _compare, "runs side by side")
     comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
-    exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
-    exporter.add_argument("run", help="name or folder of a run, or its recipe")
-    exporter.add_argument("out", type=Path, help="new folder")
-    exporter.add_argument("--node", metavar="NODE", help="training whose student it is (default: the last)")
-    exporter.add_argument("--step", metavar="N", type=_count, help="a checkpoint instead of the end")
-    exporter.add_argument(
-        "--format", choices=("adapter", "merged"), help="the adapter beside its base (default), or all in one model"
-    )
+    results.add(commands)
 
 
 def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    judge = _command(
+    judge = add_command(
         commands, "filter", _filter, "a recipe's filters over rows that are there: looked at, or written out"
     )
     judge.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -125,7 +120,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     judge.add_argument(
         "--preview",
         metavar="N",
-        type=_count,
+        type=count,
         nargs="?",
         const=1000,
         help="what each filter would drop of N rows (1000), with examples; no rows are written and no model is asked",
@@ -138,7 +133,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     judge.add_argument("--models", action="store_true", help="in a preview, run filters that ask a model too")
     judge.add_argument(
-        "--tasks", metavar="N", type=_count, default=0, help="judge the files under --rows by N tasks of datatrove"
+        "--tasks", metavar="N", type=count, default=0, help="judge the files under --rows by N tasks of datatrove"
     )
     judge.add_argument("--executor", choices=("local", "slurm", "ray"), default="local", help="where the tasks run")
     judge.add_argument(
@@ -150,29 +145,6 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
         help="argument of datatrove's executor, such as time=2:00:00 and partition=cpu for Slurm",
     )
     return judge
-
-
-def _count(text: str) -> int:
-    """How many of something are wanted."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Callable[..., None], text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
-    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders (default: ./runs)")
-    cache = Path(os.environ.get("DISTILL_CACHE", "cache"))
-    command.add_argument(
-        "--cache",
-        type=Path,
-        default=cache,
-        help="folder of finished stages (default: $DISTILL_CACHE, ./cache)",
-    )
-    command.set_defaults(command=run)
-    return command
 
 
 def _workspace(options: argparse.Namespace, of_file: bool = False) -> Workspace:
@@ -271,6 +243,8 @@ def _step(workspace: Workspace, name: str) -> bool:
         node = workspace.planned[name].node
         artifact = start(workspace, name) if node.launch else workspace.make(name)[0]
         say(show.made_line(name, artifact, time.monotonic() - started))
+        if not node.launch:
+            tracking.hand_over(workspace, name, artifact)
     workspace.link(name, artifact)
     return made
 
@@ -295,7 +269,7 @@ def _filter(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    run = _run_folder(options.run, options.runs)
+    run = run_folder(options.run, options.runs)
     if options.tokens:
         print(show.tokens(run, options.cache, options.n))
     elif options.rows:
@@ -309,28 +283,7 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    print(show.compare([_run_folder(name, options.runs) for name in options.run]))
-
-
-def _export(options: argparse.Namespace) -> None:
-    from distill.export import export
-
-    run = _run_folder(options.run, options.runs)
-    print(export(run, options.out, options.cache, options.node, options.step, options.format))
-
-
-def _run_folder(name: str, runs: Path) -> Path:
-    """The folder of a run by its name, its path, or its recipe."""
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        path = runs / load_recipe(path).name
-    found = next((folder for folder in (path, runs / name) if folder.is_dir()), None)
-    if found is None:
-        there = (
-            ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
-        )
-        raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
-    return found
+    print(show.compare([run_folder(name, options.runs) for name in options.run]))
 
 
 def _terms(options: argparse.Namespace) -> None:

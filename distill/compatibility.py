@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill import trackers
 from distill.errors import LaunchError
 from distill.launch import find_config, read_config
 from distill.recipe import Recipe
@@ -182,6 +183,7 @@ def check(recipe: Recipe, base: Path) -> None:
 
     Raises:
         LaunchError: see above, or a combination of `RULES`.
+        TrainError: a tracker that is not installed.
     """
     refuse(recipe, list(launches(recipe, base)))
 
@@ -193,6 +195,7 @@ def refuse(recipe: Recipe, started: Sequence[Launch]) -> None:
     if found:
         lines = [f"{launch.stage}={launch.name} is {rule.name}: {rule.why}; take {rule.take}" for launch, rule in found]
         raise LaunchError("\n  ".join([f"{len(lines)} that cannot work", *lines]), where="runtime.launch")
+    trackers.check(recipe.runtime.report_to)
 
 
 def check_tokens(workspace: Workspace) -> None:

@@ -11,6 +11,7 @@ from distill.engines.teacher import MAIN
 from distill.evaluate.settings import Evaluate
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
+from distill.names import REAL_ONLY
 from distill.problems import nearest
 from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
@@ -35,6 +36,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
         yield from _unjudgeable(recipe)
+        yield from _incomparable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -219,6 +221,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
+    taken |= {REAL_ONLY} if evaluate.real_only else set()
     for name in evaluate.arms:
         if name in taken:
             yield ("evaluate", "arms", name), "is the name of another arm; choose another"
@@ -274,6 +277,21 @@ def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         for side, arm in enumerate(pair):
             if arm not in recipe.arms:
                 yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
+
+
+def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student of real rows alone, where that would be another training or there are no such rows."""
+    if not recipe.evaluate.real_only:
+        return
+    where: KeyPath = ("evaluate", REAL_ONLY)
+    objectives = [training.objective for training in recipe.trainings]
+    if objectives != ["sft"]:
+        yield (
+            where,
+            f"real rows alone can be learnt by one training, `sft`, and this recipe trains by {', '.join(objectives)}",
+        )
+    if not any(real.teaches for real in recipe.real.values()):
+        yield where, "no data set under real has answers or texts to learn from"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

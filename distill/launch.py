@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from distill import tracking
 from distill.artifacts import Artifact
 from distill.context import Ranks
 from distill.errors import DistillError, LaunchError, StageError, StoppedError
@@ -213,6 +214,8 @@ def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
         if workspace.planned[need].node.launch is None and _missing(workspace, need):
             make(workspace, need, quiet)
     artifact, made = workspace.make(name)
+    if made:
+        tracking.hand_over(workspace, name, artifact)
     if workspace.ranks.main and not quiet:
         workspace.link(name, artifact)
         workspace.context.say(f"  {name:18} {'made' if made else 'nothing to do'}  {artifact.path}")

@@ -26,6 +26,7 @@ from distill.engines.serving import slurm
 from distill.errors import LaunchError
 from distill.job import Job
 from distill.launch import CONFIG, GRACE, SHARDED, find_config, on_cpu, read_config
+from distill.names import job_name
 from distill.pipeline import Node
 from distill.workspace import Workspace
 
@@ -73,7 +74,7 @@ class Batch:
 
     @property
     def name(self) -> str:
-        return self.node.name.replace("/", "-").replace("@", "-")
+        return job_name(self.node.name)
 
 
 def batches(workspace: Workspace) -> Iterator[Batch]:
@@ -186,7 +187,7 @@ def _script(workspace: Workspace, batch: Batch, out: Path) -> str:
 
 def _options(workspace: Workspace, batch: Batch, out: Path) -> Iterator[str]:
     job = batch.job
-    yield f"--job-name={workspace.recipe.name}/{batch.node.name}"
+    yield f"--job-name={workspace.recipe.name}/{batch.node.name.replace('#', '-seed')}"  # a # would begin a comment
     yield f"--output={out / batch.name}-%j.log"
     yield f"--nodes={job.nodes}"
     yield "--ntasks-per-node=1"

@@ -27,6 +27,7 @@ from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
 from distill.terms.registry import shipped, with_own
+from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
 
@@ -165,11 +166,17 @@ class Workspace:
             return [NEW]
         return artifacts.why_stale(old, self.planned[name].identity) or [f"not in the cache {self.cache}"]
 
-    def make(self, name: str) -> tuple[Artifact, bool]:
-        """Make one node in this process; what it needs must be there."""
+    def make(self, name: str, instead: Mapping[str, Path] | None = None) -> tuple[Artifact, bool]:
+        """Make one node in this process; what it needs must be there.
+
+        Args:
+            instead: folders that stand for needs which are being made yet, and hold what this node reads of them.
+        """
         planned = self.planned[name]
-        inputs = {need: self._input(name, need) for need in planned.node.needs}
-        context = replace(self.context, key=planned.key)
+        given = instead or {}
+        called = planned.node.called
+        inputs = {called.get(need, need): given.get(need) or self._input(name, need) for need in planned.node.needs}
+        context = replace(self.context, key=planned.key, tracked=self.tracked(name))
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])
         if name == "generate":
@@ -180,6 +187,10 @@ class Workspace:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def tracked(self, name: str) -> Tracked:
+        """What trackers know a training by."""
+        return Tracked(self.recipe.name, name, self.planned[name].key, self.run_folder)
 
     def preview(self, count: int) -> str:
         """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""

@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("described", "evidence", "recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
+    **dict.fromkeys(("described", "evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start", "trackers"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(
@@ -39,6 +39,7 @@ LEVELS = {
     **dict.fromkeys(
         ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"), 8
     ),
+    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4

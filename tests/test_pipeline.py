@@ -54,16 +54,25 @@ BASE: dict[str, Any] = {
     },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
-    "evaluate": {"checkpoints": [2], "forgetting": {"metrics": ["heldout_real.loss"], "margin": 0.1}},
+    "evaluate": {
+        "checkpoints": [2],
+        "real_only": True,
+        "seeds": 2,
+        "forgetting": {"metrics": ["heldout_real.loss"], "margin": 0.1},
+    },
     "terms": {"name": "tutor", "accept": {"unknown": "we wrote it"}},
     "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
 TEACHER = {"heldout", "benchmark", "generate", "evaluate/teacher"}
 BASE_ARM = {"evaluate/base"}
-ARMS = {"evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"}
+TRAIN = {"train", "train#2", "train@real_only"}
+TRAINED_ARMS = {"evaluate/student", "evaluate/student#2", "evaluate/real_only", "evaluate/student@2"}
+ARMS = {"evaluate/teacher", "evaluate/base", *TRAINED_ARMS}
+ALONE = {**BASE, "evaluate": {"checkpoints": [2]}}
+"""One student."""
 DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
-    "seed": {"split", "heldout", "benchmark", "generate", "mix", "train", "compare"},
+    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "compare"},
     "use": {"compare"},
     "terms": {"compare"},
     "teacher.model": TEACHER,
@@ -72,11 +81,11 @@ DEPENDENTS: dict[str, set[str]] = {
     "teacher.engine": {"heldout", "benchmark", "generate"},
     "teachers.judge": {"benchmark"},
     "benchmark": {"benchmark"},
-    "student.model": {"generate", "filter", "train", *BASE_ARM},
-    "student.terms": {"train"},
-    "student.drop_layers": {"train", *BASE_ARM},
-    "student.quantization": {"train", *BASE_ARM},
-    "student.lora": {"train"},
+    "student.model": {"generate", "filter", *TRAIN, *BASE_ARM},
+    "student.terms": TRAIN,
+    "student.drop_layers": {*TRAIN, *BASE_ARM},
+    "student.quantization": {*TRAIN, *BASE_ARM},
+    "student.lora": TRAIN,
     "real": {"split"},
     "split": {"split"},
     "generate.rows": {"generate", "filter"},
@@ -89,12 +98,18 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.min_yield": {"generate", "filter"},
     "filter": {"generate", "filter"},
     "mix": {"mix"},
-    "train": {"train"},
+    "train": TRAIN,
+    "train.too_long": {"train", "train#2"},
     "evaluate.primary": {"compare"},
     "evaluate.forgetting": {"compare"},
     "evaluate": ARMS,
     "runtime": set(),
 }
+NODES = {
+    "evaluate.real_only": {"mix@real_only", "tokenise@real_only", "train@real_only", "evaluate/real_only"},
+    "evaluate.seeds": {"train#3", "evaluate/student#3"},
+}
+"""Fields that make nodes and change none."""
 OTHER = {
     "kind",
     "prompts",
@@ -189,6 +204,10 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
     if name.startswith("evaluate.checkpoints"):
         assert set(before) ^ set(after) == {"evaluate/student@2", "evaluate/student@3"}
         return
+    if name in NODES:
+        assert set(before) ^ set(after) == NODES[name]
+        assert {node for node in set(before) & set(after) if before[node] != after[node]} == {"compare"}
+        return
     stale = {node for node in before if before[node] != after[node]}
     assert stale == closure(DEPENDENTS[rule], nodes), rule
 
@@ -231,13 +250,13 @@ def with_student(**student: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("before", "after", "owners"),
     [
-        ({}, {"lora": None}, {"train"}),
-        ({}, {"adapter": "A"}, {"train", *BASE_ARM}),
-        ({"adapter": "A"}, {"adapter": "B"}, {"train", *BASE_ARM}),
+        ({}, {"lora": None}, TRAIN),
+        ({}, {"adapter": "A"}, {*TRAIN, *BASE_ARM}),
+        ({"adapter": "A"}, {"adapter": "B"}, {*TRAIN, *BASE_ARM}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 3}}, {"layers"}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2, "rows": 9}}, {"layers"}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "quantization": "nf4"}, {"layers"}),
-        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, {"train"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, TRAIN),
     ],
 )
 def test_what_a_student_can_be_reruns_what_depends_on_it(
@@ -268,7 +287,8 @@ def test_another_adapter_of_the_same_name_is_another_student() -> None:
 
 def test_the_nodes_of_a_recipe_in_order() -> None:
     names = [node.name for node in plan(Recipe.model_validate(BASE))]
-    arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"]
+    alone = ["mix@real_only", "tokenise@real_only", "train@real_only"]
+    arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student#2", "evaluate/real_only"]
     assert names == [
         "split",
         "heldout",
@@ -278,7 +298,10 @@ def test_the_nodes_of_a_recipe_in_order() -> None:
         "mix",
         "tokenise",
         "train",
+        "train#2",
+        *alone,
         *arms,
+        "evaluate/student@2",
         "compare",
     ]
 
@@ -449,7 +472,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 )
 def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: str, field: str) -> None:
     sft, one = {"objective": "sft"}, {"objective": objective, "checkpoint_every": 2}
-    full = {**BASE, "generate": RANKED, "train": [sft, one]}
+    full = {**ALONE, "generate": RANKED, "train": [sft, one]}
     before = keyed(full)
     after = keyed({**full, "train": [sft, {**one, field: OBJECTIVES[objective][field]}]})
     stale = {node for node in before if before[node] != after[node]}
@@ -457,6 +480,21 @@ def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: s
     assert "evaluate/sft" in before and "evaluate/sft" not in stale
     training = Recipe.model_validate(full).trainings[1]
     assert {*OBJECTIVES[objective], *Learning.model_fields} == set(type(training).model_fields)
+
+
+def test_each_seed_trains_a_student_through_all_trainings() -> None:
+    recipe = Recipe.model_validate(
+        {**ALONE, "generate": RANKED, "train": [{}, {"objective": "preference"}], "evaluate": {"seeds": 3}}
+    )
+    nodes = {node.name: node for node in plan(recipe)}
+    assert "train/sft#3" in nodes["train/preference#3"].needs and "train/sft" not in nodes["train/preference#3"].needs
+    assert nodes["evaluate/student#3"].spec.trained == "train/preference#3"
+    seeds = [nodes[name].spec.seed for name in ("train/sft", "train/sft#2", "train/sft#3", "train/preference#3")]
+    assert seeds[0] == recipe.seed and len(set(seeds)) == 3 and seeds[2] == seeds[3]
+    folders = [node.folder for node in nodes.values()]
+    assert (
+        len(set(folders)) == len(folders) and "4-train-sft-seed2" in folders and not any("#" in one for one in folders)
+    )
 
 
 def test_what_is_trained_after_another_leaves_that_as_it_was() -> None:
@@ -501,7 +539,7 @@ OF_LOGITS: dict[str, tuple[Any, set[str]]] = {
 @pytest.mark.parametrize("name", OF_LOGITS)
 def test_every_option_of_logits_is_in_the_keys_of_what_it_changes(name: str) -> None:
     value, owners = OF_LOGITS[name]
-    base = {**BASE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
+    base = {**ALONE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
     before, nodes = keyed(base), plan(Recipe.model_validate(base))
     put(base, ("train", *name.split(".")), value)
     if name == "divergence":

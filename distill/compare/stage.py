@@ -23,6 +23,7 @@ from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
 from distill.compare.terms import read_terms
 from distill.context import Context
+from distill.names import REAL_ONLY
 from distill.protocols import Summary
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
@@ -123,7 +124,12 @@ def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmR
 
 
 def _trained(arm: str, trainings: Sequence[str]) -> str:
-    """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    """`trained`, `trained, seed 2`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    if arm == REAL_ONLY:
+        return "trained on real rows alone"
+    arm, _, seed = arm.partition("#")
+    if seed:
+        return f"{_trained(arm, trainings)}, seed {seed}"
     stem, _, step = arm.partition("@")
     stem = stem.partition("#")[0]  # another training seed is trained alike
     names = [name.partition("/")[2] for name in trainings]

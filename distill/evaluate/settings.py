@@ -46,6 +46,11 @@ class Evaluate(Frozen):
     """Of every arm."""
     checkpoints: tuple[int, ...] = ()
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
+    real_only: bool = False
+    """Another student as an arm: the same base, steps and supervised tokens, on real rows alone, repeated as often as needed.
+    What the student is better by is what the teacher added. For one training by `sft`."""
+    seeds: int = Field(1, ge=1)
+    """How often the student is trained, each time from a seed of its own: the arms `student`, `student#2`, …"""
     arms: dict[ArmName, Other] = {}
     """Other models, by a name for the report."""
     forgetting: Forgetting | None = None
