@@ -212,6 +212,8 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "benchmark" in evaluate.needs and recipe.benchmark is None:
+        yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
     for name in evaluate.arms:
         if name in taken:

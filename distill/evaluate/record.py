@@ -43,6 +43,7 @@ def line(
         "answer": answers[0] if answers else None,
         "answers": list(answers[1:]),
         "found": judged.found,
+        "why": judged.why,
         "confidence": judged.confidence,
         "metrics": {name: one for name, one in measures.items() if math.isfinite(one["value"])},
         "error": scored.error if likely else judged.error,

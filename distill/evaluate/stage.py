@@ -1,7 +1,7 @@
 """held-out rows and suites + an arm -> items.jsonl: what it makes of every item.
 
     items.jsonl           one line an item: {"suite", "item", "root", "asked", "question", "reference", "answer", "answers",
-                          "found", "confidence", "metrics", "error"}
+                          "found", "why", "confidence", "metrics", "error"}
     teacher.safetensors   from the teacher only: its next-token distributions, which the other arms are measured against
 
 It knows nothing of the other arms but the teacher's distributions, and takes no mean: that is the comparison's work. An

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from distill.suites.benchmark import OwnBenchmark
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.programs import HumanEval, Programs
 
 
 def _named(value: Any) -> Any:
@@ -20,6 +22,6 @@ def by_name(schema: dict[str, Any]) -> None:
 
 
 AnySuite = Annotated[
-    Annotated[HeldOutTeacher | HeldOutReal, Field(discriminator="kind")],
+    Annotated[HeldOutTeacher | HeldOutReal | OwnBenchmark | Programs | HumanEval, Field(discriminator="kind")],
     BeforeValidator(_named),
 ]

@@ -70,6 +70,8 @@ class Judged:
     measures: Measures = field(default_factory=dict)
     found: str | None = None
     """What was read out of the (first) answer: the number, the choice, the program."""
+    why: str | None = None
+    """What is wrong with it, in words, where that can be said: how a program failed."""
     confidence: float | None = None
     """Of the choice that was made, between 0 and 1: what calibration is taken from."""
     error: str | None = None
