@@ -203,11 +203,11 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     suite = suites.get(label)
     if suite is None:
         yield ("evaluate", "primary"), f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    elif metric not in suite.metrics:
+    elif suite.KNOWN and metric not in suite.metrics:
         yield ("evaluate", "primary"), f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
     elif suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
-    elif suite.ASKS == "choices" or (suite.ASKS == "likelihood" and metric != "chrf"):
+    elif suite.ASKS in ("choices", "model") or (suite.ASKS == "likelihood" and metric != "chrf"):
         yield from _mute(recipe, metric)
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):

@@ -31,6 +31,7 @@ HEAVY = (
     "bitsandbytes",
     "datasets",
     "datatrove",
+    "lm_eval",
     "math_verify",
     "peft",
     "sacrebleu",

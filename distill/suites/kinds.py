@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from distill.suites.benchmark import OwnBenchmark
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.lm_eval import LmEval
 from distill.suites.programs import HumanEval, Programs
+from distill.suites.suite import Suite
 
 
 def _named(value: Any) -> Any:
@@ -22,6 +24,14 @@ def by_name(schema: dict[str, Any]) -> None:
 
 
 AnySuite = Annotated[
-    Annotated[HeldOutTeacher | HeldOutReal | OwnBenchmark | Programs | HumanEval, Field(discriminator="kind")],
+    Annotated[HeldOutTeacher | HeldOutReal | OwnBenchmark | Programs | HumanEval | LmEval, Field(discriminator="kind")],
     BeforeValidator(_named),
 ]
+
+
+def _apart(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
+    """Each suite by itself: an entry may stand for several."""
+    return tuple(part for suite in suites for part in suite.parts)
+
+
+Suites = Annotated[tuple[AnySuite, ...], AfterValidator(_apart)]
