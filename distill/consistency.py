@@ -210,7 +210,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     unknown = _no_metric(evaluate, evaluate.primary)
     if unknown:
         yield ("evaluate", "primary"), unknown
-    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) == "choices" or (
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) in ("choices", "model") or (
         asks == "likelihood" and metric != "chrf"
     ):
         yield from _mute(recipe, metric)
@@ -220,6 +220,8 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "benchmark" in evaluate.needs and recipe.benchmark is None:
+        yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
     taken |= {REAL_ONLY} if evaluate.real_only else set()
     for name in evaluate.arms:
@@ -250,7 +252,7 @@ def _no_metric(evaluate: Evaluate, name: str) -> str | None:
     suite = suites.get(label)
     if suite is None:
         return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    if metric not in suite.metrics:
+    if suite.KNOWN and metric not in suite.metrics:
         return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
     if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         return "chrf needs answers, but evaluate.generation.items is 0"
