@@ -9,7 +9,7 @@ from distill.judge import labels, rates
 from distill.judge.asking import Judged as One
 from distill.judge.comparisons import CONSTANT, FIXED, SAME, SHUFFLED, Paired
 from distill.judge.result import Agreement, Control, Counts, Pair, Rate, Standing
-from distill.statistics import Interval
+from distill.statistics.scores import Interval
 
 LEAST_READ = 0.5
 """Share of its answers that must be verdicts: those of the others are another selection of the items."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from distill.statistics import LEVEL, POWER, Interval
+from distill.statistics.scores import LEVEL, POWER, Interval
 
 if TYPE_CHECKING:
     import numpy as np

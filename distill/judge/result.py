@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from distill.rows import Frozen
-from distill.statistics import Interval
+from distill.statistics.scores import Interval
 
 FILE = "judged.json"
 Standing = Literal["passed", "cannot be believed", "no verdict"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distill.judge import rates
-from distill.statistics import Interval
+from distill.statistics.scores import Interval
 
 
 def names(count: int, each: int = 1) -> list[str]:
