@@ -690,6 +690,26 @@ def test_the_judge_comes_after_the_arms_that_it_compares() -> None:
     assert all(one.name != "judge" for one in plan(Recipe.model_validate(BASE)))
 
 
+def test_a_judge_may_compare_every_arm_that_there_is() -> None:
+    evaluate = {"seeds": 3, "real_only": True, "checkpoints": [2], "arms": {"rival": {"model": "R"}}}
+    one = Recipe.model_validate({**BASE, "evaluate": evaluate})
+    several = {
+        "train": [BASE["train"], {"objective": "on_policy", "checkpoint_every": 2}],
+        "evaluate": {"checkpoints": [2]},
+    }
+    for recipe in (one, Recipe.model_validate({**BASE, **several})):
+        nodes = [node.name for node in plan(recipe) if node.name.startswith("evaluate/")]
+        assert [f"evaluate/{arm}" for arm in recipe.arms] == nodes
+    judge = {"by": "judge", "pairs": [["student#2", "real_only"], ["rival", "student@2"]]}
+    (node,) = (
+        node
+        for node in plan(Recipe.model_validate({**BASE, "evaluate": {**evaluate, "judge": judge}}))
+        if node.name == "judge"
+    )
+    assert {"evaluate/student#2", "evaluate/real_only", "evaluate/rival", "evaluate/student@2"} < set(node.needs)
+    assert "R" in node.sources, "a judge of its family is flagged"
+
+
 def test_another_judge_other_labels_or_another_prompt_is_another_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe.model_validate(with_judge())
     before = keys(plan(recipe), resolve(recipe))
