@@ -204,14 +204,18 @@ def _terms(report: Report) -> str:
 
 def _diversity(report: Report) -> str:
     found = report.diversity
-    if found.teacher is None or found.real is None:
+    if found.undefined:
         return f"Undefined: {found.undefined}."
+    corpora = list(next(iter(found.measures.values())).values)
     rows = [
-        [who, f"{value.distinct_1:.3f}", f"{value.distinct_2:.3f}", f"{value.compression_ratio:.2f}"]
-        for who, value in (("teacher", found.teacher), ("real", found.real))
+        [
+            f"{name} {'↑' if one.better == 'higher' else '↓'}",
+            *(f"{one.values[corpus]:.3f}{' (less varied)' if one.fell(corpus) else ''}" for corpus in corpora),
+        ]
+        for name, one in found.measures.items()
     ]
-    head = f"{found.texts} answers of each, paired by length and cut to the same {found.words} words."
-    return f"{head}\n\n{_table(['rows', 'distinct-1', 'distinct-2', 'compression ratio'], rows)}"
+    head = f"Samples of {found.texts} texts, {found.words} words, of each corpus, of the same lengths."
+    return f"{head}\n\n{_table(['', *corpora], rows)}"
 
 
 def _one_each(samples: Iterable[Sample]) -> list[Sample]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.cost import Cost, Environment
+from distill.compare.diversity import Diversity
 from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
@@ -136,27 +137,6 @@ class Data(Value):
     def methods(self) -> dict[str, MethodBooks]:
         """`by_method` as it is shown: a method of many cells in one line, and the cells of which least was kept."""
         return folded(self.by_method)
-
-
-class Variety(Value):
-    distinct_1: float
-    """Different words as a share of all words."""
-    distinct_2: float
-    """Different pairs of neighbouring words as a share of all pairs."""
-    compression_ratio: float
-    """Size of the text over its size after gzip: higher is more repetitive."""
-
-
-class Diversity(Value):
-    """Teacher's answers and real answers, paired by length and cut to the same length."""
-
-    texts: int
-    """Answers of each."""
-    words: int
-    """Words of each."""
-    teacher: Variety | None
-    real: Variety | None
-    undefined: str | None = None
 
 
 class Point(Value):
