@@ -210,7 +210,9 @@ class Answering(Suite):
     @model_validator(mode="after")
     def _differ(self) -> Self:
         if self.samples > 1 and self.temperature == 0:
-            raise ValueError("without a temperature all samples of an item are alike: write temperature: 0.8")
+            raise ValueError(
+                f"{self.samples} samples without a temperature are one answer {self.samples} times: give temperature: 0.8"
+            )
         return self
 
     @property

@@ -138,7 +138,7 @@ def test_records_that_make_no_item_are_told(tmp_path: Path) -> None:
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "examples": {"data": "y", "prompt": "q"}}, "without `shots`"),
         ({"source": {"data": "rows:x"}, "group": "page"}, "have roots already"),
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "instruction": "{{ question"}, "not a Jinja template"),
-        ({"source": {"data": "x.jsonl", "prompt": "q"}, "samples": 3}, "write temperature: 0.8"),
+        ({"source": {"data": "x.jsonl", "prompt": "q"}, "samples": 3}, "3 samples without a temperature"),
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "items": 0}, "greater than 0"),
         ({"source": {"data": "x.jsonl", "prompt": "q"}, "shotz": 1}, "shotz"),
     ],
