@@ -115,7 +115,7 @@ def kept(one: Forgotten) -> str:
 
 
 def gap_for(spent: Price) -> list[str]:
-    """`61% of the gap per GPU-hour [50, 72]`, and the same per unit of money."""
+    """`61% [50, 72] of the gap per GPU-hour`, and the same per unit of money; nothing where no recovery is shown."""
     rates = (
         (spent.gap_per_hour, spent.gap_per_hour_ci95, f"{spent.device}-hour"),
         (spent.gap_per_money, spent.gap_per_money_ci95, "unit of money"),
@@ -123,7 +123,7 @@ def gap_for(spent: Price) -> list[str]:
     return [
         f"{percent(rate)} [{percent(ends[0])[:-1]}, {percent(ends[1])[:-1]}] of the gap per {unit}"
         for rate, ends, unit in rates
-        if rate is not None and ends is not None
+        if rate is not None and ends is not None and (ends[0] > 0 or ends[1] < 0)
     ]
 
 
