@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from distill.compare.arms import STUDENT
+from distill.compare.judged import lines as judged
 from distill.compare.measure import PER_TOKEN
 from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import (
@@ -42,8 +43,9 @@ def table(report: Mapping[str, Any]) -> str:
             metric = value.metrics[name]
             scores = [_score(metric.arms.get(arm), metric) for arm in arms]
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
+    judge = ["", *judged(value.judge)] if value.judge else []
     return "\n".join(
-        [*_align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline]
+        [*_align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline, *judge]
     )
 
 
