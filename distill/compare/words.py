@@ -102,6 +102,14 @@ def verdict(pair: Pair) -> str:
     return said
 
 
+def added(name: str, pair: Pair, unit: str) -> str:
+    """What the teacher's rows did that real rows alone do not."""
+    change = f"{signed(pair.difference, unit)} {interval(pair.ci95, unit)} {unit} in {name}"
+    if pair.verdict == "cannot tell":
+        return f"What the teacher added cannot be told: beside a student of real rows alone {change}, {pair.n:,} items."
+    return f"The student is {pair.verdict} than one that learnt from real rows alone: {change}."
+
+
 def kept(one: Forgotten) -> str:
     """Whether the student lost more than it may, with the bound that decides."""
     margin = number(one.margin, one.unit)
