@@ -9,6 +9,7 @@ from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.report import Report, Sample
 from distill.compare.words import (
+    added,
     arrow,
     gap_for,
     hours,
@@ -31,6 +32,7 @@ def render(report: Report) -> str:
     parts = [
         f"# {_inline(report.name)}",
         f"**{_inline(report.headline)}**",
+        _added(report),
         _metrics(report),
         "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
         "Gap recovered: 0% is the base, 100% the teacher.",
@@ -69,6 +71,11 @@ def _metrics(report: Report) -> str:
         gap = recovered(metric.gap_recovered)
         rows.append([f"**{label}**" if metric.primary else label, str(metric.n), *scores, gap])
     return _table(["metric", "items", *report.shown, "gap recovered"], rows)
+
+
+def _added(report: Report) -> str:
+    unit = report.metrics[report.primary].unit
+    return _inline(added(report.primary, report.added, unit)) if report.added else ""
 
 
 def _pairs(report: Report) -> str:

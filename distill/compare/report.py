@@ -18,6 +18,7 @@ from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
 from distill.judge.result import Judged
+from distill.names import REAL_ONLY
 from distill.terms.outcome import Terms
 
 PROVED = ("student", "base")
@@ -220,6 +221,12 @@ class Report(Value):
             for name, metric in self.metrics.items()
         }
         return {name: pairs[0] for name, pairs in found.items() if pairs}
+
+    @property
+    def added(self) -> Pair | None:
+        """The student against one that learnt from real rows alone, in the metric that decides: what the teacher added."""
+        pairs = self.metrics[self.primary].paired
+        return next((pair for pair in pairs if (pair.a, pair.b) == (PROVED[0], REAL_ONLY)), None)
 
     @property
     def retained(self) -> dict[str, Recovered]:
