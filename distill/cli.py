@@ -11,13 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill import compatibility, results, show, tracking
+from distill import compatibility, intent, results, show, slurm, tracking
 from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, LaunchError, NotFetchedError
 from distill.launch import guarded, start
 from distill.load import load_recipe
 from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
+from distill.terms.verdict import USES
 from distill.workspace import Workspace
 
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--out", metavar="FOLDER", type=Path, help="for the jobs and their logs (default: RUN/slurm)")
     jobs.add_argument("--submit", action="store_true", help="submit them too")
     judge = _filter_command(commands)
-    for command in (check, run, jobs):
+    for command in (check, plan, run, jobs):
         command.add_argument(
             "--launch",
             action="append",
@@ -82,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
+    judge_terms = add_command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
+    judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
+    judge_terms.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
@@ -157,7 +162,10 @@ def _check(options: argparse.Namespace) -> None:
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
     compatibility.check(recipe, workspace.base)
-    for line in show.launch_notes(workspace):
+    if recipe.runtime.slurm and not absent:
+        slurm.check(workspace)
+    reviewed = intent.check(workspace)
+    for line in (*show.launch_notes(workspace), *show.judge_notes(recipe), *reviewed):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:
@@ -166,6 +174,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
+    compatibility.check(workspace.recipe, workspace.base)
     steps = show.steps(workspace)
     print(json.dumps(steps, indent=1) if options.json else show.plan_table(workspace, steps))
 
@@ -184,6 +193,8 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
+    for line in intent.check(workspace):
+        print(line, file=sys.stderr)
     compatibility.check_tokens(workspace)
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))
@@ -198,12 +209,11 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _slurm(options: argparse.Namespace) -> None:
-    from distill import slurm
-
     if options.submit:
         check_submit("--submit", "submit from a login node of the cluster: write the jobs, and run submit.sh there")
     workspace = _workspace(options)
     compatibility.check(workspace.recipe, workspace.base)
+    intent.check(workspace)
     out = (options.out or workspace.run_folder / "slurm").resolve()
     names = slurm.write(workspace, out)
     if not names:
@@ -274,6 +284,11 @@ def _show(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     print(show.compare([run_folder(name, options.runs) for name in options.run]))
+
+
+def _terms(options: argparse.Namespace) -> None:
+    found = intent.of(options.what, options.use, options.runs, options.cache)
+    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from distill.engines.layers import LeastMissed
 from distill.engines.open import scores
 from distill.engines.teacher import MAIN
+from distill.evaluate.settings import Evaluate
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
 from distill.names import REAL_ONLY
@@ -16,7 +17,7 @@ from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 
-LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "score", "train", "evaluate", "judge")
 """Stages that may have processes of their own."""
 
 
@@ -35,6 +36,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
         yield from _incomparable(recipe)
+        yield from _unjudgeable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -83,8 +85,8 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
-            yield ("teachers", name), "no method and no filter asks this model"
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging, *recipe.comparing):
+            yield ("teachers", name), "no method, no filter and no judge asks this model"
     for index, part in enumerate(recipe.filter):
         for name in part.asks:
             if name not in recipe.cast:
@@ -109,6 +111,10 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         (("student", "drop_layers"), layers),
         (("evaluate", "suites"), [suite.label for suite in recipe.evaluate.suites]),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+        (
+            ("evaluate", "forgetting", "metrics"),
+            recipe.evaluate.forgetting.metrics if recipe.evaluate.forgetting else (),
+        ),
     ):
         if repeated := _repeated(values):
             yield path, f"named twice: {', '.join(map(str, repeated))}"
@@ -200,17 +206,17 @@ def _unscored(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     evaluate = recipe.evaluate
-    suites = {suite.label: suite for suite in evaluate.suites}
     label, _, metric = evaluate.primary.partition(".")
-    suite = suites.get(label)
-    if suite is None:
-        yield ("evaluate", "primary"), f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    elif metric not in suite.metrics:
-        yield ("evaluate", "primary"), f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
-    elif suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
-        yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
-    elif suite.ASKS == "choices" or (suite.ASKS == "likelihood" and metric != "chrf"):
+    unknown = _no_metric(evaluate, evaluate.primary)
+    if unknown:
+        yield ("evaluate", "primary"), unknown
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) == "choices" or (
+        asks == "likelihood" and metric != "chrf"
+    ):
         yield from _mute(recipe, metric)
+    for place, name in enumerate(evaluate.forgetting.metrics if evaluate.forgetting else ()):
+        if unknown := _no_metric(evaluate, name):
+            yield ("evaluate", "forgetting", "metrics", place), unknown
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
@@ -250,6 +256,42 @@ def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         )
     if not any(real.teaches for real in recipe.real.values()):
         yield where, "no data set under real has answers or texts to learn from"
+
+
+def _no_metric(evaluate: Evaluate, name: str) -> str | None:
+    """Why there will be no such metric."""
+    suites = {suite.label: suite for suite in evaluate.suites}
+    label, _, metric = name.partition(".")
+    suite = suites.get(label)
+    if suite is None:
+        return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
+    if metric not in suite.metrics:
+        return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
+    if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
+        return "chrf needs answers, but evaluate.generation.items is 0"
+    return None
+
+
+def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A judge that nobody knows, and suites or arms that have no answers for it."""
+    evaluate, judge = recipe.evaluate, recipe.evaluate.judge
+    if judge is None:
+        return
+    where: KeyPath = ("evaluate", "judge")
+    if judge.by not in recipe.cast:
+        yield (*where, "by"), f"no model {judge.by!r} under teachers; {nearest(judge.by, sorted(recipe.cast))}"
+    suites = {suite.label: suite for suite in evaluate.suites}
+    for place, label in enumerate(judge.suites):
+        if label not in suites:
+            yield (*where, "suites", place), f"no suite {label!r}; {nearest(label, list(suites))}"
+        elif not evaluate.answers(suites[label]):
+            yield (*where, "suites", place), f"{label} has no answers to be judged"
+    if not judge.suites and not evaluate.judged:
+        yield where, "no suite is answered: raise evaluate.generation.items, or add a suite that asks for answers"
+    for place, pair in enumerate(judge.pairs):
+        for side, arm in enumerate(pair):
+            if arm not in recipe.arms:
+                yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

@@ -38,8 +38,8 @@ class Runtime(Frozen):
     """
 
     launch: dict[str, str] = {}
-    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
-    or a path."""
+    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`, `judge`) to the accelerate configuration that starts it: a bare
+    name, or a path."""
     slurm: dict[str, Job] = {}
     """Stage, `report` for the last job, or `all` for what is common to them, to the resources of its job: `distill slurm`."""
     batch_tokens: int = Field(8192, gt=0)

@@ -16,6 +16,8 @@ from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
 from distill.generate.settings import Spec as GenerateSpec
+from distill.judge import settings as judging
+from distill.judge import stage as judge
 from distill.mix import real_only
 from distill.mix import stage as mix
 from distill.names import REAL_ONLY, folder_name, seeded, stage
@@ -66,11 +68,13 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     if recipe.student is None:
         return data
     seed, student = recipe.seed, recipe.student
-    nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student))
+    nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student), *judge_nodes(recipe, student))
     spec = compare.Spec(
-        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names
-    )
-    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
+        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
+        terms=recipe.terms, forgetting=recipe.evaluate.forgetting,
+    )  # fmt: skip
+    own = (recipe.terms.registry,) if recipe.terms.registry else ()
+    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))
 
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
@@ -269,6 +273,29 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
         *(node(f"student@{step}", (*against, last), None, trained=last, step=step) for step in asked.checkpoints),
         *(node(name, against, **other.model_dump()) for name, other in asked.arms.items()),
     )
+
+
+def judge_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
+    """Pairs of arms' answers before a judge, where the recipe names one."""
+    asked, suites = recipe.evaluate.judge, recipe.evaluate.judged
+    if asked is None:
+        return
+    teacher, others = recipe.cast[asked.by], against(recipe, student)
+    spec = judging.Spec(
+        judge=asked, teachers={asked.by: teacher}, suites=suites, against=others, prompt=judging.prompt_digest(asked)
+    )
+    needs = dict.fromkeys(
+        (*(name for suite in suites for name in suite.NEEDS), *(f"evaluate/{arm}" for arm in asked.arms))
+    )
+    sources = tuple(dict.fromkeys((*teacher.references, *others.values(), *asked.references)))
+    yield Node("judge", 5, tuple(needs), spec, judge.run, judge.VERSION, sources, (), "judge")
+
+
+def against(recipe: Recipe, student: Student) -> dict[str, str]:
+    """References to the models whose answers a judge compares, by what they are: one that is related to them is flagged."""
+    judge = recipe.evaluate.judge
+    arms = {name: other.model for name, other in recipe.evaluate.arms.items() if judge and name in judge.arms}
+    return {"teacher": recipe.teacher.model, "student": student.model, **arms}
 
 
 def filter_spec(recipe: Recipe) -> filtering.Spec:

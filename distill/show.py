@@ -13,8 +13,11 @@ from distill.artifacts import MANIFEST, Artifact
 from distill.errors import DistillError, SourceError
 from distill.filter.ledger import Ledger
 from distill.filter.preview import beside, table
+from distill.judge.family import Model, kin
 from distill.launch import find_config
 from distill.names import folder_name
+from distill.pipeline import against
+from distill.recipe import Recipe
 from distill.rows import Row, read_rows
 from distill.workspace import NEW, RUN, Workspace, reopen
 
@@ -52,6 +55,18 @@ def launch_notes(workspace: Workspace) -> list[str]:
         said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
         notes.append(f"  {stage}: {path.name}, {said[0].strip('# ').removesuffix('.') if said else 'unverified'}")
     return notes
+
+
+def judge_notes(recipe: Recipe) -> list[str]:
+    """What should be known of the judge of the answers before it is asked."""
+    judge = recipe.evaluate.judge if recipe.comparing else None
+    if judge is None or recipe.student is None:
+        return []
+    by = Model(frozenset(recipe.cast[judge.by].weights))
+    related = kin(by, {role: Model(frozenset({ref})) for role, ref in against(recipe, recipe.student).items()})
+    asked = f"at most {judge.questions(len(recipe.evaluate.judged)):,} questions"
+    people = "" if judge.labels else ", and it is never compared with people (evaluate.judge.labels)"
+    return [f"  judge: {judge.by} is asked {asked}{people}", *([f"  judge: {related}"] if related else [])]
 
 
 def made_line(name: str, artifact: Artifact, seconds: float) -> str:

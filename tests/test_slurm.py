@@ -109,6 +109,20 @@ def test_jobs_that_cannot_work_are_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["check", "slurm"])
+def test_all_that_cannot_work_is_said_at_once(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["--launch", "train=multi_gpu", "--launch", "generate=cpu", "--set", "runtime.slurm.generate.nodes=2"]
+    folders = ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
+    assert main([command, ONE_MINUTE, *folders, *wrong, "--set", "runtime.slurm.train.nodes=1"]) == 2
+    said = capsys.readouterr().err
+    assert "and its job has none" in said and "which is one process, and its job has 2 nodes" in said
+
+
+def test_one_process_in_shards_is_started_as_such(tmp_path: Path) -> None:
+    train = jobs(tmp_path, "--launch", "train=fsdp2", "--set", "runtime.slurm.train.gpus=1")["train"]
+    assert "accelerate.commands.launch" in train
+
+
 def test_without_slurm_nothing_is_submitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from distill.context import Context
 from distill.errors import DistillError
-from distill.mix.stage import TAUGHT, prove_apart, roots, shuffled
+from distill.mix.stage import TAUGHT, prove_apart, shuffled
 from distill.names import REAL_ONLY
 from distill.protocols import Summary
 from distill.rows import Frozen, read_rows, write_rows
@@ -35,9 +35,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     path = inputs["mix"] / WATCHED
     watched = list(read_rows(path)) if path.exists() else []
-    aside = {root for row in watched for root in roots(row)}
+    aside = {root for row in watched for root in row.roots}
     there = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.kind in TAUGHT]
-    rows = [row for row in there if not roots(row) & aside]
+    rows = [row for row in there if not row.roots & aside]
     if not rows:
         raise DistillError(
             f"no real row is left to learn from: the filters kept {len(there)}, and the training is watched on those",

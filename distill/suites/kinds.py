@@ -6,7 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from distill.suites.choices import Choices
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.instructions.suite import Instructions
+from distill.suites.numbers import Numbers
+from distill.suites.text import Text
 
 
 def _named(value: Any) -> Any:
@@ -20,6 +24,6 @@ def by_name(schema: dict[str, Any]) -> None:
 
 
 AnySuite = Annotated[
-    Annotated[HeldOutTeacher | HeldOutReal, Field(discriminator="kind")],
+    Annotated[HeldOutTeacher | HeldOutReal | Text | Numbers | Choices | Instructions, Field(discriminator="kind")],
     BeforeValidator(_named),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distill.context import Context
 from distill.errors import SourceError
-from distill.protocols import Summary
+from distill.protocols import Noting, Summary
 from distill.rows import Frozen, Row, write_rows
 from distill.suites.kinds import AnySuite
 from distill.suites.suite import LOADED, Suite
@@ -25,8 +25,8 @@ class Spec(Frozen):
 
 
 def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
-    """Those whose items this node reads."""
-    return tuple(suite for suite in suites if LOADED in suite.NEEDS)
+    """Those whose items this node reads, as far as they decide them."""
+    return tuple(suite.loading for suite in suites if LOADED in suite.NEEDS)
 
 
 def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -40,7 +40,8 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
     for suite in spec.suites:
         items: dict[str, Row] = {}
         read = 0
-        for row in suite.load(context.resolved):
+        loading = suite.load(context.resolved)
+        for row in loading:
             read += 1
             items.setdefault(row.id, row)
         if len(items) < FEWEST:
@@ -49,6 +50,8 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
                 where=f"evaluate.suites: {suite.label}",
                 hint="look at its data",
             )
+        if isinstance(loading, Noting):
+            notes += [f"{suite.label}: {note}" for note in loading.notes()]
         if read > len(items):
             notes.append(f"{suite.label}: {read - len(items)} of {read} items are there twice and are asked once")
         counts[suite.label] = len(items)
