@@ -12,15 +12,15 @@ from distill.load import load_recipe
 from distill.workspace import Workspace
 
 
-def write_recipe(folder: Path, model: Path, teacher: Path, **changes: Any) -> Path:
+def write_recipe(folder: Path, tiny: Path, sharp: Path, **changes: Any) -> Path:
     """`folder/recipe.yaml`, and its data beside it."""
     questions = [{"q": f"What is thing number {i}?", "a": f"It is {'very ' * (i % 4)}thing {i}."} for i in range(60)]
     (folder / "data.jsonl").write_text("".join(json.dumps(one) + "\n" for one in questions))
     recipe = {
         "name": "small",
         "seed": 3,
-        "teacher": {"model": str(teacher), "engine": {"kind": "transformers", "dtype": "float32"}},
-        "student": {"model": str(model), "drop_layers": [1], "lora": {"r": 4, "alpha": 8}},
+        "teacher": {"model": str(sharp), "engine": {"kind": "transformers", "dtype": "float32"}},
+        "student": {"model": str(tiny), "drop_layers": [1], "lora": {"r": 4, "alpha": 8}},
         "real": {"chat": {"data": "data.jsonl", "prompt": "q", "answer": "a"}},
         "split": {"held_out_prompts": 8},
         "generate": {
