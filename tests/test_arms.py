@@ -37,8 +37,9 @@ def test_students_of_real_rows_and_of_other_seeds_are_reported_beside_the_first(
     assert report["arms"]["student#2"]["origin"].endswith("trained, seed 2")
     assert report["arms"]["real_only"]["origin"].endswith("trained on real rows alone")
     metric = report["metrics"]["heldout_real.loss"]
-    means = [metric["arms"][arm]["mean"] for arm in report["arms"]]
-    assert len(set(means)) == 5, "five models"
+    means = [score["mean"] for name, score in (*metric["arms"].items(), *metric["seeds"].items()) if name != "student"]
+    assert list(metric["seeds"]) == ["student", "student#2"] and "real_only" in metric["arms"]
+    assert len({*means, metric["seeds"]["student"]["mean"]}) == 5, "five models"
     assert ["student", "real_only"] in [[pair["a"], pair["b"]] for pair in metric["paired"]]
 
     def manifest(folder: str) -> dict[str, object]:
