@@ -35,8 +35,8 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
-        yield from _incomparable(recipe)
         yield from _unjudgeable(recipe)
+        yield from _incomparable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -210,7 +210,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     unknown = _no_metric(evaluate, evaluate.primary)
     if unknown:
         yield ("evaluate", "primary"), unknown
-    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) == "choices" or (
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) in ("choices", "model") or (
         asks == "likelihood" and metric != "chrf"
     ):
         yield from _mute(recipe, metric)
@@ -220,6 +220,8 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "benchmark" in evaluate.needs and recipe.benchmark is None:
+        yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
     taken |= {REAL_ONLY} if evaluate.real_only else set()
     for name in evaluate.arms:
@@ -243,21 +245,6 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
 
 
-def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    """A student of real rows alone, where that would be another training or there are no such rows."""
-    if not recipe.evaluate.real_only:
-        return
-    where: KeyPath = ("evaluate", REAL_ONLY)
-    objectives = [training.objective for training in recipe.trainings]
-    if objectives != ["sft"]:
-        yield (
-            where,
-            f"real rows alone can be learnt by one training, `sft`, and this recipe trains by {', '.join(objectives)}",
-        )
-    if not any(real.teaches for real in recipe.real.values()):
-        yield where, "no data set under real has answers or texts to learn from"
-
-
 def _no_metric(evaluate: Evaluate, name: str) -> str | None:
     """Why there will be no such metric."""
     suites = {suite.label: suite for suite in evaluate.suites}
@@ -265,7 +252,7 @@ def _no_metric(evaluate: Evaluate, name: str) -> str | None:
     suite = suites.get(label)
     if suite is None:
         return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    if metric not in suite.metrics:
+    if suite.KNOWN and metric not in suite.metrics:
         return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
     if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         return "chrf needs answers, but evaluate.generation.items is 0"
@@ -292,6 +279,21 @@ def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         for side, arm in enumerate(pair):
             if arm not in recipe.arms:
                 yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
+
+
+def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student of real rows alone, where that would be another training or there are no such rows."""
+    if not recipe.evaluate.real_only:
+        return
+    where: KeyPath = ("evaluate", REAL_ONLY)
+    objectives = [training.objective for training in recipe.trainings]
+    if objectives != ["sft"]:
+        yield (
+            where,
+            f"real rows alone can be learnt by one training, `sft`, and this recipe trains by {', '.join(objectives)}",
+        )
+    if not any(real.teaches for real in recipe.real.values()):
+        yield where, "no data set under real has answers or texts to learn from"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

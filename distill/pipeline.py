@@ -125,7 +125,11 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
     seed, teacher = recipe.seed, recipe.teacher
     if recipe.student is not None and (own := suites.loaded(recipe.evaluate.suites)):
         read = tuple(dict.fromkeys(ref for suite in own for ref in suite.references))
-        yield Node("suites", 0, (), suites.Spec(suites=own), suites.run, suites.VERSION, read)
+        versions = {package: version for suite in own for package, version in suite.versions.items()}
+        primary = recipe.evaluate.primary
+        unknown = any(not suite.KNOWN and suite.label == primary.partition(".")[0] for suite in own)
+        asked_of = suites.Spec(suites=own, versions=versions, primary=primary if unknown else None)
+        yield Node("suites", 0, (), asked_of, suites.run, suites.VERSION, read)
     if recipe.student is not None and "heldout" in recipe.evaluate.needs:
         spec = heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed)
         yield Node(

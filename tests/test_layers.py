@@ -48,6 +48,7 @@ HEAVY = (
     "bitsandbytes",
     "datasets",
     "datatrove",
+    "lm_eval",
     "math_verify",
     "peft",
     "sacrebleu",

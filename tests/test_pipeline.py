@@ -621,7 +621,7 @@ LATER: list[tuple[int, dict[str, Any]]] = [
 def asked(place: int, more: Mapping[str, Any]) -> dict[str, Any]:
     suites = ["heldout_teacher", *SUITES]
     suites[place + 1] = {**SUITES[place], **more}
-    return {**BASE, "evaluate": {"checkpoints": [2], "real_only": True, "seeds": 2, "suites": suites}}
+    return {**BASE, "evaluate": {**BASE["evaluate"], "forgetting": None, "suites": suites}}
 
 
 @pytest.mark.parametrize(("place", "more"), [*ITEMS, *LATER])

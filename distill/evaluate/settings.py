@@ -14,7 +14,7 @@ from distill.judge.settings import Judge
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
-from distill.suites.kinds import AnySuite, by_name
+from distill.suites.kinds import AnySuite, Suites, by_name
 from distill.suites.suite import Suite
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -39,7 +39,7 @@ class Other(Frozen):
 class Evaluate(Frozen):
     primary: str = "heldout_teacher.loss"
     """The one metric that decides, named before the run: `<suite>.<metric>`."""
-    suites: tuple[AnySuite, ...] = Field((HeldOutTeacher(), HeldOutReal()), min_length=1, json_schema_extra=by_name)
+    suites: Suites = Field((HeldOutTeacher(), HeldOutReal()), min_length=1, json_schema_extra=by_name)
     """What every arm is asked; `heldout_real` is short for `{kind: heldout_real}`."""
     generation: Generation = Generation()
     dtype: Dtype = "bfloat16"

@@ -8,16 +8,18 @@ A suite says what it asks for, and evaluation asks it of every arm alike:
     likelihood   how likely an arm finds the answer that is there
     choices      which of several answers it finds likeliest
     answers      what it answers, once or several times
+    model        the model itself: for a library that asks in its own way
 
 It knows nothing of arms, engines or statistics.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypedDict
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -27,9 +29,13 @@ from distill.protocols import Sampling
 from distill.rows import Frozen, Row, read_rows
 from distill.suites.metrics import METRICS, Metric
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Without a dot: `<suite>.<metric>` names a metric."""
-Ask = Literal["likelihood", "choices", "answers"]
+Ask = Literal["likelihood", "choices", "answers", "model"]
 LOADED = "suites"
 """Node that writes the items of suites that have data of their own, `<label>.jsonl` each."""
 
@@ -70,10 +76,25 @@ class Judged:
     measures: Measures = field(default_factory=dict)
     found: str | None = None
     """What was read out of the (first) answer: the number, the choice, the program."""
+    why: str | None = None
+    """What is wrong with it, in words, where that can be said: how a program failed."""
     confidence: float | None = None
     """Of the choice that was made, between 0 and 1: what calibration is taken from."""
     error: str | None = None
     """Why there is no measure."""
+    answer: str | None = None
+    """What it said, where the suite asked the model itself."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An arm's model in this process, for a suite that asks it itself."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    resolved: Mapping[str, Resolved]
+    batch_tokens: int
+    """Most tokens in a batch, padding and new ones included."""
 
 
 class Suite(Frozen):
@@ -90,10 +111,22 @@ class Suite(Frozen):
     LATER: ClassVar[tuple[str, ...]] = ()
     """Fields that say how items are answered and what that is worth, and not which they are: another value of them leaves
     the items, and all that was trained apart from them, as they are."""
+    KNOWN: ClassVar[bool] = True
+    """Whether what it measures is known before its data are read."""
 
     @property
     def label(self) -> str:
         return self.name or self.kind
+
+    @property
+    def parts(self) -> tuple[Suite, ...]:
+        """The suites that it stands for: itself, as a rule."""
+        return (self,)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that decide what it asks and measures: part of the key of its items."""
+        return {}
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -120,6 +153,17 @@ class Suite(Frozen):
         """
         raise NotImplementedError(f"{self.kind} reads the items that other nodes made")
 
+    def found(self, resolved: Mapping[str, Resolved]) -> dict[str, Metric]:  # noqa: ARG002
+        """What it measures, once its data are there."""
+        return self.metrics
+
+    def measured(self, inputs: Mapping[str, Path]) -> dict[str, Metric]:
+        """What it measures, as it was found when the items were read."""
+        if self.KNOWN:
+            return self.metrics
+        found = json.loads((inputs[LOADED] / f"{self.label}.metrics.json").read_text(encoding="utf-8"))
+        return {name: Metric(**about) for name, about in found.items()}
+
     def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
         """The items in their order, from the folders of the nodes in `NEEDS`."""
         path = inputs[LOADED] / f"{self.label}.jsonl"
@@ -144,6 +188,10 @@ class Suite(Frozen):
         """What was chosen, from the log-likelihood of each option, its stop token not included."""
         raise NotImplementedError(f"{self.kind} has no choices")
 
+    def examine(self, rows: Sequence[Row], subject: Subject) -> list[Judged]:
+        """What a model makes of some items; same length, same order. For suites that ask the `model` itself."""
+        raise NotImplementedError(f"{self.kind} asks no model")
+
 
 class Answering(Suite):
     """A suite whose items are answered, each once by the likeliest tokens unless it says otherwise."""
@@ -162,7 +210,9 @@ class Answering(Suite):
     @model_validator(mode="after")
     def _differ(self) -> Self:
         if self.samples > 1 and self.temperature == 0:
-            raise ValueError(f"{self.samples} samples without a temperature are one answer {self.samples} times")
+            raise ValueError(
+                f"{self.samples} samples without a temperature are one answer {self.samples} times: give temperature: 0.8"
+            )
         return self
 
     @property
