@@ -11,7 +11,7 @@ import pytest
 from distill.load import load_recipe
 from distill.rows import read_rows
 from distill.sources.references import resolve
-from tests.small_run import make, open_run, write_recipe
+from distill.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "arms.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -26,12 +26,9 @@ def test_what_the_page_shows_is_what_a_recipe_takes(block: str, tmp_path: Path) 
 
 
 def test_students_of_real_rows_and_of_other_seeds_are_reported_beside_the_first(
-    tmp_path: Path, tiny_model: Path, sharp_model: Path
+    small_run: Workspace, tmp_path: Path
 ) -> None:
-    evaluate = {"real_only": True, "seeds": 2}
-    workspace = open_run(tmp_path, write_recipe(tmp_path, tiny_model, sharp_model, evaluate=evaluate))
-    make(workspace, "compare")
-    run = workspace.run_folder
+    run = small_run.run_folder
     report = json.loads((run / "6-compare" / "report.json").read_text())
     assert list(report["arms"]) == ["teacher", "base", "student", "student#2", "real_only"]
     assert report["arms"]["student#2"]["origin"].endswith("trained, seed 2")
@@ -56,5 +53,5 @@ def test_students_of_real_rows_and_of_other_seeds_are_reported_beside_the_first(
     rows = list(read_rows(run / "3-mix@real_only" / "train.jsonl"))
     assert rows and {row.provenance.source for row in rows} == {"real"}
     for node in ("train#2", "train#2@4", "train@real_only"):
-        found = resolve(f"run:small/{node}", "model", tmp_path, workspace.runs, workspace.cache)
+        found = resolve(f"run:small/{node}", "model", tmp_path, small_run.runs, small_run.cache)
         assert (found.path / "student.json").is_file()

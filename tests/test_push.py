@@ -15,32 +15,16 @@ from distill.errors import DistillError, TermsError
 from distill.rows import read_rows
 from distill.workspace import Workspace
 from tests.receiving import TOKEN, Received, hub
-from tests.small_run import make, open_run, write_recipe
+from tests.small_run import REVISION, make, open_run, write_recipe
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
-DECLARED = {
-    "teacher": {"terms": ["apache-2.0"]},
-    "real": {"chat": {"data": "data.jsonl", "prompt": "q", "answer": "a", "terms": ["cc0-1.0"]}},
-}
 STUDENT, ROWS = "models/org/student", "datasets/org/rows"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, sharp_model: Path) -> Iterator[Workspace]:
-    """A run from its real data to its report. The student is a model of the hub, which lies in its cache; the teacher is a
-    folder of this machine, by its whole path."""
-    folder = tmp_path_factory.mktemp("pushed")
-    base = folder / "hub" / "models--org--base"
-    (base / "refs").mkdir(parents=True)
-    (base / "refs" / "main").write_text(REVISION)
-    (base / "snapshots").mkdir()
-    (base / "snapshots" / REVISION).symlink_to(tiny_model)
-    student = {"model": "org/base", "drop_layers": [], "lora": {"r": 4, "alpha": 8}, "terms": ["apache-2.0"]}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
-        workspace = open_run(folder, write_recipe(folder, tiny_model, sharp_model, student=student, **DECLARED))
-        make(workspace, "compare")
-        yield workspace
+@pytest.fixture
+def finished(small_run: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The student is a model of the hub, which lies in its cache; the teacher is a folder of this machine, by its whole path."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(small_run.base / "hub"))
+    return small_run
 
 
 @pytest.fixture
