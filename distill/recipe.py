@@ -107,13 +107,13 @@ class Recipe(Frozen):
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Every arm that is evaluated, in the order of its nodes."""
-        evaluate = self.evaluate
+        """Every arm that is evaluated: teacher, base, what the student was between trainings, itself from each seed, one of real
+        rows alone, checkpoints, others."""
         between = (name.partition("/")[2] for name in self.train_names[:-1])
-        students = (seeded("student", number) for number in range(1, evaluate.seeds + 1))
-        alone = (REAL_ONLY,) if evaluate.real_only else ()
-        steps = (f"student@{step}" for step in evaluate.checkpoints)
-        return ("teacher", "base", *between, *students, *alone, *steps, *evaluate.arms)
+        steps = (f"student@{step}" for step in self.evaluate.checkpoints)
+        students = (seeded("student", number) for number in range(1, self.evaluate.seeds + 1))
+        alone = (REAL_ONLY,) if self.evaluate.real_only else ()
+        return ("teacher", "base", *between, *students, *alone, *steps, *self.evaluate.arms)
 
     @property
     def filtered_by(self) -> tuple[str, ...]:
