@@ -210,6 +210,15 @@ def test_all_of_it_is_shown_everywhere(full: Report) -> None:
     assert "student#2" in page and "McNemar" in page
 
 
+@pytest.mark.parametrize(("alone", "said"), [(2.4, "is better than one that learnt"), (2.02, "cannot be told: beside")])
+def test_what_the_teacher_added_stands_near_the_headline(make_run: Make, alone: float, said: str) -> None:
+    report = build(make_run({**LOSS, "real_only": alone}))
+    assert report.added is not None and report.added.b == "real_only"
+    for place in (html.render(report), markdown.render(report), terminal.table(json.loads(report.to_json()))):
+        assert said in place
+    assert markdown.render(report).splitlines()[4].startswith(("The student is better", "What the teacher added"))
+
+
 def test_one_seed_is_said_to_be_one(make_run: Make) -> None:
     report = build(make_run())
     for place in (html.render(report), markdown.render(report), terminal.table(json.loads(report.to_json()))):
