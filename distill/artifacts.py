@@ -18,6 +18,7 @@ import os
 import platform
 import resource
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from typing import Any
 
 from distill.context import Ranks, Resolved
 from distill.errors import ArtifactError
+from distill.names import folder_name
 from distill.protocols import Summary
 from distill.recipe_file import dotted, walk
 from distill.rows import Frozen, digest
@@ -119,7 +121,25 @@ def _fields(described: Identity) -> dict[str, Any]:
 
 
 def folder(cache: Path, node: str, key: str) -> Path:
-    return cache / f"{node.replace('/', '-')}-{key}"
+    return cache / f"{folder_name(node)}-{key}"
+
+
+def work_folder(cache: Path, node: str, key: str) -> Path:
+    """Where a node is while it is being made."""
+    return cache / ".work" / folder(cache, node, key).name
+
+
+def busy(cache: Path, node: str, key: str) -> bool:
+    """Whether a process is making a node right now; never, where the file system has no locks."""
+    work = work_folder(cache, node, key)
+    try:
+        with work.with_name(f"{work.name}.lock").open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def find(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Artifact | None:
@@ -176,7 +196,7 @@ def build(
         ArtifactError: the disk is full. Nothing that was finished is lost.
     """
     key = key_of(described)
-    work = cache / ".work" / folder(cache, node, key).name
+    work = work_folder(cache, node, key)
     with _alone(work, ranks, node, say):
         found = find(cache, node, key, say) if ranks.main else None
         if ranks.gather([found is not None])[0]:
@@ -190,6 +210,8 @@ def build(
             cost = {
                 "seconds": round(time.monotonic() - started, 3),
                 "peak_memory_bytes": sum(ranks.gather([_peak_memory()])),
+                "processes": ranks.world,
+                "accelerators": sum(ranks.gather([_accelerators()])),
             }
             if ranks.main:
                 _publish(work, folder(cache, node, key), node, key, described, summary, cost)
@@ -286,3 +308,11 @@ def _peak_memory() -> int:
     """Bytes, this process; Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def _accelerators() -> int:
+    """GPUs that this process computed on. Where it did not load torch it computed on none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return sum(torch.cuda.max_memory_allocated(device) > 0 for device in range(torch.cuda.device_count()))

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from distill.engines.layers import LeastMissed
 from distill.engines.open import scores
 from distill.engines.teacher import MAIN
+from distill.evaluate.settings import Evaluate
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
+from distill.names import REAL_ONLY
 from distill.problems import nearest
 from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 
-LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "score", "train", "evaluate", "judge")
 """Stages that may have processes of their own."""
 
 
@@ -33,6 +35,8 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
+        yield from _unjudgeable(recipe)
+        yield from _incomparable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -81,8 +85,8 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
-            yield ("teachers", name), "no method and no filter asks this model"
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging, *recipe.comparing):
+            yield ("teachers", name), "no method, no filter and no judge asks this model"
     for index, part in enumerate(recipe.filter):
         for name in part.asks:
             if name not in recipe.cast:
@@ -107,6 +111,10 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         (("student", "drop_layers"), layers),
         (("evaluate", "suites"), [suite.label for suite in recipe.evaluate.suites]),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+        (
+            ("evaluate", "forgetting", "metrics"),
+            recipe.evaluate.forgetting.metrics if recipe.evaluate.forgetting else (),
+        ),
     ):
         if repeated := _repeated(values):
             yield path, f"named twice: {', '.join(map(str, repeated))}"
@@ -198,23 +206,24 @@ def _unscored(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     evaluate = recipe.evaluate
-    suites = {suite.label: suite for suite in evaluate.suites}
     label, _, metric = evaluate.primary.partition(".")
-    suite = suites.get(label)
-    if suite is None:
-        yield ("evaluate", "primary"), f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    elif suite.KNOWN and metric not in suite.metrics:
-        yield ("evaluate", "primary"), f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
-    elif suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
-        yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
-    elif suite.ASKS in ("choices", "model") or (suite.ASKS == "likelihood" and metric != "chrf"):
+    unknown = _no_metric(evaluate, evaluate.primary)
+    if unknown:
+        yield ("evaluate", "primary"), unknown
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) in ("choices", "model") or (
+        asks == "likelihood" and metric != "chrf"
+    ):
         yield from _mute(recipe, metric)
+    for place, name in enumerate(evaluate.forgetting.metrics if evaluate.forgetting else ()):
+        if unknown := _no_metric(evaluate, name):
+            yield ("evaluate", "forgetting", "metrics", place), unknown
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
     if "benchmark" in evaluate.needs and recipe.benchmark is None:
         yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
+    taken |= {REAL_ONLY} if evaluate.real_only else set()
     for name in evaluate.arms:
         if name in taken:
             yield ("evaluate", "arms", name), "is the name of another arm; choose another"
@@ -234,6 +243,57 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def _no_metric(evaluate: Evaluate, name: str) -> str | None:
+    """Why there will be no such metric."""
+    suites = {suite.label: suite for suite in evaluate.suites}
+    label, _, metric = name.partition(".")
+    suite = suites.get(label)
+    if suite is None:
+        return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
+    if suite.KNOWN and metric not in suite.metrics:
+        return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
+    if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
+        return "chrf needs answers, but evaluate.generation.items is 0"
+    return None
+
+
+def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A judge that nobody knows, and suites or arms that have no answers for it."""
+    evaluate, judge = recipe.evaluate, recipe.evaluate.judge
+    if judge is None:
+        return
+    where: KeyPath = ("evaluate", "judge")
+    if judge.by not in recipe.cast:
+        yield (*where, "by"), f"no model {judge.by!r} under teachers; {nearest(judge.by, sorted(recipe.cast))}"
+    suites = {suite.label: suite for suite in evaluate.suites}
+    for place, label in enumerate(judge.suites):
+        if label not in suites:
+            yield (*where, "suites", place), f"no suite {label!r}; {nearest(label, list(suites))}"
+        elif not evaluate.answers(suites[label]):
+            yield (*where, "suites", place), f"{label} has no answers to be judged"
+    if not judge.suites and not evaluate.judged:
+        yield where, "no suite is answered: raise evaluate.generation.items, or add a suite that asks for answers"
+    for place, pair in enumerate(judge.pairs):
+        for side, arm in enumerate(pair):
+            if arm not in recipe.arms:
+                yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
+
+
+def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student of real rows alone, where that would be another training or there are no such rows."""
+    if not recipe.evaluate.real_only:
+        return
+    where: KeyPath = ("evaluate", REAL_ONLY)
+    objectives = [training.objective for training in recipe.trainings]
+    if objectives != ["sft"]:
+        yield (
+            where,
+            f"real rows alone can be learnt by one training, `sft`, and this recipe trains by {', '.join(objectives)}",
+        )
+    if not any(real.teaches for real in recipe.real.values()):
+        yield where, "no data set under real has answers or texts to learn from"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

@@ -46,7 +46,7 @@ class Asked:
     @property
     def options(self) -> list[tuple[Item, tuple[str, ...]]]:
         """Items that are chosen, each with what it is chosen from."""
-        return [(item, self.suites[item.suite].options(item.row)) for item in self.of("choices")]
+        return [(item, self.suites[item.suite].candidates(item.row)) for item in self.of("choices")]
 
     @cached_property
     def answered(self) -> list[tuple[Item, Decoding]]:
@@ -77,7 +77,8 @@ class Asked:
             own = [item for item in items if item.key in answers][context.ranks.rank :: context.ranks.world]
             texts = {item.key: self.texts(item, answers[item.key]) for item in own}
             told = [item for item in own if texts[item.key]]
-            results = self.suites[label].judge([Answered(item.row, texts[item.key]) for item in told]) if told else []
+            asked = [Answered(item.row, texts[item.key]) for item in told]
+            results = self.suites[label].judge(asked) if asked else []
             mine += zip((item.key for item in told), results, strict=True)
             mine += [(item.key, Judged(error=why(answers[item.key]))) for item in own if not texts[item.key]]
         return dict(context.ranks.gather(mine))

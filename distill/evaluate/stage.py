@@ -84,7 +84,7 @@ def _engine(spec: Spec, arm: Arm) -> AnyEngine:
 def _unseen(items: Sequence[Item], model: Path) -> None:
     """A student of another run may have been trained on what is evaluated on here."""
     trained = models.trained_on(model)
-    seen = [item for item in items if item.row.provenance.root in trained]
+    seen = [item for item in items if item.row.roots & trained]
     if seen:
         shown = "; ".join(f"{item.key} ({item.row.question[:60]!r})" for item in seen[:3])
         raise DistillError(

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from distill.suites.benchmark import OwnBenchmark
+from distill.suites.choices import Choices
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.instructions.suite import Instructions
 from distill.suites.lm_eval import LmEval
+from distill.suites.numbers import Numbers
 from distill.suites.programs import HumanEval, Programs
 from distill.suites.suite import Suite
+from distill.suites.text import Text
 
 
 def _named(value: Any) -> Any:
@@ -24,7 +28,19 @@ def by_name(schema: dict[str, Any]) -> None:
 
 
 AnySuite = Annotated[
-    Annotated[HeldOutTeacher | HeldOutReal | OwnBenchmark | Programs | HumanEval | LmEval, Field(discriminator="kind")],
+    Annotated[
+        HeldOutTeacher
+        | HeldOutReal
+        | Text
+        | Numbers
+        | Choices
+        | Instructions
+        | OwnBenchmark
+        | Programs
+        | HumanEval
+        | LmEval,
+        Field(discriminator="kind"),
+    ],
     BeforeValidator(_named),
 ]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from distill.context import Context
 from distill.errors import SourceError
-from distill.protocols import Summary
+from distill.protocols import Noting, Summary
 from distill.rows import Frozen, Row, to_json, write_rows
 from distill.suites.kinds import AnySuite
 from distill.suites.suite import LOADED, Suite
@@ -33,8 +33,8 @@ class Spec(Frozen):
 
 
 def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
-    """Those whose items this node reads."""
-    return tuple(suite for suite in suites if LOADED in suite.NEEDS)
+    """Those whose items this node reads, as far as they decide them."""
+    return tuple(suite.loading for suite in suites if LOADED in suite.NEEDS)
 
 
 def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -48,7 +48,8 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
     for suite in spec.suites:
         items: dict[str, Row] = {}
         read = 0
-        for row in suite.load(context.resolved):
+        loading = suite.load(context.resolved)
+        for row in loading:
             read += 1
             items.setdefault(row.id, row)
         if len(items) < FEWEST:
@@ -57,6 +58,8 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
                 where=f"evaluate.suites: {suite.label}",
                 hint="look at its data",
             )
+        if isinstance(loading, Noting):
+            notes += [f"{suite.label}: {note}" for note in loading.notes()]
         if read > len(items):
             notes.append(f"{suite.label}: {read - len(items)} of {read} items are there twice and are asked once")
         counts[suite.label] = len(items)

@@ -16,12 +16,12 @@ It knows nothing of arms, engines or statistics.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypedDict
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from distill.context import Resolved
 from distill.errors import SourceError
@@ -108,6 +108,9 @@ class Suite(Frozen):
     """All that it may measure, by their names in the registry, the most telling one first."""
     NEEDS: ClassVar[tuple[str, ...]] = (LOADED,)
     """Nodes that its items come from."""
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """Fields that say how items are answered and what that is worth, and not which they are: another value of them leaves
+    the items, and all that was trained apart from them, as they are."""
     KNOWN: ClassVar[bool] = True
     """Whether what it measures is known before its data are read."""
 
@@ -135,11 +138,18 @@ class Suite(Frozen):
         """Data that its items are read from."""
         return ()
 
-    def load(self, resolved: Mapping[str, Resolved]) -> Iterator[Row]:
+    @property
+    def loading(self) -> Self:
+        """The suite as far as it decides its items."""
+        defaults = {name: type(self).model_fields[name].get_default() for name in self.LATER}
+        return self.model_copy(update=defaults)
+
+    def load(self, resolved: Mapping[str, Resolved]) -> Iterable[Row]:
         """The items, as they are asked: rows of kind `benchmark` with a reference answer, or `prompt` without one.
 
         Everything an arm is told stands in the row's messages, instruction and examples too; `provenance.root` is what
-        items share that are not independent of each other: a prompt, a passage.
+        items share that are not independent of each other: a prompt, a passage. Of a question that stands among other
+        words the evidence `question` has it alone. What is `Noting` is asked for its notes when it is exhausted.
         """
         raise NotImplementedError(f"{self.kind} reads the items that other nodes made")
 
@@ -170,7 +180,7 @@ class Suite(Frozen):
         """What the answers are worth; same length, same order. For suites that ask for `answers`."""
         raise NotImplementedError(f"{self.kind} reads no answers")
 
-    def options(self, row: Row) -> tuple[str, ...]:
+    def candidates(self, row: Row) -> tuple[str, ...]:
         """The answers that an item is chosen from. For suites that ask for `choices`."""
         raise NotImplementedError(f"{self.kind} has no choices")
 
@@ -187,17 +197,40 @@ class Answering(Suite):
     """A suite whose items are answered, each once by the likeliest tokens unless it says otherwise."""
 
     ASKS: ClassVar[Ask] = "answers"
+    LATER: ClassVar[tuple[str, ...]] = ("max_new_tokens", "temperature", "samples", "until")
     max_new_tokens: int = Field(256, gt=0)
+    """Of an answer."""
     temperature: float = Field(0.0, ge=0)
+    """0 takes the likeliest tokens."""
     samples: int = Field(1, gt=0)
     """Answers to every item; more than one needs a temperature."""
     until: tuple[str, ...] = ()
     """Texts that an answer ends before."""
 
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"{self.samples} samples without a temperature are one answer {self.samples} times: give temperature: 0.8"
+            )
+        return self
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Over several answers what is right or wrong becomes a share."""
+        return {
+            name: replace(metric, right=metric.right and self.samples == 1) for name, metric in super().metrics.items()
+        }
+
     @property
     def decoding(self) -> Decoding:
         sampling = Sampling(temperature=self.temperature, max_new_tokens=self.max_new_tokens)
         return Decoding(sampling, self.samples)
+
+
+def mean(values: Sequence[float], weight: float = 1) -> Measure:
+    """What the answers to one item are worth together."""
+    return Measure(value=sum(values) / len(values), weight=weight)
 
 
 def cut(answer: str, until: Sequence[str]) -> str:
