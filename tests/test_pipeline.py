@@ -651,6 +651,18 @@ def test_a_field_of_a_suite_reruns_the_items_or_the_answers_alone(place: int, mo
         assert "generate" in stale, "what is generated is judged against the items"
 
 
+def test_a_metric_that_only_data_tell_of_is_looked_for_before_training_and_reruns_the_report_alone() -> None:
+    def named(metric: str) -> dict[str, Any]:
+        told = asked(0, {})
+        return {**told, "evaluate": {**told["evaluate"], "primary": f"gsm8k.{metric}"}}
+
+    assert "named" not in keyed(asked(0, {}))
+    names = [node.name for node in plan(Recipe.model_validate(named("exact_match/last")))]
+    assert names.index("suites") < names.index("named") < names.index("generate")
+    before, after = keyed(named("exact_match/last")), keyed(named("exact_match/strict"))
+    assert {node for node in before if before[node] != after[node]} == {"named", "compare"}
+
+
 def test_every_field_of_a_suite_is_looked_at() -> None:
     from pydantic import TypeAdapter
 

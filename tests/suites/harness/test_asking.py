@@ -18,6 +18,7 @@ from distill.errors import SourceError
 from distill.evaluate import stage
 from distill.evaluate.settings import Generation, Spec
 from distill.rows import Row, read_rows
+from distill.suites import named
 from distill.suites import stage as suites
 from distill.suites.kinds import AnySuite
 from distill.suites.lm_eval import LmEval
@@ -31,11 +32,11 @@ def suite(task: str, **more: Any) -> LmEval:
     return LmEval.model_validate({"tasks": [task], "include": "tasks", **more})
 
 
-def read(out: Path, *asked: AnySuite, primary: str | None = None) -> dict[str, Any]:
+def read(out: Path, *asked: AnySuite) -> dict[str, Any]:
     """What the node `suites` leaves."""
     out.mkdir(exist_ok=True)
     context = Context(out.parent / "cache", {"tasks": FOLDER})
-    return suites.run(suites.Spec(suites=asked, primary=primary), {}, out, context)
+    return suites.run(suites.Spec(suites=asked), {}, out, context)
 
 
 def evaluated(root: Path, model: Path, *asked: AnySuite, **spec: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -163,9 +164,13 @@ def test_a_task_that_cannot_be_asked_is_refused(task: str, more: dict[str, Any],
         read(tmp_path / "suites", suite(task, **more))
 
 
-def test_a_primary_metric_that_is_not_there_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_metric_that_is_named_and_not_there_is_refused_before_training(tmp_path: Path) -> None:
+    asked = (suite("animals"),)
+    read(tmp_path / "suites", *asked)
+    inputs, context = {"suites": tmp_path / "suites"}, Context(tmp_path / "cache", {})
+    assert named.run(named.Spec(suites=asked, names=("animals.acc",)), inputs, tmp_path, context)["counts"]
     with pytest.raises(SourceError, match="animals has no metric 'accuracy'; it has acc, acc_norm"):
-        read(tmp_path / "suites", suite("animals"), primary="animals.accuracy")
+        named.run(named.Spec(suites=asked, names=("animals.accuracy",)), inputs, tmp_path, context)
 
 
 def test_examples_and_a_description_come_before_the_question(tmp_path: Path) -> None:
