@@ -265,8 +265,7 @@ def held_out(prompts: int, answers: int, new_tokens: int, cache: Path) -> dict[s
 
 def statistics(simulations: int) -> Mapping[str, float]:
     """`compare_seconds`, `compare_mb`, `coverage_95`."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    import evaluate_statistics as other
+    from scripts.bench import evaluate_statistics as other
 
     cost = other.compare_cost()
     return {
