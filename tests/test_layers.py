@@ -25,7 +25,7 @@ LEVELS = {
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(
-        ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"), 8
+        ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm", "trail"), 8
     ),
     "cli": 9,
 }

@@ -1,0 +1,80 @@
+"""distill trace | withdraw | verify: their options, and what they print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from distill.errors import DistillError
+from distill.intent import registry
+from distill.trail.row import life
+from distill.trail.source import offspring
+from distill.trail.steps import open_run
+from distill.trail.told import made_of, told
+from distill.trail.verify import checked, verify
+from distill.workspace import reopen
+
+Find = Callable[[str, Path], Path]
+"""Name or folder of a run, and the folder of runs -> its folder."""
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    command: Callable[..., argparse.ArgumentParser],
+    find: Find,
+) -> None:
+    """Add the commands.
+
+    Args:
+        command: makes one, with the options that all have.
+    """
+    tracer = command(
+        commands,
+        "trace",
+        lambda options: _trace(options, find),
+        "where a row came from; or all rows made from a source",
+    )
+    tracer.add_argument("run", help="name or folder of a run, or its recipe")
+    tracer.add_argument("row", nargs="?", help="id of a row")
+    tracer.add_argument(
+        "--source",
+        metavar="REF",
+        help="all rows made from a data set or model: its name in the recipe, or its reference",
+    )
+    tracer.add_argument(
+        "--root", metavar="DOCUMENT", help="all rows made from a document or prompt: its id, its root, or what it says"
+    )
+    tracer.add_argument("-n", type=int, default=3, help="ids that are shown of each file (default: 3)")
+    tracer.add_argument("--json", action="store_true", help="as JSON")
+    verifier = command(
+        commands, "verify", lambda options: _verify(options, find), "every file of a run against its manifest"
+    )
+    verifier.add_argument("run", help="name or folder of a run, its recipe, or the folder of an exported student")
+    verifier.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _verify(options: argparse.Namespace, find: Find) -> None:
+    folder = find(options.run, options.runs)
+    found = verify(folder)
+    if options.json:
+        print(json.dumps(found.model_dump(mode="json"), indent=1))
+    said = checked(folder, found)
+    if not options.json:
+        print(said)
+
+
+def _trace(options: argparse.Namespace, find: Find) -> None:
+    if sum(value is not None for value in (options.row, options.source, options.root)) != 1:
+        raise DistillError(
+            "one of ROW, --source and --root is wanted", where="distill trace", hint="distill trace --help"
+        )
+    run = open_run(find(options.run, options.runs), options.cache)
+    if options.row is not None:
+        row = life(run, options.row, registry(reopen(run.folder, options.cache)))
+        print(json.dumps(row.model_dump(mode="json"), indent=1, ensure_ascii=False) if options.json else told(row))
+        return
+    source = options.root if options.source is None else options.source
+    found, _ = offspring(run, source, options.source is None, options.n)
+    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else made_of(found))
