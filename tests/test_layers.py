@@ -15,7 +15,7 @@ LEVELS = {
     "errors": 0,
     **dict.fromkeys(("described", "evidence", "recipe_file", "refusals", "rows", "words"), 1),
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
-    **dict.fromkeys(("cards", "engines"), 3),
+    **dict.fromkeys(("card_terms", "cards", "croissant", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(
         ("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites", "terms"), 3

@@ -50,7 +50,20 @@ def test_the_table_has_every_command() -> None:
         main(["--help"])
     named = re.findall(r"^\| `distill (\w+)", README, re.MULTILINE)
     assert named == [
-        *("check", "plan", "fetch", "run", "slurm", "filter", "show", "compare", "trace", "withdraw", "verify", "terms"),
+        *(
+            "check",
+            "plan",
+            "fetch",
+            "run",
+            "slurm",
+            "filter",
+            "show",
+            "compare",
+            "trace",
+            "withdraw",
+            "verify",
+            "terms",
+        ),
         *("export", "schema"),
     ]
     for command in named:

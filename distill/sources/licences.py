@@ -68,6 +68,12 @@ def card_base(folder: Path) -> str | None:
     return str(first) if first else None
 
 
+def card_datasets(folder: Path) -> tuple[str, ...]:
+    """`datasets` in the front matter of a folder's README.md: what a model says that it was trained on."""
+    stated = _card(folder).get("datasets")
+    return _unique(str(one) for one in (stated if isinstance(stated, list) else [stated]) if one)
+
+
 def card_terms(folder: Path) -> tuple[str, ...]:
     """`license` in the front matter of a folder's README.md, as the hub's cards have it."""
     card = _card(folder)
