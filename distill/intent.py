@@ -17,7 +17,7 @@ from distill.context import NOWHERE, Resolved
 from distill.errors import DistillError, NotFetchedError, TermsError
 from distill.load import load_recipe
 from distill.sources import references
-from distill.sources.licences import card_base
+from distill.sources.licences import card_base, student_depth
 from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped, with_own
 from distill.terms.verdict import UNSEEN, Input, Role, Use
@@ -44,6 +44,7 @@ def check(workspace: Workspace) -> list[str]:
         TermsError: an input's terms forbid what the recipe intends, or nobody has reviewed them and the student is for more
             than research.
     """
+    check_depth(workspace)
     found, recipe = verdict(workspace), workspace.recipe
     lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in found.inputs if one.verdict == found.verdict]
     if found.verdict == "blocked":
@@ -64,6 +65,27 @@ def check(workspace: Workspace) -> list[str]:
     if found.verdict == "review":
         return [f"terms: to be reviewed before the student leaves research: {line}" for line in lines]
     return []
+
+
+def check_depth(workspace: Workspace) -> None:
+    """Refuse a teacher whose rows would be deeper than the recipe allows, before it is asked for anything.
+
+    Raises:
+        DistillError: names the teacher and its depth.
+    """
+    recipe = workspace.recipe
+    most = recipe.generate.max_depth
+    for name in recipe.asked if most is not None else ():
+        refs = [ref for ref in recipe.cast[name].weights if ref not in recipe.served]
+        found = {ref: _resolved(workspace, ref, "model") for ref in refs}
+        depth = max((student_depth(one.path) for one in found.values()), default=0)
+        if most is not None and depth + 1 > most:
+            raise DistillError(
+                f"{recipe.cast[name].model} is {depth} generations of models from people's text: its rows would be of depth "
+                f"{depth + 1}, above {most}",
+                where="generate.max_depth",
+                hint="take a teacher that is nearer to people's text, or raise the limit",
+            )
 
 
 def went_in(workspace: Workspace) -> Iterator[Input]:

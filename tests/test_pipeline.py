@@ -86,6 +86,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.sampling": {"generate", "heldout"},
     "generate.budget": {"generate"},
     "generate.min_yield": {"generate", "filter"},
+    "generate.max_depth": {"split", "generate"},
     "filter": {"generate", "filter"},
     "mix": {"mix"},
     "train": {"train"},
@@ -150,7 +151,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last in ("system", "each", "score", "registry") else 3
+        return "other" if last in ("system", "each", "score", "registry", "without") else 3
     return f"{value}x"
 
 

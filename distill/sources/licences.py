@@ -94,6 +94,14 @@ def _card(folder: Path) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
+def student_depth(folder: Path) -> int:
+    """Generations of models between people's text and a trained student, as its student.json says; 0 of any other model."""
+    try:
+        return int(json.loads((folder / "student.json").read_text(encoding="utf-8"))["depth"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def student_terms(folder: Path) -> tuple[str, ...]:
     """All terms a trained student carries, as its student.json lists them."""
     try:
