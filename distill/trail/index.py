@@ -6,7 +6,8 @@
     origin       (rows,) uint32    place in `origins`
     reason       (rows,) uint16    place in `reasons`; 0 of a row that was not dropped
     depth        (rows,) uint16
-    parent, child  (links,)        id of a parent, and the row it is a parent of
+    order        (rows,) uint32    the rows in the order of their ids
+    parent, child  (links,)        id of a parent, and the row it is a parent of; in the order of the parents
     inside       (links,) bool     whether the parent is a row of this folder too
     helper, helped (links,)        place in `origins` of a model that helped, and the row
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.uint64]
 
-VERSION = 1
+VERSION = 2
 HEX = re.compile("[0-9a-f]{16}")
 DROPPED = re.compile(rb'\{"filter": "([^"\\]*)", "reason": "([^"\\]*)"')
 ID, ROW, HELPED = b'"id": "', b'"row": ', re.compile(rb'"helped": (\[[^\]]*\])')
@@ -167,7 +168,11 @@ def _made(folder: Path) -> Index:
                 columns["helper"].append(origins.setdefault(helper, len(origins)))
                 columns["helped"].append(row)
     arrays = {name: np.frombuffer(column, dtype=column.typecode) for name, column in columns.items()}
-    arrays["inside"] = among(arrays["parent"], np.unique(arrays["id"]))
+    # Sorted, so that two lists of ids are held against each other front to back, and not one by one.
+    arrays["order"] = np.argsort(arrays["id"], kind="stable").astype(np.uint32)
+    links = np.argsort(arrays["parent"], kind="stable")
+    arrays |= {name: arrays[name][links] for name in ("parent", "child")}
+    arrays["inside"] = among(arrays["parent"], arrays["id"][arrays["order"]])
     return Index(folder, tuple(files), tuple(origins), tuple(reasons), arrays)
 
 
@@ -223,17 +228,28 @@ def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> Numbers:
     import numpy as np
 
     columns = index.columns
-    hit = among(columns["id"], taken)
+    order = columns["order"]
+    ids = columns["id"][order]
+    hit = np.zeros(len(index), dtype=bool)
+    hit[order[among(ids, taken)]] = True
     hit[also] = True
     hit[columns["child"][among(columns["parent"], taken)]] = True
     inside = columns["inside"].nonzero()[0]  # a parent that is here too: few, and only they can go on
     parents, children = columns["parent"][inside], columns["child"][inside]
-    new = np.unique(columns["id"][hit])
-    while len(new) and len(inside):
+    new = hit
+    while new.any() and len(inside):
         before = hit.copy()
-        hit[children[among(parents, new)]] = True
-        new = np.unique(columns["id"][hit & ~before])
-    return np.unique(columns["id"][hit])
+        hit[children[among(parents, ids[new[order]])]] = True
+        new = hit & ~before
+    return distinct(ids[hit[order]])
+
+
+def distinct(sorted_ids: Numbers) -> Numbers:
+    import numpy as np
+
+    first = np.ones(len(sorted_ids), dtype=bool)
+    first[1:] = sorted_ids[1:] != sorted_ids[:-1]
+    return np.asarray(sorted_ids[first])
 
 
 def among(values: Numbers, taken: Numbers) -> npt.NDArray[np.bool_]:
