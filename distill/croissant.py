@@ -182,6 +182,7 @@ def _responsible(card: DataCard, rows: Sequence[Row]) -> Iterator[tuple[str, Any
         "rai:dataLimitations",
         [
             "What a model wrote may be false, and has what its training data has; nobody has read all of it.",
+            *(note for note in card.ledger.get("notes", ()) if note.startswith("verbatim")),
             *(
                 ["heldout.jsonl and benchmark.jsonl are for measuring, not for training."]
                 if card.heldout or card.benchmark

@@ -102,7 +102,7 @@ def life(run: Run, name: str, registry: Registry) -> Life:
         row=row,
         places=tuple(sorted(places, key=lambda one: [step.label for step in steps].index(one.step))),
         judged=tuple(_judged(run, judged)) if judged else (),
-        learnt=tuple(_learnt(run, name)),
+        learnt=tuple(_learnt(run, [place for place, _ in found])),
         terms=tuple(_terms(row, registry)),
         parents=tuple(_parents(steps, row.provenance)),
         missing=tuple(missing),
@@ -172,28 +172,28 @@ def _judged(run: Run, record: dict[str, Any]) -> Iterator[Judgement]:
     yield from (Judgement(filter=kind, verdict="would drop") for kind in record.get("also", ()))
 
 
-def _learnt(run: Run, name: str) -> Iterator[Learnt]:
+def _learnt(run: Run, places: Sequence[Place]) -> Iterator[Learnt]:
     """The trainings that had it among their rows."""
     for node, training, arm in run.learners():
-        tokens = _tokens(run.folder / f"3-tokenise{f'@{arm}' if arm else ''}" / f"{training.READS}.arrow", name)
-        if tokens is not None:
-            length, learnt = tokens
+        of_arm = f"@{arm}" if arm else ""
+        mix, file = f"{run.name}/3-mix{of_arm}", f"{training.READS}.jsonl"
+        line = next((one.line for one in places if (one.step, one.file) == (mix, file)), None)
+        path = run.folder / f"3-tokenise{of_arm}" / f"{training.READS}.arrow"
+        if line is not None and path.is_file():
+            length, learnt = _tokens(path, line - 1)
             yield Learnt(training=node, tokens=length, supervised=learnt, left_out=length > training.max_length)
 
 
-def _tokens(path: Path, name: str) -> tuple[int, int] | None:
-    """Tokens of a row and those of them that are learnt, as the tokenise step before a training has them."""
+def _tokens(path: Path, row: int) -> tuple[int, int]:
+    """Tokens of a row and those of them that are learnt: the tokenise step keeps the order of the mix."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if not path.is_file():
-        return None
     with pa.memory_map(str(path)) as source:
         for batch in pa.ipc.open_stream(source):
-            place = pc.index(batch.column("id"), name).as_py()
-            if place >= 0:
-                return int(batch.column("length")[place].as_py()), int(batch.column("learnt")[place].as_py())
-    return None
+            if row < len(batch):
+                return int(batch.column("length")[row].as_py()), int(batch.column("learnt")[row].as_py())
+            row -= len(batch)
+    raise SourceError("has fewer rows than the mix", where=str(path), hint="`distill verify RUN` says what changed")
 
 
 def _terms(row: Row, registry: Registry) -> Iterator[Term]:
