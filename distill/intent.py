@@ -74,7 +74,7 @@ def check_depth(workspace: Workspace) -> None:
         DistillError: names the teacher and its depth.
     """
     recipe = workspace.recipe
-    most = recipe.generate.max_depth
+    most = recipe.split.max_depth
     for name in recipe.asked if most is not None else ():
         refs = [ref for ref in recipe.cast[name].weights if ref not in recipe.served]
         found = {ref: _resolved(workspace, ref, "model") for ref in refs}
@@ -83,7 +83,7 @@ def check_depth(workspace: Workspace) -> None:
             raise DistillError(
                 f"{recipe.cast[name].model} is {depth} generations of models from people's text: its rows would be of depth "
                 f"{depth + 1}, above {most}",
-                where="generate.max_depth",
+                where="split.max_depth",
                 hint="take a teacher that is nearer to people's text, or raise the limit",
             )
 

@@ -90,8 +90,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     names = tuple(node.name for node in measured)
     nodes = [
         Node(
-            "split", 0, (),
-            split.Spec(real=recipe.real, split=recipe.split, seed=seed, max_depth=recipe.generate.max_depth),
+            "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
             split.run, split.VERSION, (*data, *recipe.split.references), data,
         ),
         *measured,

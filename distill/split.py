@@ -36,6 +36,11 @@ class Split(Frozen):
     """Reference to a text file that names prompts and documents which were withdrawn, by root or by row id, one a line:
     none of their rows is read, from any data set. `distill withdraw --exclude FILE` writes one."""
 
+    max_depth: int | None = Field(None, ge=1)
+    """Most generations of models between people's text and a row that is made in this run. Rows of `run:` and `rows:` that
+    are so deep already are skipped as `too_deep`, and a teacher that is itself a student too deep is refused. No limit when
+    not given."""
+
     @property
     def references(self) -> tuple[str, ...]:
         return (self.without,) if self.without else ()
@@ -47,8 +52,6 @@ class Spec(Frozen):
     real: dict[DataName, Real]
     split: Split
     seed: int
-    max_depth: int | None = None
-    """Most generations of models between people's text and a row that is made of these."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:  # noqa: ARG001
@@ -131,7 +134,7 @@ def _refused(row: Row, spec: Spec, withdrawn: frozenset[str]) -> str | None:
     if row.provenance.root in withdrawn or row.id in withdrawn:
         return "withdrawn"
     # What is made of it is one deeper.
-    return "too_deep" if spec.max_depth is not None and row.provenance.depth >= spec.max_depth else None
+    return "too_deep" if spec.split.max_depth is not None and row.provenance.depth >= spec.split.max_depth else None
 
 
 def _sameness(row: Row) -> str:

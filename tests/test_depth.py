@@ -28,7 +28,7 @@ def row(number: int, depth: int) -> Row:
 def split(folder: Path, rows: list[Row], most: int | None) -> dict[str, Any]:
     write_rows(folder / "rows.jsonl", rows)
     ref = f"rows:{folder}"
-    spec = Spec(real={"taken": Real(data=ref)}, split=Split(held_out_prompts=0), seed=1, max_depth=most)
+    spec = Spec(real={"taken": Real(data=ref)}, split=Split(held_out_prompts=0, max_depth=most), seed=1)
     context = Context(folder / "cache", {ref: Resolved(ref, folder / "rows.jsonl", "1")})
     out = folder / "out"
     out.mkdir(exist_ok=True)
@@ -56,12 +56,12 @@ def test_a_teacher_that_is_too_deep_a_student_is_refused_before_it_is_asked(tmp_
         "name": "deep",
         "teacher": {"model": "./teacher"},
         "real": {"chat": {"data": "chat.jsonl", "prompt": "q", "terms": ["mit"]}},
-        "generate": {"rows": 1, "methods": [{"kind": "answer", "prompts": "chat"}], "max_depth": 2},
+        "generate": {"rows": 1, "methods": [{"kind": "answer", "prompts": "chat"}]},
         "mix": {"real_fraction": 0},
     }
 
     def check(most: int) -> list[str]:
-        recipe["generate"] = {**recipe["generate"], "max_depth": most}  # type: ignore[dict-item]
+        recipe["split"] = {"held_out_prompts": 0, "max_depth": most}
         (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
         space = Workspace(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "runs", tmp_path / "cache")
         return intent.check(space)

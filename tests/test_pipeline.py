@@ -86,7 +86,6 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.sampling": {"generate", "heldout"},
     "generate.budget": {"generate"},
     "generate.min_yield": {"generate", "filter"},
-    "generate.max_depth": {"split", "generate"},
     "filter": {"generate", "filter"},
     "mix": {"mix"},
     "train": {"train"},

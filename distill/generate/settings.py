@@ -35,9 +35,6 @@ class Generate(Frozen):
     budget: Budget = Budget()
     min_yield: float = Field(0.0, ge=0, le=1)
     """Least share of candidates that must be kept; under it the run stops."""
-    max_depth: int | None = Field(None, ge=1)
-    """Most generations of models between people's text and a row that is made here. Rows of `run:` and `rows:` that are so
-    deep already are skipped as `too_deep`, and a teacher that is itself a student too deep is refused. No limit when not given."""
 
     @model_validator(mode="after")
     def _possible(self) -> Generate:

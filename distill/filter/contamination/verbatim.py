@@ -6,6 +6,7 @@ longest run is measured, told, and where it is wanted dropped. Only what is in a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
@@ -17,6 +18,9 @@ from distill.protocols import KEEP, Verdict
 from distill.rows import Row
 from distill.sources.real import Real
 from distill.words import words
+
+WHOLE = ("conversation", "magpie")
+"""Methods whose rows a model wrote from the first turn on; of others the turns before the answer are people's."""
 
 
 class Verbatim(FilterSpec):
@@ -60,8 +64,8 @@ class FindCopied:
     def _verdict(self, row: Row) -> Verdict:
         self._judged += 1
         longest, evidence, whose = 0, "", ""
-        for message in (*row.messages, *row.rejected):
-            said = words(message.content) if message.role == "assistant" else []
+        for content in _written(row):
+            said = words(content)
             run = self._corpus.longest(said)
             if run is not None and run.words > longest:
                 whose = self._names[run.text]
@@ -86,6 +90,13 @@ class FindCopied:
         did = "dropped" if self._spec.drop else "kept"
         return [f"{above} of {judged} rows ({above / judged:.1%}) share more than {self._spec.max_run} words in a row with "
                 f"{', '.join(self._spec.corpora)} ({did}); {of}"]  # fmt: skip
+
+
+def _written(row: Row) -> list[str]:
+    """What the model wrote: the last answer, and those before it where the whole conversation is the model's."""
+    whole = re.split(r"[@#\[]", row.provenance.method)[0] in WHOLE
+    said = [message.content for message in row.messages if message.role == "assistant"]
+    return [*(said if whole else said[-1:]), *(message.content for message in row.rejected)]
 
 
 def _texts(spec: Verbatim, bindings: Bindings) -> Iterator[tuple[str, list[str]]]:

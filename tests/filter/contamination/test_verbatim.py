@@ -61,6 +61,12 @@ def test_above_the_limit_they_are_dropped_with_what_they_share(tmp_path: Path) -
     assert [one.verdict.keep for one in chain(tmp_path, drop=True, max_run=60).judge(rows())] == [True] * 6
 
 
+def test_what_people_said_before_the_answer_is_not_the_teachers(tmp_path: Path) -> None:
+    copied = " ".join(BOOK[40:100])
+    given, own = chat("Q?", copied, "And?", "Yes."), chat("Q?", copied, "And?", "Yes.", method="conversation@other")
+    assert [one.row.scores["verbatim"] for one in chain(tmp_path).judge([given, own])] == [0, 60]
+
+
 def test_a_run_does_not_go_on_from_one_text_into_the_next() -> None:
     corpus = Corpus([BOOK[:20], BOOK[20:40]])
     found = corpus.longest(BOOK[:40])
