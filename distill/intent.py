@@ -113,7 +113,8 @@ def went_in(workspace: Workspace) -> Iterator[Input]:
         if real.has_rows and found.path != NOWHERE:
             yield from _of_rows(found.path)
         else:
-            yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE)
+            card = _other(real.terms, found)
+            yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE, card=card)
 
 
 def _of_rows(path: Path) -> Iterator[Input]:
@@ -133,9 +134,15 @@ def _of_rows(path: Path) -> Iterator[Input]:
 def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], host: str | None = None) -> Input:
     if ref in workspace.recipe.served:
         found = references.served(ref)
-        return Input(role, found.origin, stated, host)
+        return Input(role, found.origin, stated, host=host)
     found = _resolved(workspace, ref, "model")
-    return Input(role, found.origin, stated or found.terms, host, card_base(found.path), found.path != NOWHERE)
+    card, base = _other(stated, found), card_base(found.path)
+    return Input(role, found.origin, stated or found.terms, host, base, found.path != NOWHERE, card)
+
+
+def _other(stated: tuple[str, ...], found: Resolved) -> tuple[str, ...]:
+    """What the thing itself declares, where the recipe states something."""
+    return found.terms if stated else ()
 
 
 def _resolved(workspace: Workspace, ref: str, what: references.What) -> Resolved:

@@ -83,3 +83,9 @@ def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
 @pytest.mark.parametrize("licence", ["mit", "unknown"])
 def test_a_licence_that_needs_no_name_has_none(licence: str) -> None:
     assert card_terms.front(parts(BASE), licence) == {}
+
+
+def test_what_an_own_entry_knows_of_a_models_data_is_on_the_card() -> None:
+    entry = shipped().entries["mit"].model_copy(update={"disclosed": "web pages of 2024, says its report"})
+    known = Registry({**shipped().entries, "mit": entry})
+    assert "org/base@3: web pages of 2024, says its report" in card_terms.section(parts(BASE), known, ("adapter",))
