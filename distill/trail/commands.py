@@ -10,7 +10,7 @@ from pathlib import Path
 from distill.errors import DistillError
 from distill.intent import registry
 from distill.trail.row import life
-from distill.trail.source import offspring
+from distill.trail.source import offspring, unknown
 from distill.trail.steps import open_run
 from distill.trail.told import made_of, told
 from distill.trail.verify import checked, verify
@@ -112,4 +112,6 @@ def _trace(options: argparse.Namespace, find: Find) -> None:
         return
     source = options.root if options.source is None else options.source
     found, _ = offspring(run, source, options.source is None, options.n)
+    if found.empty:
+        raise unknown(run, source)
     print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else made_of(found))

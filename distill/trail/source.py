@@ -65,9 +65,6 @@ def offspring(
     Args:
         root: the source is a document or prompt, by its root, the id of its row or what it says.
         first: ids that are listed of each file.
-
-    Raises:
-        SourceError: nothing of that name went into the run.
     """
     import numpy as np
 
@@ -81,8 +78,6 @@ def offspring(
         taken = np.union1d(taken, ids)
         found.append((step, ids))
     made = tuple(one for step, ids in found for one in _files(step, ids, first))
-    if not any(one.rows for one in made):
-        raise _unknown(run, steps, source)
     taught = tuple(_taught(run, made))
     return Offspring(source=source, what=what, made=made, taught=taught, missing=tuple(missing)), found
 
@@ -165,7 +160,9 @@ def _taught(run: Run, made: Sequence[Made]) -> Iterator[Taught]:
                 yield Taught(training=node, rows=one.rows, of=one.of)
 
 
-def _unknown(run: Run, steps: Sequence[Step], source: str) -> SourceError:
+def unknown(run: Run, source: str) -> SourceError:
+    """Nothing came of it: a name that is written otherwise there, most often."""
+    steps = followed(run, [])
     origins = {origin.rpartition("@")[0] for step in steps for origin in step.index.origins}
     known = [*run.recipe.real, *sorted(origins)]
     return SourceError(

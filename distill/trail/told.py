@@ -99,7 +99,7 @@ def _learnt(life: Life) -> Iterator[str]:
 def made_of(found: Offspring) -> str:
     """All that was made from a source."""
     lines = [f"{found.what}: {found.source}", ""]
-    width = max(len(f"{one.step}/{one.file}") for one in found.made)
+    width = max((len(f"{one.step}/{one.file}") for one in found.made), default=0)
     for one in found.made:
         if one.rows:
             more = f"  {', '.join(one.first)}{' …' if one.rows > len(one.first) else ''}" if one.first else ""

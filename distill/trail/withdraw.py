@@ -15,7 +15,7 @@ from distill.load import load_recipe
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.trail.index import among
-from distill.trail.source import Offspring, offspring
+from distill.trail.source import Offspring, offspring, unknown
 from distill.trail.steps import Run, Step
 from distill.workspace import RESOLVED
 
@@ -75,6 +75,8 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
         mine[one.step] += one.rows
     touched = {step.name for step in run.own if mine.get(step.label)}
     students = tuple(_students(run, found, source))
+    if found.empty and not students:
+        raise unknown(run, source)
     touched |= {f"4-{student.node.replace('/', '-')}" for student in students}
     anew = tuple(_downstream(run, touched))
     change, roots = _change(run, source, split, ids)
