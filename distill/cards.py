@@ -63,8 +63,8 @@ class DataCard:
     preference: Sequence[Row] = ()
     benchmark: Sequence[Row] = ()
     validation: Sequence[Row] = ()
-    asked: Sequence[Ingredient] = ()
-    """What the teacher was asked about that is among no rows itself."""
+    besides: Sequence[Ingredient] = ()
+    """What the teacher was asked about, and what is held out, that is among no training rows itself."""
     terms: str = ""
     """The section that says what may be done with it (see `card_terms`)."""
     front: Mapping[str, Any] = field(default_factory=dict)
@@ -132,7 +132,7 @@ def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
 def data_card(card: DataCard) -> str:
     """The README of a training set: what is in it, whence, on what terms, what was dropped, three rows of it."""
     made = [*card.train, *card.preference, *card.benchmark]
-    parts = (*ingredients(made), *card.asked)
+    parts = (*ingredients(made), *card.besides)
     front = {
         "license": license_of(parts),
         **card.front,

@@ -105,12 +105,16 @@ def asked(split: Path, made: Sequence[Row]) -> tuple[Ingredient, ...]:
 def _write_cards(card: DataCard, asked: Sequence[Ingredient], out: Path, context: Context) -> None:
     """README.md, croissant.json, asked.json, and the licences of what the rows were made from."""
     (out / ASKED).write_text(json.dumps([asdict(part) for part in asked], indent=1) + "\n", encoding="utf-8")
-    found = (*ingredients([*card.train, *card.preference, *card.benchmark]), *asked)
+    made = ingredients([*card.train, *card.preference, *card.benchmark])
+    known = {part.origin for part in (*made, *asked)}
+    aside = ingredients(row for row in (*card.heldout, *card.validation) if row.provenance.origin not in known)
+    besides = (*asked, *(replace(part, rows=0) for part in aside))
+    found = (*made, *besides)
     places = {source.origin: source.path for source in context.resolved.values()}
     parts = shipping.parts(card_terms.inputs(found), places)
     shipping.write(out, shipping.shipped(parts, ("rows",), shipped()))
     front = card_terms.front(parts, license_of(found))
-    told = replace(card, asked=asked, terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
+    told = replace(card, besides=besides, terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
     (out / "README.md").write_text(data_card(told), encoding="utf-8")
     hashes = {name: hashed(out / name) for name in card.files}
     croissant.write(out / croissant.FILE, croissant.croissant(card, hashes, shipped(), "training-data"))

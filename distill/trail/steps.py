@@ -9,6 +9,7 @@ A folder that is on this machine no more is named as missing: what lay in it can
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -177,7 +178,9 @@ def _owner(taken: Path, run: Run) -> Run | None:
     real = taken.resolve()
     for link in sorted(run.folder.absolute().parent.glob("*/[0-9]-*")):
         if link.resolve() == real and (link.parent / RESOLVED).is_file():
-            return Run(link.parent, run.cache)
+            owner = Run(link.parent, run.cache)
+            with contextlib.suppress(DistillError):  # a recipe of another version; the manifests lead on without it
+                return owner if owner.recipe else None
     return None
 
 

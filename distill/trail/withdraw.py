@@ -5,13 +5,13 @@ to take back. Writes nothing but, where it is asked to, the list of roots that a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.artifacts import MANIFEST
 from distill.export import KNOWN
-from distill.load import load_recipe
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.trail.index import among
@@ -131,7 +131,9 @@ def _heirs(runs: Path, name: str, seen: set[str]) -> Iterator[Heir]:
     for path in sorted(runs.glob(f"*/{RESOLVED}")):
         if path.parent.name in seen:
             continue
-        named = [ref for ref in load_recipe(path).references if ref.startswith(f"run:{name}/")]
+        # As text: a recipe of another version is no reason to miss what it takes.
+        text = path.read_text(encoding="utf-8", errors="replace")
+        named = dict.fromkeys(re.findall(rf"(?<![\w-])run:{re.escape(name)}/[^\s'\",\]}}]+", text))
         if named:
             yield Heir(run=path.parent.name, references=tuple(named))
             yield from _heirs(runs, path.parent.name, seen)

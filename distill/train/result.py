@@ -99,7 +99,7 @@ def write(
         texts=sum(row.kind == "text" for row in rows),
     )
     went_in = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in record["made_from"]]
-    _write_card(card, went_in, out, {one.origin: one.path for one in (source, adapter) if one})
+    _write_card(card, went_in, out, {one.origin: one.path for one in watched.context.resolved.values()})
     _write_json(out / "summary.json", summary)
 
 
