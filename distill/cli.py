@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | evaluate | export | push | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | trace | terms | evaluate | export | push | schema."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from distill.load import load_recipe
 from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
 from distill.terms.verdict import USES
+from distill.trail import commands as trail
 from distill.workspace import Workspace
 
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
     judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
     judge_terms.add_argument("--json", action="store_true", help="as JSON")
+    trail.add(commands, add_command, run_folder)
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 

@@ -99,7 +99,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     nodes = [
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
-            split.run, split.VERSION, data, data,
+            split.run, split.VERSION, (*data, *recipe.split.references), data,
         ),
         *measured,
         *([Node("named", 0, ("suites",), told, named.run, named.VERSION)] if told else []),

@@ -168,7 +168,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last in ("system", "each", "score", "registry") else 3
+        return "other" if last in ("system", "each", "score", "registry", "without") else 3
     return f"{value}x"
 
 
