@@ -53,7 +53,7 @@ def _metric(name: str, arms: Sequence[Arm], primary: bool, seed: int) -> Metric:
         raise CompareError(f"no item was scored by all of {', '.join(having)}", where=name)
     # Ids are sorted so that one seed draws the same resamples whatever the order of the files.
     keys = sorted(everywhere)
-    scores = {arm.name: _scores(arm, metric, keys) for arm in arms if arm.name in having}
+    scores = {arm.name: scores_of(arm, metric, keys) for arm in arms if arm.name in having}
     means = {arm: statistics.mean(values, seed=seed) for arm, values in scores.items()}
     tokenizers = {arm.name: arm.tokenizer if metric in PER_TOKEN else "" for arm in arms}
     others = [arm for arm in scores if arm not in (TEACHER, BASE, STUDENT)]
@@ -67,7 +67,7 @@ def _metric(name: str, arms: Sequence[Arm], primary: bool, seed: int) -> Metric:
         left_out=len(anywhere) - len(everywhere),
         arms={arm: Score(mean=mean.value, ci95=(mean.low, mean.high), n=mean.n) for arm, mean in means.items()},
         paired=tuple(
-            _pair(a, b, scores, about.direction, seed)
+            pair_of(a, b, scores, about.direction, seed)
             for a, b in _pairs(list(scores))
             if tokenizers[a] == tokenizers[b]
         ),
@@ -80,7 +80,7 @@ def _scored(arm: Arm, suite: str, metric: str) -> set[Key]:
     return {key for key, item in arm.items.items() if key[0] == suite and metric in item.metrics}
 
 
-def _scores(arm: Arm, metric: str, keys: Sequence[Key]) -> statistics.Scores:
+def scores_of(arm: Arm, metric: str, keys: Sequence[Key]) -> statistics.Scores:
     items = [arm.items[key] for key in keys]
     values, weights = zip(*(item.metrics[metric] for item in items), strict=True)
     return statistics.Scores([item for _, item in keys], values, weights, [item.root for item in items])
@@ -95,7 +95,9 @@ def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in wanted if pair in there]
 
 
-def _pair(a: str, b: str, scores: Mapping[str, statistics.Scores], direction: statistics.Direction, seed: int) -> Pair:
+def pair_of(
+    a: str, b: str, scores: Mapping[str, statistics.Scores], direction: statistics.Direction, seed: int
+) -> Pair:
     found = statistics.paired(scores[a], scores[b], direction, seed=seed)
     difference = found.difference
     return Pair(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.report import Interval, Metric, Pair, Recovered
+from distill.compare.report import About, Interval, Metric, Pair, Recovered
 
 VERDICTS = {"better": "better", "worse": "worse", "cannot tell": "cannot be told apart"}
 
@@ -99,6 +99,6 @@ def size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def arrow(metric: Metric) -> str:
+def arrow(metric: About) -> str:
     """Which way is better, for a reader who sees one row."""
     return "\u2193" if metric.direction == "lower" else "\u2191"
