@@ -73,9 +73,9 @@ def compare(named: Sequence[str], find: Find) -> tuple[Comparison, asked.Togethe
         SourceError: no such run, or an arm of it that was not evaluated.
         CompareError: nothing that was asked alike.
     """
-    runs = _runs(named, find)
+    runs, order = _runs(named, find)
     known: dict[Path, Arm] = {}
-    found = asked.together([_read(name, run, known) for name, run in runs.items()])
+    found = asked.together([_read(name, run, known) for name, run in runs.items()], order)
     first = next(iter(runs.values())).recipe
     return measured.compare(found, first.evaluate.primary, first.seed), found
 
@@ -88,20 +88,32 @@ def page_path(named: Iterable[str], first: Path) -> Path:
     return first.parent / f"compare-{words}.html"
 
 
-def _runs(named: Sequence[str], find: Find) -> dict[str, _Run]:
-    """Runs by a name that tells them apart, each with the arms wanted of it; what is named twice is there once."""
+def _runs(named: Sequence[str], find: Find) -> tuple[dict[str, _Run], list[str]]:
+    """Runs by a name that tells them apart, each with the arms wanted of it, and the labels of these as they were named.
+    What is named twice is there once."""
     runs: dict[Path, _Run] = {}
+    wanted: dict[tuple[Path, str], None] = {}
     for text in named:
         folder, arm = _parse(text, find)
         place = folder.resolve()
         if place not in runs:
             runs[place] = _Run(folder, _recipe(folder))
-        if arm not in runs[place].arms:
+        if (place, arm) not in wanted:
             runs[place].arms.append(arm)
-    names = [run.folder.absolute().name for run in runs.values()]
-    return {
-        name if names.count(name) == 1 else str(run.folder): run for name, run in zip(names, runs.values(), strict=True)
+        wanted[place, arm] = None
+    short = {place: run.folder.absolute().name for place, run in runs.items()}
+    names = {
+        place: name if list(short.values()).count(name) == 1 else str(runs[place].folder)
+        for place, name in short.items()
     }
+    return {names[place]: run for place, run in runs.items()}, [_label(names[place], arm) for place, arm in wanted]
+
+
+def _label(run: str, arm: str) -> str:
+    """What a reader calls an arm: a run's name stands for its student."""
+    if arm.startswith(f"{STUDENT}@"):
+        return f"{run}{arm.removeprefix(STUDENT)}"
+    return run if arm == STUDENT and run not in (TEACHER, BASE) else f"{run}:{arm}"
 
 
 def _parse(text: str, find: Find) -> tuple[Path, str]:
@@ -129,15 +141,11 @@ def _recipe(folder: Path) -> Recipe:
 
 def _read(name: str, run: _Run, known: dict[Path, Arm]) -> asked.Run:
     """A run with the arms that were asked for, its teacher and base, and the checkpoints that were evaluated."""
-    stem = {arm: name if arm == STUDENT else f"{name}:{arm}" for arm in run.arms}
-    labels = {arm: text.replace(f":{STUDENT}@", "@") for arm, text in stem.items()}
-    if name in (TEACHER, BASE) and STUDENT in labels:
-        labels[STUDENT] = f"{name}:{STUDENT}"
     names = run.recipe.train_names
     trainings = {node: run.place(node) for node in names if (run.place(node) / artifacts.MANIFEST).is_file()}
     return asked.Run(
         name=name,
-        chosen={labels[arm]: _arm(run, arm, known) for arm in run.arms},
+        chosen={_label(name, arm): _arm(run, arm, known) for arm in run.arms},
         references={role: _arm(run, role, known) for role in asked.REFERENCES if _there(run, role)},
         steps=_steps(run, trainings, known),
         trainings=trainings,

@@ -22,7 +22,7 @@ LEVELS = {
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(("comparing", "compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
     "cli": 9,
 }
 STAGES = 4

@@ -66,13 +66,16 @@ class Together:
         return frozenset.intersection(*self.suites[suite].values())
 
 
-def together(runs: Sequence[Run]) -> Together:
+def together(runs: Sequence[Run], order: Sequence[str]) -> Together:
     """What can be compared of these runs.
+
+    Args:
+        order: labels of the arms that are wanted, as they were named.
 
     Raises:
         CompareError: of several arms at most one is left, or no suite is.
     """
-    entries = _entries(runs)
+    entries = _entries(runs, order)
     notes: list[str] = []
     first = next(entry for entry in entries if entry.role == "chosen")
     kept = [first]
@@ -100,7 +103,7 @@ def _enough(kept: Sequence[Entry], wanted: int, notes: Sequence[str]) -> None:
         )
 
 
-def _entries(runs: Sequence[Run]) -> list[Entry]:
+def _entries(runs: Sequence[Run], order: Sequence[str]) -> list[Entry]:
     """All arms with their labels: a teacher or a base that several runs share is there once."""
     labels: dict[tuple[str, str], str] = {}
     shown: list[Entry] = []
@@ -125,7 +128,7 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
         for run in runs
         for label, arm in run.chosen.items()
     ]
-    return [*shown, *chosen]
+    return [*shown, *sorted(chosen, key=lambda entry: order.index(entry.label))]
 
 
 def _label(name: str, role: Role, arm: Arm, count: int, runs: Sequence[Run]) -> str:
@@ -161,37 +164,36 @@ def _refused(first: Entry, other: Entry) -> str | None:
 def _suites(
     first: Entry, kept: Sequence[Entry], wanted: int, notes: list[str]
 ) -> Iterator[tuple[str, dict[str, frozenset[Key]]]]:
-    """Each suite of the first arm with the arms that were asked it alike; notes say who was not."""
+    """Each suite of the first arm with the arms that were asked it alike; notes say who was not, and why."""
+    left_out: dict[str, list[str]] = {}
     for suite in dict.fromkeys(key[0] for key in first.arm.items):
         own = [key for key in first.arm.items if key[0] == suite]
-        asked: dict[str, frozenset[Key]] = {}
-        for entry in kept:
-            found = _asked(suite, own, first, entry)
-            if isinstance(found, frozenset):
-                asked[entry.label] = found
-            else:
-                notes.append(f"{suite}: {entry.label} {found} and is left out of it.")
-        chosen = [entry for entry in kept if entry.role == "chosen" and entry.label in asked]
-        if len(chosen) < min(2, wanted):
-            notes.append(f"{suite} is left out: only {first.label} was asked it so.")
+        found = {entry.label: _asked(suite, own, first, entry) for entry in kept}
+        asked = {label: keys for label, keys in found.items() if isinstance(keys, frozenset)}
+        against = {entry.label: f"{entry.label} {why}" for entry in kept if isinstance(why := found[entry.label], str)}
+        chosen = {entry.label for entry in kept if entry.role == "chosen"}
+        if len(chosen & asked.keys()) < min(2, wanted):
+            left_out.setdefault(", ".join(why for label, why in against.items() if label in chosen), []).append(suite)
             continue
         shared = frozenset.intersection(*asked.values())
         if not shared:
-            notes.append(f"{suite} is left out: no item was asked of all of {', '.join(asked)}.")
+            left_out.setdefault(f"no item was asked of all of {', '.join(asked)}", []).append(suite)
             continue
+        notes += [f"{suite}: {why} and is left out of it." for why in against.values()]
         if len(shared) < len(own):
             notes.append(f"{suite}: {len(shared)} of {first.label}'s {len(own)} items were asked of all alike.")
         yield suite, asked
-    more = {entry.label: {key[0] for key in entry.arm.items} for entry in kept}
-    others = {suite for suites in more.values() for suite in suites} - {key[0] for key in first.arm.items}
-    notes += [f"{one} is left out: {first.label}, which was named first, was not asked it." for one in sorted(others)]
+    others = {key[0] for entry in kept for key in entry.arm.items} - {key[0] for key in first.arm.items}
+    if others:
+        left_out[f"{first.label}, which was named first, was not asked it"] = sorted(others)
+    notes += [f"{', '.join(suites)} left out: {why}." for why, suites in left_out.items()]
 
 
 def _asked(suite: str, own: Sequence[Key], first: Entry, entry: Entry) -> frozenset[Key] | str:
     """The items of a suite that an arm was asked as the first was, or what stands against it."""
     a, b = (_manner(one.arm.summary["decoding"].get(suite)) for one in (first, entry))
     if a and b and a != b:
-        return f"answered with {_words(b, a)}, {first.label} with {_words(a, b)},"
+        return f"answered with {_words(b, a)}, not {_words(a, b)} as {first.label}"
     theirs = entry.arm.items
     if not any(key[0] == suite for key in theirs):
         return "was not asked it"

@@ -10,7 +10,7 @@ from distill.compare.report import Interval, Point, Score
 from distill.compare.svg import Scale, colour, figure, line, marker, stretched, text
 from distill.compare.words import interval, minus, number
 
-BOTTOM = 196.0
+TOP, BOTTOM = 14.0, 200.0
 FEW = 24
 """Points of a curve that are marked each; of more, the last."""
 
@@ -58,13 +58,16 @@ def _curves(key: str, title: str, runs: Mapping[str, Sequence[Place]], marks: Ma
         parts += [line(0, y, 100, y, "grid"), text(0, y - 4, minus(f"{tick:.6g}"), "tick")]
     for run, places in runs.items():
         parts += _curve(run, places, marks[run], across, down, unit)
-    parts += [text(10, 216, f"step {min(steps)}", "tick"), text(100, 216, f"step {max(steps)}", "tick", "end")]
+    parts += [
+        text(10, BOTTOM + 20, f"step {min(steps)}", "tick"),
+        text(100, BOTTOM + 20, f"step {max(steps)}", "tick", "end"),
+    ]
     said = "; ".join(f"{run} {_said(places, unit)}" for run, places in runs.items())
-    return figure(key, 222, title, f"{said}.", parts)
+    return figure(key, BOTTOM + 26, title, f"{said}.", parts)
 
 
 def _y(down: Scale, value: float) -> float:
-    return BOTTOM * (1 - down(value) / 100)
+    return TOP + (BOTTOM - TOP) * (1 - down(value) / 100)
 
 
 def _curve(run: str, places: Sequence[Place], mark: str, across: Scale, down: Scale, unit: str) -> list[str]:

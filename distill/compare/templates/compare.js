@@ -6,8 +6,8 @@ const form = $("filters");
 const fields = Object.fromEntries(["words", "metric", "first", "second", "show", "order"].map((id) => [id, $(id)]));
 const SHOW = {
   all: ["all items", () => true],
-  worse: ["second is worse", (a, b, by) => by < 0],
-  better: ["second is better", (a, b, by) => by > 0],
+  worse: ["regressions", (a, b, by) => by < 0],
+  better: ["improvements", (a, b, by) => by > 0],
   other: ["answers differ", (a, b, by, item, x, y) => item.answers[x] !== item.answers[y]],
   wrong: ["both wrong", (a, b) => a === 0 && b === 0],
   right: ["both right", (a, b) => a === 1 && b === 1],
@@ -18,8 +18,8 @@ const SHOW = {
 const ONLY_RIGHT = ["wrong", "right", "lost", "won"];
 const ONLY_GRADED = ["worse", "better"];
 const ORDER = {
-  worst: ["second's worst first", (a, b) => a.by - b.by],
-  best: ["second's best first", (a, b) => b.by - a.by],
+  worst: ["worst regressions first", (a, b) => a.by - b.by],
+  best: ["best improvements first", (a, b) => b.by - a.by],
   apart: ["farthest apart first", (a, b) => Math.abs(b.by) - Math.abs(a.by)],
   asked: ["as asked", () => 0],
 };
