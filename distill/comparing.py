@@ -23,7 +23,7 @@ from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, manifest_of, read_
 from distill.compare.runs import asked, measured, page
 from distill.compare.runs.comparison import Comparison
 from distill.compare.runs.table import table
-from distill.errors import SourceError
+from distill.errors import ArtifactError, SourceError
 from distill.load import load_recipe
 from distill.recipe import Recipe
 from distill.workspace import RESOLVED
@@ -59,8 +59,11 @@ def told(named: Sequence[str], find: Find, out: Path | None, as_json: bool) -> s
     if path is None and not as_json:
         path = page_path(named, _parse(named[0], find)[0])
     if path is not None:
-        with artifacts.disk(path.parent):
+        try:
             page.write(comparison, found, path)
+        except OSError as error:
+            hint = "--out FILE.html names another place"
+            raise ArtifactError(f"cannot be written: {error.strerror}", where=str(path), hint=hint) from error
     if as_json:
         return comparison.to_json()
     return f"{table(comparison)}\n\npage: {path}"

@@ -22,7 +22,7 @@ from distill.compare.runs.table import said
 def write(comparison: Comparison, found: Together, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.new")
-    draft.write_text(render(comparison, found), encoding="utf-8")
+    draft.write_text(render(comparison, found), encoding="utf-8", errors="backslashreplace")
     draft.replace(path)
 
 
