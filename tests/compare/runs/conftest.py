@@ -40,7 +40,8 @@ class Runs:
         (run / "recipe.resolved.yaml").write_text(dump(load_recipe(RECIPE, [f"name={name}"])), encoding="utf-8")
         self.train(run, trained or f"key-{name}", loss={**LOSS, **(arms or {})}["student"])
         for arm, loss in (LOSS if arms is None else {**LOSS, **arms}).items():
-            lines = [*item_lines(arm, loss, count), *sums(arm, loss, count)]
+            own = arm if arm in ("teacher", "base") else f"{name}{arm}"  # runs differ in what they trained
+            lines = [*item_lines(own, loss, count), *sums(own, loss, count)]
             self.arm(run, arm, lines, trained or f"key-{name}")
         return run
 

@@ -86,7 +86,7 @@ def choose(browser: Browser, field: str, value: str) -> None:
 
 def ids(browser: Browser) -> list[str]:
     found: list[str] = browser.run(
-        "return [...document.querySelectorAll('article code')].map((one) => one.textContent)"
+        "return [...document.querySelectorAll('article .about code')].map((one) => one.textContent)"
     )
     return found
 

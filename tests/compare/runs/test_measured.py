@@ -45,7 +45,7 @@ def test_the_primary_metric_comes_first_and_right_ones_are_marked(runs: Runs) ->
     assert next(iter(comparison.metrics)) == comparison.primary == PRIMARY
     assert [name for name, metric in comparison.metrics.items() if metric.right] == ["sums.accuracy"]
     assert comparison.headline == table(comparison).splitlines()[-1]
-    assert comparison.headline.startswith("a recovered 5")
+    assert comparison.headline.startswith("a recovered 49% [")
 
 
 def test_curves_go_from_the_base_over_evaluated_checkpoints_to_the_student(runs: Runs) -> None:
