@@ -15,6 +15,10 @@ FEW = 24
 """Points of a curve that are marked each; of more, the last."""
 
 
+DODGE = 5.0
+"""Pixels between runs at one step."""
+
+
 class Place(NamedTuple):
     step: int
     value: float
@@ -56,8 +60,11 @@ def _curves(key: str, title: str, runs: Mapping[str, Sequence[Place]], marks: Ma
     for tick in down.ticks(5):
         y = _y(down, tick)
         parts += [line(0, y, 100, y, "grid"), text(0, y - 4, minus(f"{tick:.6g}"), "tick")]
-    for run, places in runs.items():
-        parts += _curve(run, places, marks[run], across, down, unit)
+    for index, (run, places) in enumerate(runs.items()):
+        # Runs stand a little beside each other, so that their intervals are seen apart.
+        beside = DODGE * (index - (len(runs) - 1) / 2) if any(place.ci95 for place in places) else 0
+        parts.append(f'<g transform="translate({beside:g} 0)">')
+        parts += [*_curve(run, places, marks[run], across, down, unit), "</g>"]
     parts += [
         text(10, BOTTOM + 20, f"step {min(steps)}", "tick"),
         text(100, BOTTOM + 20, f"step {max(steps)}", "tick", "end"),

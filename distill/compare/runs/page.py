@@ -31,7 +31,9 @@ def render(comparison: Comparison, found: Together) -> str:
     from markupsafe import Markup
 
     marks = marks_of(comparison)
-    of_runs = {comparison.arms[label].run: marks[label] for label in reversed(comparison.chosen)}
+    of_runs: dict[str, str] = {}  # a run goes by the mark of its first arm
+    for label in comparison.chosen:
+        of_runs.setdefault(comparison.arms[label].run, marks[label])
     read = items.read(found, comparison)
     for arm in read.data["arms"]:
         mark = marks[arm["label"]]
