@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """Name that the standard gives to references to elements."""
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c"}
@@ -129,6 +131,18 @@ class Browser:
 
     def close(self) -> None:
         self._ask("DELETE", self.session)
+
+
+def violations(browser: Browser) -> list[tuple[str, list[str]]]:
+    """What axe-core finds against the page as it is: rule, and the first elements that break it. Skips without axe-core."""
+    script = axe()
+    if script is None:
+        pytest.skip("npm install axe-core, and AXE_CORE=…/axe.min.js")
+    # The pages forbid scripts of others: this one is let in as an extension would be.
+    browser.devtools("Runtime.evaluate", expression=script.read_text(encoding="utf-8"))
+    found = json.loads(browser.later("return JSON.stringify(await axe.run())"))
+    assert len(found["passes"]) > 10
+    return [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]]
 
 
 @contextmanager

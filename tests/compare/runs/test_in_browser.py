@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.compare.runs import page
-from tests.browser import Browser, axe, opened, programs
+from tests.browser import Browser, opened, programs, violations
 from tests.compare.conftest import LOSS
 from tests.compare.runs.conftest import Lines, Runs, sums
 
@@ -191,18 +190,11 @@ def test_it_prints_without_its_controls(browser: Browser, two: Path) -> None:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
 def test_axe_finds_nothing(browser: Browser, two: Path, scheme: str, width: int) -> None:
-    script = axe()
-    if script is None:
-        pytest.skip("npm install axe-core, and AXE_CORE=…/axe.min.js")
     browser.size(width, 900)
     browser.media(scheme=scheme)
     browser.open(two, "#metric=sums.accuracy&item=s000001")
     browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    # The page forbids scripts of others: axe runs outside its policy, as an extension would.
-    browser.devtools("Runtime.evaluate", expression=script.read_text(encoding="utf-8"))
-    found = browser.later("return JSON.stringify((await axe.run()).violations)")
-    violations = [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in json.loads(found)]
-    assert violations == []
+    assert violations(browser) == []
 
 
 def test_ten_thousand_items_without_stutter(browser: Browser, many: Path) -> None:
