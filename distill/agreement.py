@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from distill.errors import CompareError
-from distill.statistics import Interval, expanded
+from distill.statistics.intervals import expanded
+from distill.statistics.scores import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,6 +18,7 @@ import os
 import platform
 import resource
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,6 +191,8 @@ def build(
             cost = {
                 "seconds": round(time.monotonic() - started, 3),
                 "peak_memory_bytes": sum(ranks.gather([_peak_memory()])),
+                "processes": ranks.world,
+                "accelerators": sum(ranks.gather([_accelerators()])),
             }
             if ranks.main:
                 _publish(work, folder(cache, node, key), node, key, described, summary, cost)
@@ -286,3 +289,11 @@ def _peak_memory() -> int:
     """Bytes, this process; Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def _accelerators() -> int:
+    """GPUs that this process computed on. Where it did not load torch it computed on none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return sum(torch.cuda.max_memory_allocated(device) > 0 for device in range(torch.cuda.device_count()))

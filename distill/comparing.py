@@ -4,6 +4,8 @@
     a@1200       its student after 1200 steps
     a:teacher    another arm of it
 
+Where a run trained its student with several seeds, `a` is the mean of all of them, `a:student#2` one of the others.
+
 An arm is read from the run's folder; what is missing there, or is of an earlier training than the run's last, is an error
 that says how to make it.
 """
@@ -149,10 +151,17 @@ def _read(name: str, run: _Run, known: dict[Path, Arm]) -> asked.Run:
     return asked.Run(
         name=name,
         chosen={_label(name, arm): _arm(run, arm, known) for arm in run.arms},
+        seeds={_label(name, STUDENT): _seeds(run, known)} if STUDENT in run.arms else {},
         references={role: _arm(run, role, known) for role in asked.REFERENCES if _there(run, role)},
         steps=_steps(run, trainings, known),
         trainings=trainings,
     )
+
+
+def _seeds(run: _Run, known: dict[Path, Arm]) -> list[Arm]:
+    """The student's further training seeds, `student#2` and so on, that were evaluated."""
+    names = [path.name.removeprefix("5-evaluate-") for path in sorted(run.folder.glob(f"5-evaluate-{STUDENT}#*"))]
+    return [_arm(run, name, known) for name in names if name.partition("#")[2].isdecimal() and _there(run, name)]
 
 
 def _there(run: _Run, arm: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from distill.engines.layers import LeastMissed
 from distill.engines.open import scores
 from distill.engines.teacher import MAIN
+from distill.evaluate.settings import Evaluate
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
 from distill.problems import nearest
@@ -107,6 +108,10 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         (("student", "drop_layers"), layers),
         (("evaluate", "suites"), [suite.label for suite in recipe.evaluate.suites]),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+        (
+            ("evaluate", "forgetting", "metrics"),
+            recipe.evaluate.forgetting.metrics if recipe.evaluate.forgetting else (),
+        ),
     ):
         if repeated := _repeated(values):
             yield path, f"named twice: {', '.join(map(str, repeated))}"
@@ -198,17 +203,17 @@ def _unscored(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     evaluate = recipe.evaluate
-    suites = {suite.label: suite for suite in evaluate.suites}
     label, _, metric = evaluate.primary.partition(".")
-    suite = suites.get(label)
-    if suite is None:
-        yield ("evaluate", "primary"), f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    elif metric not in suite.metrics:
-        yield ("evaluate", "primary"), f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
-    elif suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
-        yield ("evaluate", "primary"), "chrf needs answers, but evaluate.generation.items is 0"
-    elif suite.ASKS == "choices" or (suite.ASKS == "likelihood" and metric != "chrf"):
+    unknown = _no_metric(evaluate, evaluate.primary)
+    if unknown:
+        yield ("evaluate", "primary"), unknown
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) == "choices" or (
+        asks == "likelihood" and metric != "chrf"
+    ):
         yield from _mute(recipe, metric)
+    for place, name in enumerate(evaluate.forgetting.metrics if evaluate.forgetting else ()):
+        if unknown := _no_metric(evaluate, name):
+            yield ("evaluate", "forgetting", "metrics", place), unknown
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
@@ -232,6 +237,20 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"
+
+
+def _no_metric(evaluate: Evaluate, name: str) -> str | None:
+    """Why there will be no such metric."""
+    suites = {suite.label: suite for suite in evaluate.suites}
+    label, _, metric = name.partition(".")
+    suite = suites.get(label)
+    if suite is None:
+        return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
+    if metric not in suite.metrics:
+        return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
+    if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
+        return "chrf needs answers, but evaluate.generation.items is 0"
+    return None
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

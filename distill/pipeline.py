@@ -64,8 +64,9 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     seed, student = recipe.seed, recipe.student
     nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student))
     spec = compare.Spec(
-        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names
-    )
+        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
+        forgetting=recipe.evaluate.forgetting,
+    )  # fmt: skip
     return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
 
 

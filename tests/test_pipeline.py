@@ -53,7 +53,7 @@ BASE: dict[str, Any] = {
     },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
-    "evaluate": {"checkpoints": [2]},
+    "evaluate": {"checkpoints": [2], "forgetting": {"metrics": ["heldout_real.loss"], "margin": 0.1}},
     "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
 TEACHER = {"heldout", "benchmark", "generate", "evaluate/teacher"}
@@ -88,6 +88,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "mix": {"mix"},
     "train": {"train"},
     "evaluate.primary": {"compare"},
+    "evaluate.forgetting": {"compare"},
     "evaluate": ARMS,
     "runtime": set(),
 }
@@ -130,7 +131,7 @@ def changed(value: Any, name: str) -> Any:
     """Another valid value of the same kind."""
     choices = {
         "use": "internal", "dtype": "float16", "scheduler": "linear", "too_long": "drop", "on": "question",
-        "primary": "heldout_real.loss", "target_modules": "k_proj", "gradient_checkpointing": True,
+        "primary": "heldout_real.loss", "metrics": "heldout_real.chrf", "target_modules": "k_proj", "gradient_checkpointing": True,
         "quantization": "nf4",
         "checkpoint": "last",
         "device_map": "auto", "teacher": "other", "adapter": "A", "embedder": "E",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,8 @@ Key = tuple[str, str]
 
 class Item(NamedTuple):
     root: str
+    asked: str
+    """Hash of all that an arm is told: system prompt, instruction, examples and question."""
     content: str
     """Hash of all that was asked, and of the reference."""
     metrics: dict[str, tuple[float, float]]
@@ -99,6 +102,11 @@ def read_student(inputs: Mapping[str, Path], trained: str) -> dict[str, Any] | N
     return student
 
 
+def training_seeds(arms: Sequence[Arm]) -> list[str]:
+    """`student`, `student#2`, `student#3`: trainings that differ in their seed alone, in their order."""
+    return [arm.name for arm in arms if re.fullmatch(rf"{STUDENT}(#\d+)?", arm.name)]
+
+
 def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
     """The whole lines of the wanted items."""
     return {key: line for line in _lines(arm.file) if (key := (str(line["suite"]), str(line["item"]))) in wanted}
@@ -107,7 +115,9 @@ def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
 def _order(name: str) -> tuple[int, str, int]:
     known = [TEACHER, BASE, STUDENT]
     stem, _, step = name.partition("@")
-    return (known.index(name) if name in known else len(known), stem, int(step) if step.isdigit() else -1)
+    stem, _, seed = stem.partition("#")
+    number = int(step) if step.isdigit() else int(seed) if seed.isdigit() else -1
+    return (known.index(name) if name in known else len(known), f"{stem}{'@' if step else ''}", number)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -131,21 +141,25 @@ def _read(name: str, folder: Path) -> Arm:
 
 
 def _item(line: Mapping[str, Any]) -> Item:
-    content = hashlib.sha256(json.dumps([line["asked"], line["question"], line["reference"]]).encode()).hexdigest()
+    content = hashlib.sha256(repr((line["asked"], line["question"], line["reference"])).encode()).hexdigest()
     scored = {
         metric: (float(score["value"]), float(score["weight"]))
         for metric, score in (line["metrics"] or {}).items()
         # A loss that overflowed is a failure of this item in this metric, not a number to average.
         if math.isfinite(score["value"]) and math.isfinite(score["weight"]) and score["weight"] > 0
     }
-    return Item(str(line["root"]), content, scored, line["answer"] is not None, line["confidence"])
+    return Item(str(line["root"]), str(line["asked"]), content, scored, line["answer"] is not None, line["confidence"])
 
 
 def _refuse_unlike(a: Arm, b: Arm) -> None:
     """Decoding and items must be those of the first arm, whatever the models are."""
-    if a.summary["decoding"] != b.summary["decoding"]:
+    if differing := _differing(a.summary["decoding"], b.summary["decoding"]):
+        one, other = (
+            {key: how[key] for key in differing if key in how} for how in (a.summary["decoding"], b.summary["decoding"])
+        )
+        what = "treats thinking" if differing == ["thinking"] else "was decoded"
         raise CompareError(
-            f"{a.name} was decoded with {a.summary['decoding']} and {b.name} with {b.summary['decoding']}",
+            f"{a.name} {what} with {one} and {b.name} with {other}",
             where="evaluate",
             hint="evaluate every arm with the same settings",
         )
@@ -157,11 +171,20 @@ def _refuse_unlike(a: Arm, b: Arm) -> None:
             where="evaluate",
             hint="evaluate every arm on the same held-out rows",
         )
-    differing = [key for key, item in a.items.items() if item.content != b.items[key].content]
-    if differing:
+    changed = [key for key, item in a.items.items() if item.content != b.items[key].content]
+    told = [key for key in changed if a.items[key].asked != b.items[key].asked]
+    if changed:
+        what = "system prompt, instruction, examples or question" if told else "question or reference"
         raise CompareError(
-            f"{_count(differing)} with another question or reference in {a.name} than in {b.name}", where="evaluate"
+            f"{_count(told or changed)} with another {what} in {a.name} than in {b.name}",
+            where="evaluate",
+            hint="evaluate every arm on the same items, asked in the same words",
         )
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """Keys of which the two have different values."""
+    return [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)]
 
 
 def _refuse_template(a: Arm, b: Arm) -> None:

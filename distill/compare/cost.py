@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from distill.compare.arms import manifest_of
-from distill.compare.report import Cost, Environment, StageCost
+from distill.compare.value import Value
 
 LIBRARIES = (
     "distill",
@@ -25,6 +25,34 @@ LIBRARIES = (
 )
 
 
+class StageCost(Value):
+    tokens: int
+    """Prompt and new tokens of engines and scorers."""
+    seconds: float
+    peak_memory_bytes: int
+    processes: int = 1
+    accelerators: int = 0
+    """GPUs that its processes computed on; those of a server are not known."""
+
+
+class Cost(StageCost):
+    """Sum of the stages' tokens and seconds, largest of their peaks; the comparison itself is not in it."""
+
+    money: float = 0.0
+    """What teachers charged, by their own word or by the prices in the recipe; 0 where nobody did."""
+    stages: dict[str, StageCost]
+
+
+class Environment(Value):
+    """Of the process that wrote the report."""
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    libraries: dict[str, str]
+
+
 def read_cost(inputs: Mapping[str, Path]) -> Cost:
     """Of every stage before the comparison, in the order they were handed in."""
     stages = {name: _stage(folder) for name, folder in inputs.items()}
@@ -33,8 +61,13 @@ def read_cost(inputs: Mapping[str, Path]) -> Cost:
         seconds=sum(stage.seconds for stage in stages.values()),
         peak_memory_bytes=max((stage.peak_memory_bytes for stage in stages.values()), default=0),
         stages=stages,
-        money=sum(manifest_of(folder)["summary"].get("money", 0.0) for folder in inputs.values()),
+        money=money(inputs),
     )
+
+
+def money(inputs: Mapping[str, Path]) -> float:
+    """What teachers charged in these stages."""
+    return float(sum(manifest_of(folder)["summary"].get("money", 0.0) for folder in inputs.values()))
 
 
 def _stage(folder: Path) -> StageCost:
@@ -44,6 +77,8 @@ def _stage(folder: Path) -> StageCost:
         tokens=sum(tokens.values()),
         seconds=manifest["cost"]["seconds"],
         peak_memory_bytes=manifest["cost"]["peak_memory_bytes"],
+        processes=manifest["cost"].get("processes", 1),
+        accelerators=manifest["cost"].get("accelerators", 0),
     )
 
 

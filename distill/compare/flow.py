@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.compare.arms import summary_of
-from distill.compare.report import Data, Example, MethodBooks, OriginBooks, Point
+from distill.compare.books import MethodBooks, OriginBooks
+from distill.compare.report import Data, Example, Point
 from distill.errors import CompareError
 
 POINTS = 240

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.compare import plots, words
+from distill.compare import plots, reliability, words
 from distill.compare.arms import STUDENT
 from distill.compare.report import Metric, Recovered, Report
 from distill.compare.svg import colour
@@ -41,6 +41,10 @@ def render(report: Report) -> str:
 
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     figures = {name: Markup(plot) for name, plot in _plots(report).items()}
+    sure = {
+        suite: {arm: Markup(reliability.diagram(suite, arm, one)) for arm, one in found.arms.items()}
+        for suite, found in report.calibration.items()
+    }
     by_metric = {name: Markup(plots.arms(name, metric)) for name, metric in report.metrics.items()}
     decoding = next(iter(report.arms.values())).decoding
     return (
@@ -57,6 +61,7 @@ def render(report: Report) -> str:
             style=Markup(style),
             figures=figures,
             by_metric=by_metric,
+            sure=sure,
             words=words,
             colour=colour,
         )

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from distill.compare.report import MethodBooks, OriginBooks, Pair, Report, Sample, folded
+from distill.compare.books import MethodBooks, OriginBooks, folded
+from distill.compare.report import Report, Sample
 from distill.compare.words import (
-    VERDICTS,
     arrow,
+    gap_for,
+    hours,
     interval,
+    kept,
     number,
     p_value,
     percent,
     recovered,
     seconds,
+    seeds,
     signed,
     size,
+    verdict,
 )
 
 
@@ -29,6 +34,9 @@ def render(report: Report) -> str:
         "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
         "Gap recovered: 0% is the base, 100% the teacher.",
         _pairs(report),
+        _against_base(report),
+        _kept(report),
+        _more(report),
         "## Where the rows went",
         _data(report),
         "## Terms",
@@ -54,11 +62,11 @@ def _metrics(report: Report) -> str:
             f"{number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}"
             if (score := metric.arms.get(arm))
             else "–"
-            for arm in report.arms
+            for arm in report.shown
         ]
         gap = recovered(metric.gap_recovered)
         rows.append([f"**{label}**" if metric.primary else label, str(metric.n), *scores, gap])
-    return _table(["metric", "items", *report.arms, "gap recovered"], rows)
+    return _table(["metric", "items", *report.shown, "gap recovered"], rows)
 
 
 def _pairs(report: Report) -> str:
@@ -69,15 +77,58 @@ def _pairs(report: Report) -> str:
             f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
             p_value(pair.p),
             number(pair.detectable, metric.unit),
-            f"{pair.a} {VERDICTS[pair.verdict]}{_needed(pair)}",
+            f"{pair.a} {verdict(pair)}",
         ]
         for pair in metric.paired
     ]
     return _table([_inline(report.primary), "difference", "p", "detectable", "verdict"], rows) if rows else ""
 
 
-def _needed(pair: Pair) -> str:
-    return f" ({pair.needed:,} items would be needed)" if pair.verdict == "cannot tell" and pair.needed else ""
+def _against_base(report: Report) -> str:
+    """The student beside the base in every metric; the primary one is tested alone, the others by Holm."""
+    if len(report.against_base) < 2:
+        return ""
+    rows = []
+    for name, pair in report.against_base.items():
+        metric = report.metrics[name]
+        label = f"{_inline(name)} {arrow(metric)}"
+        rows.append(
+            [
+                f"**{label}**" if metric.primary else label,
+                f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
+                p_value(pair.p),
+                "–" if pair.p_holm is None else p_value(pair.p_holm),
+                number(pair.detectable, metric.unit),
+                verdict(pair),
+            ]
+        )
+    said = (
+        f"Over {seeds(report.seeds)}. The metric in bold was named before the run and is tested alone; the first metric of every "
+        "other suite by Holm's p, adjusted for their number. Detectable is what so many items find in 80% of cases; what is "
+        "smaller is not called better or worse."
+    )
+    return f"{_table(['student − base', 'difference', 'p', 'Holm', 'detectable', 'student'], rows)}\n\n{said}"
+
+
+def _kept(report: Report) -> str:
+    rows = [f"- {_inline(one.metric)}: {_inline(kept(one))}" for one in report.forgetting]
+    return "\n".join(["## What the student should not lose", "", *rows]) if rows else ""
+
+
+def _more(report: Report) -> str:
+    """Retention, calibration and the price of the gap, a line each."""
+    parts = []
+    if report.retained:
+        rows = ", ".join(f"{_inline(name)} {recovered(one)}" for name, one in report.retained.items())
+        parts.append(f"Retention, the student's mean as a share of the teacher's: {rows}.")
+    for suite, found in report.calibration.items():
+        arms = ", ".join(f"{arm} {number(one.error)} {interval(one.ci95)}" for arm, one in found.arms.items())
+        parts.append(f"Calibration error in {_inline(suite)}, 15 bins of equal width: {_inline(arms)}.")
+    if report.price and (rates := gap_for(report.price)):
+        parts.append(
+            f"The student took {hours(report.price)} from generation to the end of training: {', '.join(rates)}."
+        )
+    return "\n\n".join(parts)
 
 
 def _data(report: Report) -> str:

@@ -9,17 +9,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from distill.compare.books import MethodBooks, OriginBooks, folded
+from distill.compare.cost import Cost, Environment
+from distill.compare.findings import Calibration, Forgotten, Price
+from distill.compare.value import Interval, Value
 from distill.errors import CompareError
-from distill.rows import Frozen
 
-Interval = tuple[float, float]
-"""Low and high end of a 95% interval."""
-
-
-class Value(Frozen):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+PROVED = ("student", "base")
+"""Arms of the comparison that a distillation stands or falls by."""
 
 
 class Counts(Value):
@@ -56,7 +55,11 @@ class Pair(Value):
     """Mean of a minus mean of b."""
     ci95: Interval
     p: float
-    """Two-sided, not adjusted for the number of metrics: only the primary one decides."""
+    """Two-sided, of this comparison alone."""
+    p_holm: float | None = None
+    """Of student against base in the first metric of every suite but the one that decides: adjusted for their number."""
+    test: Literal["mcnemar", "swap", "seeds"] = "swap"
+    """Where p is from: exact McNemar; random swaps of the arms' labels by prompt; a t-test over training seeds and prompts."""
     detectable: float
     """The difference that this many items find in 80% of cases."""
     needed: int | None
@@ -66,7 +69,7 @@ class Pair(Value):
 
 
 class Recovered(Value):
-    """(arm - base) / (teacher - base): 0 is the base, 1 the teacher; never clipped."""
+    """(arm - base) / (teacher - base): 0 is the base, 1 the teacher; never clipped. Or, as a retention, arm / teacher."""
 
     value: float | None
     ci95: Interval | None
@@ -92,72 +95,16 @@ class Metric(About):
     gap_recovered: Recovered
     """Of the student."""
     checkpoints: dict[str, Recovered]
-    """Of the student's checkpoints."""
+    """Of the student's checkpoints, and of other arms."""
+    retention: Recovered | None = None
+    """student / teacher; None where the metric does not count from a true zero upwards."""
+    seeds: dict[str, Score] = {}
+    """Every training seed alone, where `student` is the mean of several."""
 
     @property
     def n(self) -> int:
         """Items compared: the same in every arm."""
         return next(iter(self.arms.values())).n
-
-
-class MethodBooks(Value):
-    """The rows of one method, or of one of its cells; requested = kept + dropped + failed + missing."""
-
-    requested: int
-    kept: int
-    dropped: int
-    failed: int
-    missing: int
-    tokens: int
-    """Read and written by models for its candidates."""
-    money: float
-
-    @property
-    def share(self) -> float:
-        """Of its candidates, those that were kept."""
-        return self.kept / self.requested if self.requested else 0.0
-
-    @property
-    def tokens_per_row(self) -> float | None:
-        """None where no row was kept."""
-        return self.tokens / self.kept if self.kept else None
-
-
-class OriginBooks(Value):
-    """The rows of one data set or one teacher that were judged; rows = kept + dropped."""
-
-    source: Literal["teacher", "real"]
-    rows: int
-    kept: int
-    dropped: dict[str, int]
-    """By `<filter>.<reason>`."""
-
-    @property
-    def share(self) -> float:
-        """Of its rows, those that were kept: its yield."""
-        return self.kept / self.rows if self.rows else 0.0
-
-
-CELLS = 8
-"""Cells of a method that are shown; `report.json` has all."""
-
-
-def folded(books: Mapping[str, MethodBooks]) -> dict[str, MethodBooks]:
-    """Every method, and of one with more than a few cells the sum and those of which least was kept."""
-    families: dict[str, dict[str, MethodBooks]] = {}
-    for name, one in books.items():
-        families.setdefault(name.partition("[")[0], {})[name] = one
-    shown: dict[str, MethodBooks] = {}
-    for family, cells in families.items():
-        if len(cells) <= CELLS:
-            shown |= cells
-            continue
-        fields = MethodBooks.model_fields
-        total = {field: sum(getattr(one, field) for one in cells.values()) for field in fields}
-        shown[f"{family}, all {len(cells)} cells"] = MethodBooks.model_validate(total)
-        lowest = sorted(cells, key=lambda name: cells[name].share)[:CELLS]
-        shown |= {name: cells[name] for name in lowest}
-    return shown
 
 
 class Data(Value):
@@ -229,31 +176,6 @@ class Diversity(Value):
     undefined: str | None = None
 
 
-class StageCost(Value):
-    tokens: int
-    """Prompt and new tokens of engines and scorers."""
-    seconds: float
-    peak_memory_bytes: int
-
-
-class Cost(StageCost):
-    """Sum of the stages' tokens and seconds, largest of their peaks; the comparison itself is not in it."""
-
-    money: float = 0.0
-    """What teachers charged, by their own word or by the prices in the recipe; 0 where nobody did."""
-    stages: dict[str, StageCost]
-
-
-class Environment(Value):
-    """Of the process that wrote the report."""
-
-    python: str
-    platform: str
-    processor: str
-    cores: int
-    libraries: dict[str, str]
-
-
 class Point(Value):
     step: int
     loss: float | None = None
@@ -311,6 +233,34 @@ class Report(Value):
     samples: Samples
     examples: tuple[Example, ...]
     notes: tuple[str, ...]
+    seeds: int = 1
+    """Trainings of the student that differ in their seed; what is said of it is of their mean."""
+    forgetting: tuple[Forgotten, ...] = ()
+    """What the student was not to lose, as the recipe says."""
+    calibration: dict[str, Calibration] = {}
+    """By suite."""
+    price: Price | None = None
+
+    @property
+    def shown(self) -> list[str]:
+        """Arms that metrics have a mean of: of several training seeds only `student`."""
+        having = {arm for metric in self.metrics.values() for arm in metric.arms}
+        return [arm for arm in self.arms if arm in having]
+
+    @property
+    def against_base(self) -> dict[str, Pair]:
+        """The student against the base, by metric."""
+        found = {
+            name: [pair for pair in metric.paired if (pair.a, pair.b) == PROVED]
+            for name, metric in self.metrics.items()
+        }
+        return {name: pairs[0] for name, pairs in found.items() if pairs}
+
+    @property
+    def retained(self) -> dict[str, Recovered]:
+        """student / teacher, by metric, where that has a value."""
+        found = {name: metric.retention for name, metric in self.metrics.items()}
+        return {name: one for name, one in found.items() if one is not None and one.value is not None}
 
     @property
     def undefined(self) -> dict[str, list[str]]:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from distill.compare import browse, diversity, html, markdown, words
-from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of
+from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of, training_seeds
+from distill.compare.calibrated import calibrated
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
+from distill.compare.forgotten import forgotten
 from distill.compare.measure import PER_TOKEN, measure
+from distill.compare.price import price
 from distill.compare.report import Arm as ArmReport
 from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
@@ -21,8 +24,9 @@ from distill.compare.terms import read_terms
 from distill.context import Context
 from distill.protocols import Summary
 from distill.rows import Frozen
+from distill.statistics.forgetting import Forgetting
 
-VERSION = 3
+VERSION = 4
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -36,6 +40,8 @@ class Spec(Frozen):
     """Of the resamples."""
     trained: tuple[str, ...] = ("train",)
     """Nodes of the trainings, the last one's student last."""
+    forgetting: Forgetting | None = None
+    """What the student should not lose; nothing is asked where there is none."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -65,6 +71,9 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
     """Read every input and compute the report."""
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
+    kept, unknown = forgotten(arms, spec.forgetting, metrics, spec.seed)
+    sure, unsure = calibrated(arms, spec.seed)
+    cost = read_cost(inputs)
     student = read_student(inputs, spec.trained[-1]) or {}
     return Report(
         name=spec.name,
@@ -76,12 +85,16 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         data=read_data(inputs),
         terms=read_terms(inputs, spec.use, spec.trained),
         diversity=diversity.read_diversity(inputs, spec.seed),
-        cost=read_cost(inputs),
+        cost=cost,
         environment=read_environment(),
         training=read_training(inputs, spec.trained),
         samples=read_samples(arms, spec.primary),
         examples=read_examples(inputs),
-        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *_upstream(inputs)])),
+        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *unknown, *unsure, *_upstream(inputs)])),
+        seeds=max(1, len(training_seeds(arms))),
+        forgetting=tuple(kept),
+        calibration=sure,
+        price=price(inputs, cost, metrics[spec.primary].gap_recovered),
     )
 
 
@@ -102,6 +115,7 @@ def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmR
 def _trained(arm: str, trainings: Sequence[str]) -> str:
     """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
     stem, _, step = arm.partition("@")
+    stem = stem.partition("#")[0]  # another training seed is trained alike
     names = [name.partition("/")[2] for name in trainings]
     if len(names) == 1 or stem not in (STUDENT, *names):
         return f"trained for {step} steps" if step else "trained"
@@ -141,9 +155,27 @@ def _notes(arms: Sequence[Arm], metrics: Mapping[str, Metric]) -> Iterator[str]:
     for name, metric in metrics.items():
         if metric.left_out:
             yield f"{name}: {metric.left_out} items that not every arm scored are left out."
-    yield "Intervals are over held-out prompts; of another training seed one run says nothing."
-    if len(metrics) > 1:
-        yield "Only the student against the base on the primary metric decides; no p-value is adjusted for their number."
+    yield from _tested(max(1, len(training_seeds(arms))), metrics)
+
+
+def _tested(seeds: int, metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """What the intervals are over, and which tests there were."""
+    if seeds == 1:
+        yield "One training seed: intervals are over held-out prompts, and what another seed would give is not in them."
+    else:
+        yield (
+            f"{seeds} training seeds: what is said of the student is of their mean, with intervals over seeds and "
+            "prompts; the other arms are one model each."
+        )
+    others = sum(pair.p_holm is not None for metric in metrics.values() for pair in metric.paired)
+    if others == 1:
+        yield "The student against the base is tested on the primary metric, and on the first metric of the other suite."
+    elif others:
+        yield (
+            "The student against the base on the primary metric was named before the run and is tested alone. Of the other "
+            f"{others} suites the first metric is tested, with Holm's correction for their number; the further metrics of a "
+            "suite are no tests of their own."
+        )
 
 
 def _upstream(inputs: Mapping[str, Path]) -> Iterator[str]:

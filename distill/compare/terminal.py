@@ -7,7 +7,20 @@ from itertools import groupby
 from typing import Any
 
 from distill.compare.report import Metric, Report, Score, read_report
-from distill.compare.words import arrow, half, number, recovered
+from distill.compare.words import (
+    arrow,
+    gap_for,
+    half,
+    hours,
+    interval,
+    kept,
+    number,
+    p_value,
+    recovered,
+    seeds,
+    signed,
+    verdict,
+)
 
 Cells = Sequence[str]
 
@@ -19,7 +32,7 @@ def table(report: Mapping[str, Any]) -> str:
         CompareError: it is not a report of this version.
     """
     value = read_report(report)
-    arms = list(value.arms)
+    arms = value.shown
     lines: list[Cells | str] = [["", "items", *arms, "gap recovered"]]
     for suite, names in groupby(value.metrics, key=_suite):
         lines.append(suite)
@@ -27,7 +40,7 @@ def table(report: Mapping[str, Any]) -> str:
             metric = value.metrics[name]
             scores = [_score(metric.arms.get(arm), metric) for arm in arms]
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
-    return "\n".join([*align(lines), "", *_legend(value), "", value.headline])
+    return "\n".join([*align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline])
 
 
 def _suite(name: str) -> str:
@@ -41,6 +54,35 @@ def _label(name: str, metric: Metric) -> str:
 
 def _score(score: Score | None, metric: Metric) -> str:
     return f"{number(score.mean, metric.unit)} \u00b1 {half(score.ci95, metric.unit)}" if score else "-"
+
+
+def _against_base(report: Report) -> list[str]:
+    """What may be said of the student beside its base, metric by metric."""
+    if not report.against_base:
+        return []
+    lines: list[Cells | str] = [["student - base", "difference", "p", "Holm", "detectable", "student"]]
+    for name, pair in report.against_base.items():
+        metric = report.metrics[name]
+        change = f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}"
+        holm = "-" if pair.p_holm is None else p_value(pair.p_holm)
+        label = f"{'*' if metric.primary else ' '} {name} {arrow(metric)}"
+        lines.append([label, change, p_value(pair.p), holm, number(pair.detectable, metric.unit), verdict(pair)])
+    return ["", *align(lines)]
+
+
+def _findings(report: Report) -> list[str]:
+    """Training seeds, what should not be lost, retention, calibration, price: a line each."""
+    lines = ["", f"Over {seeds(report.seeds)}{'' if report.seeds > 1 else ': of another one nothing is known'}."]
+    lines += [f"{one.metric}: {kept(one)}." for one in report.forgetting]
+    if report.retained:
+        shares = (f"{name} {recovered(one)}" for name, one in report.retained.items())
+        lines.append(f"Retention, student / teacher: {', '.join(shares)}.")
+    for suite, found in report.calibration.items():
+        errors = (f"{arm} {number(one.error)} {interval(one.ci95)}" for arm, one in found.arms.items())
+        lines.append(f"Calibration error in {suite}: {', '.join(errors)}.")
+    if report.price and (rates := gap_for(report.price)):
+        lines.append(f"{', '.join(rates)} ({hours(report.price)}).")
+    return lines
 
 
 def _legend(report: Report) -> list[str]:

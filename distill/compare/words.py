@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.report import About, Interval, Metric, Pair, Recovered
+from distill.compare.findings import Forgotten, Price
+from distill.compare.report import About, Metric, Pair, Recovered
+from distill.compare.value import Interval
 
+TESTS = {"mcnemar": "McNemar, exact", "swap": "label swaps", "seeds": "t, seeds and prompts"}
 VERDICTS = {"better": "better", "worse": "worse", "cannot tell": "cannot be told apart"}
 
 
@@ -15,19 +18,20 @@ def headline(name: str, metric: Metric) -> str:
     if gap.value is None or gap.ci95 is None:
         return f"The gap recovered in {name} is undefined: {gap.undefined}.{_beside(metric, pair)}"
     share = recovered(gap)
+    over = f" (mean of {seeds(len(metric.seeds))})" if metric.seeds else ""
     if gap.ci95[0] <= 0 <= gap.ci95[1]:
         return (
-            f"No recovery shown: the student's share of the gap between base and teacher in {name} is {share}, "
+            f"No recovery shown: the student's share of the gap between base and teacher in {name} is {share}{over}, "
             "and that interval includes 0."
         )
     if gap.value < 0:
-        return f"The student fell further behind the teacher in {name}: its share of the gap is {share}."
+        return f"The student fell further behind the teacher in {name}: its share of the gap is {share}{over}."
     more = (
         ""
         if pair is None or pair.verdict == "better"
         else f" But {pair.n} items are too few to rely on a difference this small."
     )
-    return f"The student recovered {share} of the gap between base and teacher in {name}.{more}"
+    return f"The student recovered {share} of the gap between base and teacher in {name}{over}.{more}"
 
 
 def _beside(metric: Metric, pair: Pair | None) -> str:
@@ -78,6 +82,54 @@ def recovered(gap: Recovered) -> str:
         return "undefined"
     low, high = (percent(end).rstrip("%") for end in gap.ci95)
     return f"{percent(gap.value)} [{low}, {high}]"
+
+
+def seeds(count: int) -> str:
+    return "one training seed" if count == 1 else f"{count} training seeds"
+
+
+def verdict(pair: Pair) -> str:
+    """`better`, or `cannot be told apart (1,200 items would be needed)`."""
+    said = VERDICTS[pair.verdict]
+    if pair.verdict != "cannot tell":
+        return said
+    if pair.needed and pair.needed > pair.n:
+        return f"{said} ({pair.needed:,} items would be needed)"
+    if pair.p_holm is not None and pair.p < 0.05 <= pair.p_holm:
+        return f"{said} (after Holm's correction)"
+    if pair.test == "seeds" and pair.difference and pair.needed is None:
+        return f"{said} (more training seeds would be needed)"
+    return said
+
+
+def kept(one: Forgotten) -> str:
+    """Whether the student lost more than it may, with the bound that decides."""
+    margin = number(one.margin, one.unit)
+    gain, low, high = (signed(value, one.unit) for value in (one.gain, *one.bounds))
+    if one.verdict == "not worse":
+        return f"not worse than the base: {gain}, at least {low}; margin {margin} ({one.n:,} items)"
+    if one.verdict == "worse":
+        return f"worse than the base: {gain}, at most {high}; margin {margin} ({one.n:,} items)"
+    more = f", {one.needed:,} would settle it" if one.needed and one.needed > one.n else ""
+    return f"cannot tell whether it is worse than the base: {gain}, {low} to {high}; margin {margin} ({one.n:,} items{more})"
+
+
+def gap_for(spent: Price) -> list[str]:
+    """`61% of the gap per GPU-hour [50, 72]`, and the same per unit of money."""
+    rates = (
+        (spent.gap_per_hour, spent.gap_per_hour_ci95, f"{spent.device}-hour"),
+        (spent.gap_per_money, spent.gap_per_money_ci95, "unit of money"),
+    )
+    return [
+        f"{percent(rate)} [{percent(ends[0])[:-1]}, {percent(ends[1])[:-1]}] of the gap per {unit}"
+        for rate, ends, unit in rates
+        if rate is not None and ends is not None
+    ]
+
+
+def hours(spent: Price) -> str:
+    """`1.5 GPU-hours`, `0.08 processor-hours`."""
+    return f"{spent.hours:.2g} {spent.device}-hours" if spent.hours < 10 else f"{spent.hours:,.0f} {spent.device}-hours"
 
 
 def p_value(p: float) -> str:

@@ -11,6 +11,7 @@ from distill.engines.open import AnyEngine
 from distill.engines.placement import Quantization
 from distill.engines.transformers import Dtype
 from distill.rows import Frozen
+from distill.statistics.forgetting import Forgetting
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
 from distill.suites.kinds import AnySuite, by_name
 
@@ -45,6 +46,8 @@ class Evaluate(Frozen):
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
     arms: dict[ArmName, Other] = {}
     """Other models, by a name for the report."""
+    forgetting: Forgetting | None = None
+    """What the student should not lose against its base; the report says whether it did."""
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["lower", "higher"]
+FROM_ZERO = frozenset({"share", "0-100"})
+"""Units that count from a true zero."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,11 @@ class Metric:
     """One line for the reader of the report."""
     right: bool = False
     """Of an item it is 1, right, or 0, wrong."""
+
+    @property
+    def counts_from_zero(self) -> bool:
+        """Whether 0 is nothing and more is better, so that a ratio of two means says something."""
+        return self.direction == "higher" and self.unit in FROM_ZERO
 
 
 METRICS: dict[str, Metric] = {

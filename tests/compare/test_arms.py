@@ -59,6 +59,36 @@ def test_another_reference_is_refused(make_run: Make) -> None:
         read_arms(inputs)
 
 
+def test_another_treatment_of_thinking_is_refused(make_run: Make) -> None:
+    inputs = make_run()
+    summary = json.loads((inputs["evaluate/base"] / "manifest.json").read_text())["summary"]
+    change_summary(inputs["evaluate/base"], decoding={**summary["decoding"], "thinking": "kept"})
+    with pytest.raises(
+        CompareError, match=r"treats thinking with \{'thinking': 'apart'\} and base with \{'thinking': 'kept'\}"
+    ):
+        read_arms(inputs)
+
+
+def test_another_length_of_answers_is_refused_and_nothing_else_is_named(make_run: Make) -> None:
+    inputs = make_run()
+    summary = json.loads((inputs["evaluate/student"] / "manifest.json").read_text())["summary"]
+    how = {**summary["decoding"]["heldout_real"], "max_new_tokens": 48}
+    change_summary(inputs["evaluate/student"], decoding={**summary["decoding"], "heldout_real": how})
+    with pytest.raises(CompareError, match=r"'max_new_tokens': 64.* student with .*'max_new_tokens': 48") as error:
+        read_arms(inputs)
+    assert "thinking" not in str(error.value)
+
+
+def test_another_system_prompt_is_refused(make_run: Make) -> None:
+    """It is no part of the question that a reader sees, but of what was asked."""
+    inputs = make_run()
+    change_items(inputs["evaluate/base"], lambda lines: [line.update(asked=f"{line['asked']}s") for line in lines])
+    with pytest.raises(
+        CompareError, match=r"120 .such as .* another system prompt, instruction, examples or question in"
+    ):
+        read_arms(inputs)
+
+
 def test_an_item_that_is_there_twice_is_refused(make_run: Make) -> None:
     inputs = make_run()
     change_items(inputs["evaluate/base"], lambda lines: lines.append(lines[0]))
@@ -97,6 +127,40 @@ def test_a_number_that_is_not_finite_is_a_failure_of_that_item(make_run: Make, b
     change_items(inputs["evaluate/student"], lambda lines: lines[0]["metrics"]["loss"].update(value=bad))
     metrics, _ = measure(read_arms(inputs), PRIMARY, seed=0)
     assert metrics[PRIMARY].left_out == 1 and metrics["heldout_teacher.kl"].left_out == 0
+
+
+def broken(inputs: dict[str, Path], arm: str) -> None:
+    """An arm all of whose losses are no numbers, as evaluation leaves it."""
+
+    def silence(lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            line.update(metrics={"chrf": {"value": 0.0, "weight": 1}}, error="loss is nan")
+
+    change_items(inputs[f"evaluate/{arm}"], silence)
+
+
+def test_a_student_that_diverged_has_no_result_and_the_report_says_so(make_run: Make) -> None:
+    inputs = make_run()
+    broken(inputs, "student")
+    metrics, _ = measure(read_arms(inputs), PRIMARY, seed=0)
+    assert metrics[PRIMARY].gap_recovered.undefined == "there is no score of student"
+    assert list(metrics[PRIMARY].arms) == ["teacher", "base"] and metrics[PRIMARY].left_out == 0
+
+
+def test_where_every_arm_diverged_the_metrics_that_are_left_are_named(make_run: Make) -> None:
+    inputs = make_run()
+    for arm in ("teacher", "base", "student"):
+        broken(inputs, arm)
+    with pytest.raises(CompareError, match=r"there are: heldout_real\.chrf, heldout_teacher\.chrf"):
+        measure(read_arms(inputs), PRIMARY, seed=0)
+
+
+def test_a_training_seed_that_diverged_is_left_out_with_a_warning(make_run: Make) -> None:
+    inputs = make_run({"teacher": 1.4, "base": 2.6, "student": 2.0, "student#2": 2.1, "student#3": 1.9})
+    broken(inputs, "student#2")
+    metrics, notes = measure(read_arms(inputs), PRIMARY, seed=0)
+    assert list(metrics[PRIMARY].seeds) == ["student", "student#3"]
+    assert any("student#2 has no number at all" in note and PRIMARY in note for note in notes)
 
 
 def test_means_are_weighted_by_tokens(make_run: Make) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distill.compare import flow, html, markdown, plots, stage
-from distill.compare.report import MethodBooks, folded
+from distill.compare.books import MethodBooks, folded
 from distill.compare.stage import Spec, build
 from distill.errors import CompareError
 

@@ -32,7 +32,9 @@ def test_report_has_what_the_contract_names(make_run: Make, tmp_path: Path) -> N
     assert next(iter(report["metrics"])) == "heldout_teacher.loss"
     assert loss["direction"] == "lower" and loss["primary"] and loss["unit"] == "nats/token"
     assert {"mean", "ci95", "n"} == set(loss["arms"]["student"])
-    assert {"a", "b", "difference", "ci95", "p", "detectable", "needed", "verdict", "n"} == set(loss["paired"][0])
+    assert {"a", "b", "difference", "ci95", "p", "detectable", "needed", "verdict", "n", "p_holm", "test"} == set(
+        loss["paired"][0]
+    )
     assert 0.45 < loss["gap_recovered"]["value"] < 0.55 and loss["gap_recovered"]["undefined"] is None
     assert [metric["primary"] for metric in report["metrics"].values()].count(True) == 1
     assert report["data"]["real_fraction"] == 0.25 and report["data"]["train_rows"] == 320

@@ -27,6 +27,8 @@ class Run:
     name: str
     chosen: Mapping[str, Arm]
     """By the label that the reader knows it by."""
+    seeds: Mapping[str, Sequence[Arm]]
+    """Further trainings of a chosen arm that differ from it in their seed alone, by its label."""
     references: Mapping[str, Arm]
     """Its teacher and its base, as far as they were evaluated."""
     steps: Mapping[int, Arm] = field(default_factory=dict)
@@ -46,6 +48,17 @@ class Entry:
     teacher: str | None
     """Label of the teacher that its gap is measured to; None where that was not evaluated."""
     base: str | None
+    seeds: tuple[Arm, ...] = ()
+    """Further trainings of it that differ in their seed alone."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Of every training seed."""
+        return (self.arm, *self.seeds)
+
+    def has(self, key: Key, metric: str) -> bool:
+        """Whether an item was scored in every seed."""
+        return all(metric in arm.items[key].metrics for arm in self.arms)
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,15 @@ def _entries(runs: Sequence[Run], order: Sequence[str]) -> list[Entry]:
             Entry(named[name], name, role, arm, None, None) for name, arm in distinct if named[name] not in explicit
         ]
     chosen = [
-        Entry(label, run.name, "chosen", arm, labels.get((run.name, TEACHER)), labels.get((run.name, BASE)))
+        Entry(
+            label,
+            run.name,
+            "chosen",
+            arm,
+            labels.get((run.name, TEACHER)),
+            labels.get((run.name, BASE)),
+            tuple(run.seeds.get(label, ())),
+        )
         for run in runs
         for label, arm in run.chosen.items()
     ]
@@ -191,13 +212,15 @@ def _suites(
 
 def _asked(suite: str, own: Sequence[Key], first: Entry, entry: Entry) -> frozenset[Key] | str:
     """The items of a suite that an arm was asked as the first was, or what stands against it."""
-    a, b = (_manner(one.arm.summary["decoding"].get(suite)) for one in (first, entry))
-    if a and b and a != b:
-        return f"answered with {_words(b, a)}, not {_words(a, b)} as {first.label}"
-    theirs = entry.arm.items
-    if not any(key[0] == suite for key in theirs):
-        return "was not asked it"
-    shared = frozenset(key for key in own if key in theirs and theirs[key].content == first.arm.items[key].content)
+    shared = frozenset(own)
+    for arm in entry.arms:
+        a, b = (_manner(one.summary["decoding"].get(suite)) for one in (first.arm, arm))
+        if a and b and a != b:
+            return f"answered with {_words(b, a)}, not {_words(a, b)} as {first.label}"
+        theirs = arm.items
+        if not any(key[0] == suite for key in theirs):
+            return "was not asked it"
+        shared &= {key for key in own if key in theirs and theirs[key].content == first.arm.items[key].content}
     return shared or f"was asked none of the items of {first.label}"
 
 

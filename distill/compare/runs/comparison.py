@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from distill.compare.report import About, Pair, Point, Recovered, Score, Value
+from distill.compare.report import About, Pair, Point, Recovered, Score
+from distill.compare.value import Value
 
 
 class Column(Value):
@@ -22,6 +23,8 @@ class Column(Value):
     tokenizer: str | None
     failed: int
     """Of its items those that could not be scored, in all its suites."""
+    seeds: int = 1
+    """Trainings that differ in their seed alone; of several it is the mean."""
 
 
 class Compared(About):

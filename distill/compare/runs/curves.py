@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from distill.compare.plots import slug
-from distill.compare.report import Interval, Point, Score
+from distill.compare.report import Point, Score
 from distill.compare.svg import Scale, colour, figure, line, marker, stretched, text
+from distill.compare.value import Interval
 from distill.compare.words import interval, minus, number
 
 TOP, BOTTOM = 14.0, 200.0

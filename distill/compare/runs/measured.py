@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from distill import statistics
 from distill.compare.arms import BASE, Key
 from distill.compare.flow import read_training
-from distill.compare.measure import PER_TOKEN, pair_of, scores_of
+from distill.compare.measure import PER_TOKEN, pair_of, ratio_of, score_of, scores_of
 from distill.compare.report import Point, Recovered, Score
 from distill.compare.runs.asked import Entry, Together
 from distill.compare.runs.comparison import Column, Compared, Comparison
 from distill.compare.words import interval, number, recovered, signed
 from distill.errors import CompareError
+from distill.statistics.panel import Panel
 from distill.suites.metrics import Metric
 
 MOST_STEPS = 40
@@ -40,7 +40,7 @@ def compare(found: Together, primary: str, seed: int) -> Comparison:
     if primary not in metrics:
         notes.append(f"{primary}, which decides in {found.chosen[0].run}, is not among what can be compared.")
     decides = primary if primary in metrics else None
-    notes.append("Intervals are over items; of other training seeds they say nothing.")
+    notes += _seeds(found.entries)
     notes.append("No p-value is adjusted for the number of metrics and arms.")
     return Comparison(
         arms={entry.label: _column(entry) for entry in found.entries},
@@ -53,6 +53,18 @@ def compare(found: Together, primary: str, seed: int) -> Comparison:
     )
 
 
+def _seeds(entries: Sequence[Entry]) -> Iterator[str]:
+    """What the intervals are over."""
+    several = [entry for entry in entries if len(entry.arms) > 1]
+    for entry in several:
+        yield (
+            f"{entry.label} is the mean of {len(entry.arms)} training seeds, its intervals are over seeds and items; item by item "
+            "the first seed's answers are shown."
+        )
+    if len(several) < sum(entry.role == "chosen" for entry in entries):
+        yield f"Intervals{' of the others' if several else ''} are over items; of other training seeds they say nothing."
+
+
 def _column(entry: Entry) -> Column:
     summary = entry.arm.summary
     return Column(
@@ -63,6 +75,7 @@ def _column(entry: Entry) -> Column:
         template=summary["template"],
         tokenizer=entry.arm.tokenizer,
         failed=summary["counts"]["failed"],
+        seeds=len(entry.arms),
     )
 
 
@@ -95,18 +108,18 @@ def _compared(name: str, about: Metric, found: Together, seed: int) -> tuple[Com
     having = {
         entry.label: scored
         for entry in found.entries
-        if (
-            scored := {
-                key for key in found.suites[suite].get(entry.label, ()) if metric in entry.arm.items[key].metrics
-            }
-        )
+        if (scored := {key for key in found.suites[suite].get(entry.label, ()) if entry.has(key, metric)})
     }
     if not having or not (everywhere := set.intersection(*having.values())):
         raise CompareError(f"no item was scored by all of {', '.join(having) or 'the arms'}", where=name)
     keys = sorted(everywhere)
     entries = {entry.label: entry for entry in found.entries if entry.label in having}
-    values = {label: scores_of(entry.arm, metric, keys) for label, entry in entries.items()}
+    values = {label: [scores_of(arm, metric, keys) for arm in entry.arms] for label, entry in entries.items()}
+    panel = Panel(values, right=about.right, seed=seed)
     tokenizers = {label: entry.arm.tokenizer if metric in PER_TOKEN else "" for label, entry in entries.items()}
+    chosen = [entry for entry in entries.values() if entry.role == "chosen"]
+    pairs = [(a, b) for a, b in _pairs(chosen) if b in values and tokenizers[a] == tokenizers[b]]
+    differences = zip(pairs, panel.paired(pairs, about.direction), strict=True)
     compared = Compared(
         direction=about.direction,
         unit=about.unit,
@@ -114,24 +127,11 @@ def _compared(name: str, about: Metric, found: Together, seed: int) -> tuple[Com
         right=about.right,
         n=len(keys),
         left_out=len(set().union(*having.values()) & found.shared(suite)) - len(keys),
-        arms={label: _score(own, seed) for label, own in values.items()},
-        gap_recovered={
-            label: _recovered(entry, values, tokenizers, about, seed)
-            for label, entry in entries.items()
-            if entry.role == "chosen"
-        },
-        paired=tuple(
-            pair_of(a, b, values, about.direction, seed)
-            for a, b in _pairs([entry for entry in entries.values() if entry.role == "chosen"])
-            if b in values and tokenizers[a] == tokenizers[b]
-        ),
+        arms={label: score_of(panel.mean(label)) for label in values},
+        gap_recovered={entry.label: _recovered(entry, panel, tokenizers, about) for entry in chosen},
+        paired=tuple(pair_of(a, b, one) for (a, b), one in differences),
     )
     return compared, keys
-
-
-def _score(values: statistics.Scores, seed: int) -> Score:
-    mean = statistics.mean(values, seed=seed)
-    return Score(mean=mean.value, ci95=(mean.low, mean.high), n=mean.n)
 
 
 def _pairs(chosen: Sequence[Entry]) -> list[tuple[str, str]]:
@@ -141,15 +141,9 @@ def _pairs(chosen: Sequence[Entry]) -> list[tuple[str, str]]:
     return [(a, b) for a, b in [*among, *beside] if a != b]
 
 
-def _recovered(
-    entry: Entry,
-    values: Mapping[str, statistics.Scores],
-    tokenizers: Mapping[str, str | None],
-    about: Metric,
-    seed: int,
-) -> Recovered:
+def _recovered(entry: Entry, panel: Panel, tokenizers: Mapping[str, str | None], about: Metric) -> Recovered:
     named = {"teacher": entry.teacher, "base": entry.base}
-    missing = [role for role, label in named.items() if label not in values]
+    missing = [role for role, label in named.items() if label not in panel.arms]
     if missing:
         return _undefined(f"there is no score of {' and '.join(missing)}")
     teacher, base = str(entry.teacher), str(entry.base)
@@ -157,10 +151,7 @@ def _recovered(
         return _undefined("it is one of the two that the gap lies between")
     if len({tokenizers[label] for label in (teacher, base, entry.label)}) > 1:
         return _undefined("the teacher's tokens are not the student's; bits_per_byte can be compared")
-    gap = statistics.gap_recovered(values[teacher], values[base], values[entry.label], about.direction, seed=seed)
-    if gap.value is None or gap.low is None or gap.high is None:
-        return _undefined(str(gap.undefined))
-    return Recovered(value=gap.value, ci95=(gap.low, gap.high), undefined=None)
+    return ratio_of(panel.gap_recovered(teacher, base, entry.label, about.direction))
 
 
 def _undefined(why: str) -> Recovered:
@@ -235,6 +226,7 @@ def _checkpoints(
     curves: dict[str, dict[str, dict[int, Score]]] = {}
     for name, own in keys.items():
         metric = name.split(".", 1)[1]
+        right = found.chosen[0].arm.metrics[name].right
         for run in found.runs:
             steps = dict(sorted(run.steps.items()))
             if len(steps) < 2 or run.name not in {entry.run for entry in found.chosen}:
@@ -243,7 +235,7 @@ def _checkpoints(
             arms: dict[int, Any] = {0: run.references[BASE]} if BASE in run.references else {}
             arms |= {step: steps[step] for step in dict.fromkeys([*wanted, max(steps)])}
             values = {
-                step: _score(scores_of(arm, metric, own), seed)
+                step: score_of(Panel({"": scores_of(arm, metric, own)}, right=right, seed=seed).mean(""))
                 for step, arm in arms.items()
                 if all(key in arm.items and metric in arm.items[key].metrics for key in own)
             }

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from distill import statistics
 from distill.compare.measure import scores_of
 from distill.compare.runs.comparison import Comparison
 from distill.compare.runs.table import table
+from distill.statistics.panel import Panel
 from tests.compare.runs.conftest import Lines, Runs
 
 PRIMARY = "heldout_teacher.loss"
@@ -21,8 +21,8 @@ def test_differences_are_those_of_the_paired_statistics(runs: Runs) -> None:
     comparison, found = runs.compare("a", "b")
     pair = next(pair for pair in comparison.metrics[PRIMARY].paired if (pair.a, pair.b) == ("b", "a"))
     keys = sorted(found.shared("heldout_teacher"))
-    a, b = (scores_of(entry.arm, "loss", keys) for entry in found.chosen)
-    expected = statistics.paired(b, a, "lower", seed=17)
+    panel = Panel({entry.label: scores_of(entry.arm, "loss", keys) for entry in found.chosen}, seed=17)
+    (expected,) = panel.paired([("b", "a")], "lower")
     assert (pair.difference, pair.p, pair.n) == (expected.difference.value, expected.p, 40)
     assert pair.verdict == expected.verdict == "better"
     assert comparison.headline.startswith(f"b is better than a in {PRIMARY}: ")
@@ -37,6 +37,28 @@ def test_every_arm_stands_against_those_before_it_its_base_and_its_teacher(runs:
     assert pairs[:3] == [("b", "a"), ("a@10", "a"), ("a@10", "b")]
     assert set(pairs[3:]) == {(arm, other) for arm in ("a", "b", "a@10") for other in ("base", "teacher")}
     assert "is better than a@10" in comparison.headline and "cannot be told apart" in comparison.headline
+
+
+def test_right_and_wrong_are_counted_exactly(runs: Runs) -> None:
+    runs.make("a")
+    runs.make("b")
+    metrics = runs.compare("a", "b")[0].metrics
+    assert {pair.test for pair in metrics["sums.accuracy"].paired} == {"mcnemar"}
+    assert {pair.test for pair in metrics[PRIMARY].paired} == {"swap"}
+
+
+def test_several_training_seeds_of_a_run_are_one_arm(runs: Runs) -> None:
+    runs.make("a", {"student#2": 2.2, "student#3": 2.1})
+    runs.make("b")
+    comparison, found = runs.compare("a", "b", "a:student#2")
+    assert comparison.chosen == ["a", "b", "a:student#2"]
+    assert [comparison.arms[label].seeds for label in comparison.chosen] == [3, 1, 1]
+    loss = comparison.metrics[PRIMARY]
+    keys = sorted(found.shared("heldout_teacher"))
+    own = [scores_of(arm, "loss", keys) for arm in found.chosen[0].arms]
+    assert loss.arms["a"].mean == pytest.approx(Panel({"a": own}).value("a")) and len(own) == 3
+    assert next(pair.test for pair in loss.paired if (pair.a, pair.b) == ("b", "a")) == "seeds"
+    assert any(note.startswith("a is the mean of 3 training seeds") for note in comparison.notes)
 
 
 def test_the_primary_metric_comes_first_and_right_ones_are_marked(runs: Runs) -> None:

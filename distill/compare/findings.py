@@ -1,0 +1,81 @@
+"""What is concluded beside the metrics, as typed values of report.json: forgetting, calibration, what the gap cost."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from distill.compare.value import Interval, Value
+
+
+class Forgotten(Value):
+    """Whether the student lost more than a margin of what its base could do; a gain is above zero, whichever way better is."""
+
+    metric: str
+    unit: str
+    gain: float
+    """From base to student."""
+    bounds: Interval
+    """Its two one-sided 95% bounds."""
+    margin: float
+    """In the metric's unit."""
+    relative: bool
+    """Whether the recipe gave it as a share of the base's mean."""
+    verdict: Literal["not worse", "worse", "cannot tell"]
+    needed: int | None
+    """Items that settle it in 80% of cases if the gain is the one seen; None where no number of them would."""
+    n: int
+
+
+class Bin(Value):
+    """Choices whose confidence lies between `low` and `high`."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """Mean."""
+    accuracy: float
+
+
+class ArmCalibration(Value):
+    error: float
+    """Expected calibration error, 15 bins of equal width."""
+    ci95: Interval
+    confidence: float
+    """Mean; above `accuracy` is overconfident."""
+    accuracy: float
+    n: int
+    bins: tuple[Bin, ...]
+
+
+class ErrorDifference(Value):
+    """Calibration error of a minus that of b, on the same items."""
+
+    a: str
+    b: str
+    difference: float
+    ci95: Interval
+
+
+class Calibration(Value):
+    """Of one suite whose items are chosen."""
+
+    arms: dict[str, ArmCalibration]
+    paired: tuple[ErrorDifference, ...]
+
+
+class Price(Value):
+    """What the student cost, from generation to the end of one training, and what of the primary metric's gap that recovered."""
+
+    stages: tuple[str, ...]
+    device: Literal["GPU", "processor"]
+    """Whether hours are of every GPU that computed, or of every process where none did."""
+    hours: float
+    money: float
+    """What teachers charged for it."""
+    gap_per_hour: float | None
+    """Share of the gap; None where there is no gap or no time."""
+    gap_per_hour_ci95: Interval | None
+    gap_per_money: float | None
+    """For one unit of the recipe's currency; None where nothing was charged."""
+    gap_per_money_ci95: Interval | None

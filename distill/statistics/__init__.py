@@ -1,0 +1,1 @@
+"""Intervals, paired tests, the gap recovered, forgetting and calibration: what may be said of arms that answered the same items."""
