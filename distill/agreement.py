@@ -32,9 +32,9 @@ def accuracy(a: Array, b: Array) -> float:
 
 
 def kappa(a: Array, b: Array) -> float:
-    """Of two columns of 0 and 1; 0 where one of them says the same of all."""
+    """Of two columns of labels, two or more; 0 where both say the same of all."""
     seen = float((a == b).mean())
-    chance = float(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))
+    chance = sum(float((a == label).mean() * (b == label).mean()) for label in {*a.tolist(), *b.tolist()})
     return (seen - chance) / (1 - chance) if chance < 1 else 0.0
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 from distill.context import Ranks, Resolved
 from distill.errors import ArtifactError
+from distill.names import folder_name
 from distill.protocols import Summary
 from distill.recipe_file import dotted, walk
 from distill.rows import Frozen, digest
@@ -120,7 +121,25 @@ def _fields(described: Identity) -> dict[str, Any]:
 
 
 def folder(cache: Path, node: str, key: str) -> Path:
-    return cache / f"{node.replace('/', '-')}-{key}"
+    return cache / f"{folder_name(node)}-{key}"
+
+
+def work_folder(cache: Path, node: str, key: str) -> Path:
+    """Where a node is while it is being made."""
+    return cache / ".work" / folder(cache, node, key).name
+
+
+def busy(cache: Path, node: str, key: str) -> bool:
+    """Whether a process is making a node right now; never, where the file system has no locks."""
+    work = work_folder(cache, node, key)
+    try:
+        with work.with_name(f"{work.name}.lock").open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def find(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Artifact | None:
@@ -177,7 +196,7 @@ def build(
         ArtifactError: the disk is full. Nothing that was finished is lost.
     """
     key = key_of(described)
-    work = cache / ".work" / folder(cache, node, key).name
+    work = work_folder(cache, node, key)
     with _alone(work, ranks, node, say):
         found = find(cache, node, key, say) if ranks.main else None
         if ranks.gather([found is not None])[0]:

@@ -1,23 +1,24 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | export | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | evaluate | export | push | schema."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from distill import compatibility, show
+from distill import compatibility, intent, results, show, slurm, tracking
 from distill.engines.serving.slurm import check_submit
-from distill.errors import DistillError, LaunchError, NotFetchedError, SourceError
+from distill.errors import DistillError, LaunchError, NotFetchedError
 from distill.launch import guarded, start
 from distill.load import load_recipe
+from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
+from distill.terms.verdict import USES
 from distill.workspace import Workspace
 
 
@@ -45,23 +46,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="distill", description="From a recipe to a student model and an honest report."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = _command(
+    check = add_command(
         commands, "check", _check, "read a recipe, follow its references, report every problem; no network"
     )
-    plan = _command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
+    plan = add_command(commands, "plan", _plan, "what would be made, and which field is the reason; no network")
     plan.add_argument("--json", action="store_true", help="as JSON")
-    fetch = _command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
-    run = _command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
+    fetch = add_command(commands, "fetch", _fetch, "bring models and data from the hub, and lock their revisions")
+    run = add_command(commands, "run", _run, "from the recipe to the report; finished stages are taken from the cache")
     run.add_argument("--until", metavar="NODE", help="stop after this node, or `evaluate`: after all arms")
     run.add_argument(
         "--dry-run",
         metavar="N",
-        type=_count,
+        type=count,
         nargs="?",
         const=2,
         help="ask the first N candidates of every method (2), show prompts and answers, estimate the rest, and stop",
     )
-    jobs = _command(
+    jobs = add_command(
         commands,
         "slurm",
         _slurm,
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_argument("--out", metavar="FOLDER", type=Path, help="for the jobs and their logs (default: RUN/slurm)")
     jobs.add_argument("--submit", action="store_true", help="submit them too")
     judge = _filter_command(commands)
-    for command in (check, run, jobs):
+    for command in (check, plan, run, jobs):
         command.add_argument(
             "--launch",
             action="append",
@@ -82,13 +83,19 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
+    judge_terms = add_command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
+    judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
+    judge_terms.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
 
 def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """What is done with runs that are there."""
-    shower = _command(commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained")
+    shower = add_command(
+        commands, "show", _show, "a run: its steps, its rows, its report, the tokens that were trained"
+    )
     shower.add_argument("run", help="name or folder of a run, or its recipe")
     shower.add_argument("--rows", metavar="NODE", help="rows of a node, as they are")
     shower.add_argument(
@@ -98,8 +105,8 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     shower.add_argument(
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
-    shower.add_argument("-n", type=_count, default=3, help="how many rows (default: 3)")
-    comparer = _command(commands, "compare", _compare, "arms of several runs side by side, item by item")
+    shower.add_argument("-n", type=count, default=3, help="how many rows (default: 3)")
+    comparer = add_command(commands, "compare", _compare, "arms of several runs side by side, item by item")
     comparer.add_argument(
         "run",
         nargs="+",
@@ -110,18 +117,11 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "--out", metavar="FILE.html", type=Path, help="for the page (default: compare-….html beside the first run)"
     )
     comparer.add_argument("--json", action="store_true", help="JSON instead of the table; a page only where --out says")
-    exporter = _command(commands, "export", _export, "a run's student as a folder that others load")
-    exporter.add_argument("run", help="name or folder of a run, or its recipe")
-    exporter.add_argument("out", type=Path, help="new folder")
-    exporter.add_argument("--node", metavar="NODE", help="training whose student it is (default: the last)")
-    exporter.add_argument("--step", metavar="N", type=_count, help="a checkpoint instead of the end")
-    exporter.add_argument(
-        "--format", choices=("adapter", "merged"), help="the adapter beside its base (default), or all in one model"
-    )
+    results.add(commands)
 
 
 def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    judge = _command(
+    judge = add_command(
         commands, "filter", _filter, "a recipe's filters over rows that are there: looked at, or written out"
     )
     judge.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -129,7 +129,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     judge.add_argument(
         "--preview",
         metavar="N",
-        type=_count,
+        type=count,
         nargs="?",
         const=1000,
         help="what each filter would drop of N rows (1000), with examples; no rows are written and no model is asked",
@@ -142,7 +142,7 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     judge.add_argument("--models", action="store_true", help="in a preview, run filters that ask a model too")
     judge.add_argument(
-        "--tasks", metavar="N", type=_count, default=0, help="judge the files under --rows by N tasks of datatrove"
+        "--tasks", metavar="N", type=count, default=0, help="judge the files under --rows by N tasks of datatrove"
     )
     judge.add_argument("--executor", choices=("local", "slurm", "ray"), default="local", help="where the tasks run")
     judge.add_argument(
@@ -154,29 +154,6 @@ def _filter_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
         help="argument of datatrove's executor, such as time=2:00:00 and partition=cpu for Slurm",
     )
     return judge
-
-
-def _count(text: str) -> int:
-    """How many of something are wanted."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Callable[..., None], text: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
-    command.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders (default: ./runs)")
-    cache = Path(os.environ.get("DISTILL_CACHE", "cache"))
-    command.add_argument(
-        "--cache",
-        type=Path,
-        default=cache,
-        help="folder of finished stages (default: $DISTILL_CACHE, ./cache)",
-    )
-    command.set_defaults(command=run)
-    return command
 
 
 def _workspace(options: argparse.Namespace, of_file: bool = False) -> Workspace:
@@ -194,7 +171,10 @@ def _check(options: argparse.Namespace) -> None:
     except NotFetchedError as error:
         absent, count = str(error).splitlines(), len(recipe.references)
     compatibility.check(recipe, workspace.base)
-    for line in show.launch_notes(workspace):
+    if recipe.runtime.slurm and not absent:
+        slurm.check(workspace)
+    reviewed = intent.check(workspace)
+    for line in (*show.launch_notes(workspace), *show.judge_notes(recipe), *reviewed):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:
@@ -203,6 +183,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
+    compatibility.check(workspace.recipe, workspace.base)
     steps = show.steps(workspace)
     print(json.dumps(steps, indent=1) if options.json else show.plan_table(workspace, steps))
 
@@ -221,6 +202,8 @@ def _run(options: argparse.Namespace) -> None:
         raise DistillError(f"no node {options.until!r}", where="--until", hint=", ".join(names))
     compatibility.check(workspace.recipe, workspace.base)  # an error now, not after hours
     workspace.fetch_missing()
+    for line in intent.check(workspace):
+        print(line, file=sys.stderr)
     compatibility.check_tokens(workspace)
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))
@@ -235,12 +218,11 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _slurm(options: argparse.Namespace) -> None:
-    from distill import slurm
-
     if options.submit:
         check_submit("--submit", "submit from a login node of the cluster: write the jobs, and run submit.sh there")
     workspace = _workspace(options)
     compatibility.check(workspace.recipe, workspace.base)
+    intent.check(workspace)
     out = (options.out or workspace.run_folder / "slurm").resolve()
     names = slurm.write(workspace, out)
     if not names:
@@ -270,6 +252,8 @@ def _step(workspace: Workspace, name: str) -> bool:
         node = workspace.planned[name].node
         artifact = start(workspace, name) if node.launch else workspace.make(name)[0]
         say(show.made_line(name, artifact, time.monotonic() - started))
+        if not node.launch:
+            tracking.hand_over(workspace, name, artifact)
     workspace.link(name, artifact)
     return made
 
@@ -294,7 +278,7 @@ def _filter(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    run = _run_folder(options.run, options.runs)
+    run = run_folder(options.run, options.runs)
     if options.tokens:
         print(show.tokens(run, options.cache, options.n))
     elif options.rows:
@@ -310,28 +294,12 @@ def _show(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from distill import comparing
 
-    print(comparing.told(options.run, lambda name: _run_folder(name, options.runs), options.out, options.json))
+    print(comparing.told(options.run, lambda name: run_folder(name, options.runs), options.out, options.json))
 
 
-def _export(options: argparse.Namespace) -> None:
-    from distill.export import export
-
-    run = _run_folder(options.run, options.runs)
-    print(export(run, options.out, options.cache, options.node, options.step, options.format))
-
-
-def _run_folder(name: str, runs: Path) -> Path:
-    """The folder of a run by its name, its path, or its recipe."""
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        path = runs / load_recipe(path).name
-    found = next((folder for folder in (path, runs / name) if folder.is_dir()), None)
-    if found is None:
-        there = (
-            ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
-        )
-        raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
-    return found
+def _terms(options: argparse.Namespace) -> None:
+    found = intent.of(options.what, options.use, options.runs, options.cache)
+    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
 
 
 def _schema(_: argparse.Namespace) -> None:

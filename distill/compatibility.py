@@ -6,11 +6,12 @@ It is read by `check` and before a run, never by a training: what it refuses fai
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill import trackers
 from distill.errors import LaunchError
 from distill.launch import find_config, read_config
 from distill.recipe import Recipe
@@ -182,11 +183,19 @@ def check(recipe: Recipe, base: Path) -> None:
 
     Raises:
         LaunchError: see above, or a combination of `RULES`.
+        TrainError: a tracker that is not installed.
     """
-    found = [(launch, rule) for launch in launches(recipe, base) for rule in RULES if rule.holds(recipe, launch)]
+    refuse(recipe, list(launches(recipe, base)))
+
+
+def refuse(recipe: Recipe, started: Sequence[Launch]) -> None:
+    """Raises:
+    LaunchError: a launch that cannot work, by `RULES`."""
+    found = [(launch, rule) for launch in started for rule in RULES if rule.holds(recipe, launch)]
     if found:
         lines = [f"{launch.stage}={launch.name} is {rule.name}: {rule.why}; take {rule.take}" for launch, rule in found]
         raise LaunchError("\n  ".join([f"{len(lines)} that cannot work", *lines]), where="runtime.launch")
+    trackers.check(recipe.runtime.report_to)
 
 
 def check_tokens(workspace: Workspace) -> None:

@@ -11,12 +11,13 @@ from distill.engines.teacher import MAIN
 from distill.evaluate.settings import Evaluate
 from distill.filter.models.measured import Measured
 from distill.filter.text.length import Length
+from distill.names import REAL_ONLY
 from distill.problems import nearest
 from distill.recipe import Recipe
 from distill.recipe_file import KeyPath
 from distill.sources.real import PEOPLE
 
-LAUNCHED = ("generate", "filter", "score", "train", "evaluate")
+LAUNCHED = ("generate", "filter", "score", "train", "evaluate", "judge")
 """Stages that may have processes of their own."""
 
 
@@ -34,6 +35,8 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
         yield from _unteachable(recipe)
         yield from _unmeasurable(recipe)
         yield from _unscored(recipe)
+        yield from _unjudgeable(recipe)
+        yield from _incomparable(recipe)
     yield from _unservable(recipe)
     stated: dict[str, tuple[str, ...]] = {}
     for ref, terms in recipe.stated_terms:
@@ -82,8 +85,8 @@ def _unfit_models(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             if name in recipe.cast and not scores(recipe.cast[name].engine):
                 yield where, f"the engine of {name!r} gives no token probabilities; score by one with `transformers`"
     for name in recipe.teachers:
-        if name not in (*recipe.asked, *recipe.examined, *recipe.judging):
-            yield ("teachers", name), "no method and no filter asks this model"
+        if name not in (*recipe.asked, *recipe.examined, *recipe.judging, *recipe.comparing):
+            yield ("teachers", name), "no method, no filter and no judge asks this model"
     for index, part in enumerate(recipe.filter):
         for name in part.asks:
             if name not in recipe.cast:
@@ -207,7 +210,7 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     unknown = _no_metric(evaluate, evaluate.primary)
     if unknown:
         yield ("evaluate", "primary"), unknown
-    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) == "choices" or (
+    elif (asks := {suite.label: suite.ASKS for suite in evaluate.suites}[label]) in ("choices", "model") or (
         asks == "likelihood" and metric != "chrf"
     ):
         yield from _mute(recipe, metric)
@@ -217,7 +220,10 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "benchmark" in evaluate.needs and recipe.benchmark is None:
+        yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
+    taken |= {REAL_ONLY} if evaluate.real_only else set()
     for name in evaluate.arms:
         if name in taken:
             yield ("evaluate", "arms", name), "is the name of another arm; choose another"
@@ -246,11 +252,48 @@ def _no_metric(evaluate: Evaluate, name: str) -> str | None:
     suite = suites.get(label)
     if suite is None:
         return f"suite {label!r} is not among evaluate.suites ({', '.join(suites)})"
-    if metric not in suite.metrics:
+    if suite.KNOWN and metric not in suite.metrics:
         return f"{label} has no metric {metric!r}; {nearest(metric, list(suite.metrics))}"
     if suite.ASKS == "likelihood" and metric == "chrf" and evaluate.generation.items == 0:
         return "chrf needs answers, but evaluate.generation.items is 0"
     return None
+
+
+def _unjudgeable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A judge that nobody knows, and suites or arms that have no answers for it."""
+    evaluate, judge = recipe.evaluate, recipe.evaluate.judge
+    if judge is None:
+        return
+    where: KeyPath = ("evaluate", "judge")
+    if judge.by not in recipe.cast:
+        yield (*where, "by"), f"no model {judge.by!r} under teachers; {nearest(judge.by, sorted(recipe.cast))}"
+    suites = {suite.label: suite for suite in evaluate.suites}
+    for place, label in enumerate(judge.suites):
+        if label not in suites:
+            yield (*where, "suites", place), f"no suite {label!r}; {nearest(label, list(suites))}"
+        elif not evaluate.answers(suites[label]):
+            yield (*where, "suites", place), f"{label} has no answers to be judged"
+    if not judge.suites and not evaluate.judged:
+        yield where, "no suite is answered: raise evaluate.generation.items, or add a suite that asks for answers"
+    for place, pair in enumerate(judge.pairs):
+        for side, arm in enumerate(pair):
+            if arm not in recipe.arms:
+                yield (*where, "pairs", place, side), f"no arm {arm!r}; {nearest(arm, list(recipe.arms))}"
+
+
+def _incomparable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """A student of real rows alone, where that would be another training or there are no such rows."""
+    if not recipe.evaluate.real_only:
+        return
+    where: KeyPath = ("evaluate", REAL_ONLY)
+    objectives = [training.objective for training in recipe.trainings]
+    if objectives != ["sft"]:
+        yield (
+            where,
+            f"real rows alone can be learnt by one training, `sft`, and this recipe trains by {', '.join(objectives)}",
+        )
+    if not any(real.teaches for real in recipe.real.values()):
+        yield where, "no data set under real has answers or texts to learn from"
 
 
 def _mute(recipe: Recipe, metric: str) -> Iterator[tuple[KeyPath, str]]:

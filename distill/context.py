@@ -18,6 +18,7 @@ from pydantic import Field
 from distill.endpoint import FREE, Endpoint, Price
 from distill.job import Job
 from distill.rows import Frozen
+from distill.trackers import Tracked
 
 if TYPE_CHECKING:
     from distill.protocols import Accept
@@ -37,8 +38,8 @@ class Runtime(Frozen):
     """
 
     launch: dict[str, str] = {}
-    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`) to the accelerate configuration that starts it: a bare name,
-    or a path."""
+    """Stage (`generate`, `filter`, `score`, `train`, `evaluate`, `judge`) to the accelerate configuration that starts it: a bare
+    name, or a path."""
     slurm: dict[str, Job] = {}
     """Stage, `report` for the last job, or `all` for what is common to them, to the resources of its job: `distill slurm`."""
     batch_tokens: int = Field(8192, gt=0)
@@ -58,7 +59,8 @@ class Runtime(Frozen):
     """Compute activations again in the backward pass instead of keeping them: less memory, about a fifth more time.
     On a GPU when not given."""
     report_to: tuple[str, ...] = ()
-    """Experiment trackers that transformers knows: `tensorboard`, `wandb`, `trackio`, …"""
+    """Experiment trackers that are told of every step, and of the report in the end: `tensorboard`, `wandb`, `trackio`,
+    `mlflow`. Of others that transformers knows (`comet_ml`, `clearml`, `swanlab`, …) the steps alone."""
     server: Endpoint | None = None
     """Of a teacher with `engine: {kind: server}`, unless `servers` names that teacher."""
     servers: dict[str, Endpoint] = {}
@@ -139,6 +141,8 @@ class Context:
     ranks: Ranks = Ranks()
     key: str = ""
     """Of the node that is made."""
+    tracked: Tracked | None = None
+    """What trackers know it by."""
     accept: Accept | None = None
     """For generation: the recipe's own filters."""
     started: float = field(default_factory=time.monotonic)

@@ -13,7 +13,8 @@
     |-- LaunchError              processes that are not what the configuration asked for
     |-- StageError               a stage's process that ended early, after saying why
     |-- StoppedError             what a signal ended, with nothing lost
-    `-- CompareError             arms that must not be compared
+    |-- CompareError             arms that must not be compared
+    `-- TermsError               a registry that cannot be read, or terms that forbid what the recipe intends
 
 A programmer's mistake is an assert or an ordinary exception, never one of these.
 """
@@ -102,3 +103,7 @@ class StoppedError(DistillError):
 
 class CompareError(DistillError):
     """Arms that differ in what must be equal: template, tokenizer, items."""
+
+
+class TermsError(DistillError):
+    """A registry of terms that cannot be read, or terms that forbid what a recipe intends."""

@@ -62,7 +62,7 @@ def export(
     out = out.absolute()
     if out.exists():
         raise DistillError("it is there already", where=str(out), hint="name a new folder, or remove that one")
-    source = _student(run, cache, node, step)
+    source = student_of(run, cache, node, step)
     half = out.with_name(f".{out.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     try:
@@ -76,12 +76,29 @@ def export(
     return _said(out, record)
 
 
-def _student(run: Path, cache: Path, node: str | None, step: int | None) -> Resolved:
+def student_of(run: Path, cache: Path, node: str | None, step: int | None) -> Resolved:
+    """The student of a run.
+
+    Args:
+        node: of the training; the last one when not given.
+        step: a checkpoint instead of the end.
+
+    Raises:
+        SourceError: no such run, training or checkpoint.
+    """
     if not (run / RESOLVED).is_file():
         raise SourceError("not a run folder", where=str(run), hint="name a run: `distill run RECIPE` makes it")
     node = node or load_recipe(run / RESOLVED).train_names[-1]
     at = "" if step is None else f"@{step}"
     return references.resolve(f"run:{run.name}/{node}{at}", "model", run, run.absolute().parent, cache)
+
+
+def published(student: StudentFile) -> bool:
+    """Whether the base of a student's adapter is a model of the hub as it is there."""
+    from distill.engines import models
+
+    changed = student.drop_layers or models.student_file(student.base.path) or student.base.path.suffix == ".gguf"
+    return not changed and bool(COMMIT.fullmatch(student.base.revision))
 
 
 def _rows(run: Path) -> list[Row]:
@@ -154,7 +171,7 @@ def _write_adapter(
     if student.drop_layers or models.student_file(base.path) or base.path.suffix == ".gguf":
         _write_model(base, folder / "base", cache, dtype, student.drop_layers)
         named, there = str(out / "base"), folder / "base"
-    elif COMMIT.fullmatch(base.revision):
+    elif published(student):
         named, commit = base.ref, base.revision
     else:
         named = str(there.resolve())

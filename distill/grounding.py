@@ -1,4 +1,4 @@
-"""Does an answer stand in a passage: cheap measures by words and numbers, no model.
+"""Does an answer stand in a passage, or a short answer in a longer one: cheap measures by words and numbers, no model.
 
 They find what was made up, not what was misunderstood: an answer of the passage's own words in a wrong order passes.
 Words that point at a text, and endings, are known for English alone.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Set
 
 from distill.languages import telling_words
+from distill.rows import normalise
 
 _COMMON = frozenset(
     "according answer been before being called does during every give given goes known made make means much never only "
@@ -53,6 +54,7 @@ _WHO = re.compile(
     re.I,
 )
 _ASKED = re.compile(r"^\W*(?:how|what|which|whose)\s+\w+", re.I)
+_YES_NO = re.compile(r"(yes|no|true|false)\b")
 
 
 def support(said: Set[str], *sources: str) -> float:
@@ -90,6 +92,25 @@ def numbers(text: str) -> set[str]:
 def made_up(answer: str, passage: str) -> set[str]:
     """Numbers of an answer that the passage does not have."""
     return numbers(answer) - _figures(passage) - set(_spelled(passage))
+
+
+def agree(reference: str, answer: str, question: str) -> bool:
+    """Whether a short answer says what a longer one says: all its words of meaning and numbers are there, and it adds
+    something to the question.
+
+    >>> agree("Six weeks", "A worker lives about 6 weeks.", "How long does a worker live?")
+    True
+    >>> agree("Eight weeks", "A worker lives about six weeks.", "How long does a worker live?")
+    False
+    """
+    short, long = normalise(reference), normalise(answer)
+    if short == long:
+        return True
+    said, told = _YES_NO.match(short), _YES_NO.match(long)
+    if said or told:
+        return bool(said and told and said[1] == told[1])
+    new = terms(reference) - terms(question)
+    return bool(new) and new <= terms(answer) and numbers(reference) <= numbers(answer) | numbers(question)
 
 
 def vague(question: str) -> bool:

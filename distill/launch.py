@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +23,10 @@ from typing import Any
 
 import yaml
 
+from distill import tracking
 from distill.artifacts import Artifact
 from distill.context import Ranks
 from distill.errors import DistillError, LaunchError, StageError, StoppedError
-from distill.load import load_recipe
 from distill.passing import die_with_parent, passed_on, prepare_launcher
 from distill.train.signals import LISTENING
 from distill.workspace import Workspace, reopen
@@ -154,7 +154,7 @@ def ranks() -> Ranks:
     Raises:
         LaunchError: another number or kind of processes than the configuration asked for.
     """
-    asked = _asked_for()
+    asked = asked_for()
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         if asked is not None:
             _check(*asked, started=1, kind="NO")
@@ -172,7 +172,7 @@ def ranks() -> Ranks:
     return Ranks(state.process_index, state.num_processes)
 
 
-def _asked_for() -> tuple[dict[str, Any], str] | None:
+def asked_for() -> tuple[dict[str, Any], str] | None:
     """The configuration behind this process and its name; None where it was started plainly."""
     if CONFIG in os.environ:
         return read_config(Path(os.environ[CONFIG])), os.environ[CONFIG]
@@ -214,18 +214,20 @@ def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
         if workspace.planned[need].node.launch is None and _missing(workspace, need):
             make(workspace, need, quiet)
     artifact, made = workspace.make(name)
+    if made:
+        tracking.hand_over(workspace, name, artifact)
     if workspace.ranks.main and not quiet:
         workspace.link(name, artifact)
         workspace.context.say(f"  {name:18} {'made' if made else 'nothing to do'}  {artifact.path}")
 
 
-def prepare(workspace: Workspace, stage: str, rank: int) -> None:
-    """Make the light nodes that a stage needs, in one process, before the processes know each other.
+def prepare(workspace: Workspace, names: Collection[str], rank: int) -> None:
+    """Make the light nodes that some nodes need, in one process, before the processes know each other.
 
     So nobody waits in a collective, which has a limit, however long the tokens of many rows take. The other processes
     wait for the folder; where a node of a stage before this one is missing nobody waits, and `make` says which.
     """
-    wanted = {need for node in workspace.nodes if node.launch == stage for need in _light(workspace, node.name)}
+    wanted = {need for name in names for need in _light(workspace, name)}
     for node in workspace.nodes:
         if node.name in wanted and all(workspace.find(need) for need in node.needs):
             while workspace.find(node.name) is None:
@@ -245,34 +247,6 @@ def _light(workspace: Workspace, name: str) -> Iterator[str]:
 
 def _missing(workspace: Workspace, name: str) -> bool:
     return workspace.ranks.gather([workspace.find(name) is None])[0]
-
-
-def stage_main(stage: str, arguments: Sequence[str]) -> int:
-    """Behind scripts/generate.py, score.py, train.py and evaluate.py: every node of one stage of a recipe, here and now.
-
-    Args:
-        stage: `generate` (held-out answers too), `score`, `train` or `evaluate` (every arm).
-    """
-    parser = argparse.ArgumentParser(description=f"The {stage} stage of a recipe, alone.")
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--cache", type=Path, default=Path(os.environ.get("DISTILL_CACHE", "cache")))
-    options = parser.parse_args(arguments)
-    die_with_parent(signal.SIGTERM)  # a launcher that a signal ends does not pass it on
-
-    def work() -> None:
-        recipe = load_recipe(options.recipe, options.overrides)
-        alone = Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
-        prepare(alone, stage, int(os.environ.get("RANK", "0")))
-        workspace = replace(alone, ranks=ranks())
-        if workspace.ranks.main:
-            workspace.save_recipe()
-        for node in workspace.nodes:
-            if node.launch == stage:
-                make(workspace, node.name)
-
-    return guarded(work)
 
 
 def guarded(work: Callable[[], None]) -> int:
@@ -310,12 +284,14 @@ def _note_end(number: str = "") -> None:
 
 
 def _work(node: str, key: str, run: Path, cache: Path, alone: bool) -> None:
-    workspace = reopen(run, cache, ranks())
-    planned = workspace.planned[node].key
+    here = reopen(run, cache)
+    planned = here.planned[node].key
     if planned != key:
         hint = "distill, the recipe or its data changed while the run was going on: run the same command again"
         raise LaunchError(f"key {key} was asked for, this process plans {planned}", where=node, hint=hint)
-    make(workspace, node, quiet=not alone)
+    if alone:  # a run has made them already
+        prepare(here, [node], int(os.environ.get("RANK", "0")))
+    make(replace(here, ranks=ranks()), node, quiet=not alone)
 
 
 def main() -> int:

@@ -16,7 +16,11 @@ from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
 from distill.generate.settings import Spec as GenerateSpec
+from distill.judge import settings as judging
+from distill.judge import stage as judge
+from distill.mix import real_only
 from distill.mix import stage as mix
+from distill.names import REAL_ONLY, folder_name, seeded, stage
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
@@ -49,11 +53,13 @@ class Node:
     """References whose terms it writes into what it makes."""
     launch: str | None = None
     """Key of `runtime.launch` that says how its processes are started; None runs in the calling process."""
+    called: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What the stage calls some of its needs: `mix@real_only` is the mix to a training on it."""
 
     @property
     def folder(self) -> str:
         """`5-evaluate-student`: its name in the run folder."""
-        return f"{self.order}-{self.name.replace('/', '-')}"
+        return f"{self.order}-{folder_name(self.name)}"
 
 
 def plan(recipe: Recipe) -> tuple[Node, ...]:
@@ -62,12 +68,13 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     if recipe.student is None:
         return data
     seed, student = recipe.seed, recipe.student
-    nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student))
+    nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student), *judge_nodes(recipe, student))
     spec = compare.Spec(
         name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
-        forgetting=recipe.evaluate.forgetting,
+        terms=recipe.terms, forgetting=recipe.evaluate.forgetting,
     )  # fmt: skip
-    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION))
+    own = (recipe.terms.registry,) if recipe.terms.registry else ()
+    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))
 
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
@@ -118,7 +125,11 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
     seed, teacher = recipe.seed, recipe.teacher
     if recipe.student is not None and (own := suites.loaded(recipe.evaluate.suites)):
         read = tuple(dict.fromkeys(ref for suite in own for ref in suite.references))
-        yield Node("suites", 0, (), suites.Spec(suites=own), suites.run, suites.VERSION, read)
+        versions = {package: version for suite in own for package, version in suite.versions.items()}
+        primary = recipe.evaluate.primary
+        unknown = any(not suite.KNOWN and suite.label == primary.partition(".")[0] for suite in own)
+        asked_of = suites.Spec(suites=own, versions=versions, primary=primary if unknown else None)
+        yield Node("suites", 0, (), asked_of, suites.run, suites.VERSION, read)
     if recipe.student is not None and "heldout" in recipe.evaluate.needs:
         spec = heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed)
         yield Node(
@@ -138,12 +149,10 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
 def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
     """From the mix to the student: its tokens, the layers that it can do without where they are to be found, what the
     teacher says of the rows where that is learnt, then one training after the other, each going on with the one before."""
-    model, after = student.references, None
     yield Node(
         "tokenise", 3, ("mix",), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION,
         (student.model,),
     )  # fmt: skip
-    found = _found(student)
     if isinstance(student.drop_layers, LeastMissed):
         measured = layers.Spec(
             model=student.model, drop=student.drop_layers, quantization=student.quantization,
@@ -154,16 +163,52 @@ def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
         )  # fmt: skip
     scored = dict(score_nodes(recipe, student))
     yield from dict.fromkeys(scored.values())
+    for number in range(1, recipe.evaluate.seeds + 1):
+        yield from student_nodes(recipe, student, scored, number)
+    if recipe.evaluate.real_only:
+        yield from real_only_nodes(recipe, student)
+
+
+def student_nodes(recipe: Recipe, student: Student, scored: Mapping[str, Node], number: int) -> Iterator[Node]:
+    """The student of one seed: one training after the other, each going on with the one before.
+
+    Args:
+        number: of the seed; the first is the recipe's own.
+    """
+    model, found, after = student.references, _found(student), None
+    seed = settings.seed_of(recipe.seed, number)
     for name, training in zip(recipe.train_names, recipe.trainings, strict=True):
         teacher = recipe.teacher if training.TEACHER else None
         asked = teacher.references if teacher else ()
-        spec = settings.Spec(student=student, train=training, seed=recipe.seed, after=after, teacher=teacher)
+        spec = settings.Spec(student=student, train=training, seed=seed, after=after, teacher=teacher)
         more = [*found, *([scored[name].name] if name in scored else []), *([after] if after else [])]
-        needs = ("mix", "tokenise", *more)
+        own = seeded(name, number)
         yield Node(
-            name, 4, needs, spec, train.run, train.VERSION, (*model, *asked), (*model, *asked), "train",
+            own, 4, ("mix", "tokenise", *more), spec, train.run, train.VERSION, (*model, *asked), (*model, *asked),
+            "train",
         )  # fmt: skip
-        after = name
+        after = own
+
+
+def real_only_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
+    """A student of the same base that learns from real rows alone, as many tokens in as many steps."""
+    rows, tokens = f"mix@{REAL_ONLY}", f"tokenise@{REAL_ONLY}"
+    measured = tuple(node.name for node in measured_nodes(recipe))
+    yield Node(
+        rows, 3, ("split", *measured, "filter", "mix"), real_only.Spec(seed=recipe.seed), real_only.run, real_only.VERSION,
+    )  # fmt: skip
+    yield Node(
+        tokens, 3, (rows,), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION, (student.model,),
+        called={rows: "mix"},
+    )  # fmt: skip
+    # All real rows serve: one that no step could hold is left out rather than refused.
+    training = recipe.trainings[0].model_copy(update={"too_long": "drop"})
+    spec = settings.Matched(student=student, train=training, seed=recipe.seed, like="like")
+    yield Node(
+        f"train@{REAL_ONLY}", 4, (rows, tokens, "tokenise", *_found(student)), spec, train.run, train.VERSION,
+        student.references, student.references, "train",
+        called={rows: "mix", tokens: "tokenise", "tokenise": "like"},
+    )  # fmt: skip
 
 
 def _found(student: Student) -> tuple[str, ...]:
@@ -191,10 +236,11 @@ def score_nodes(recipe: Recipe, student: Student) -> Iterator[tuple[str, Node]]:
 
 
 def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
-    """One node per arm: teacher, base, student, its checkpoints that are asked for, what it was between trainings, and other
-    models."""
+    """One node per arm: teacher, base, what the student was between trainings, the student of each seed, one of real rows
+    alone, checkpoints that are asked for, and other models."""
     asked, teacher = recipe.evaluate, recipe.teacher
     *between, last = recipe.train_names
+    seeds, alone = range(1, asked.seeds + 1), [f"train@{REAL_ONLY}"] if asked.real_only else []
     common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
@@ -223,10 +269,37 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
             quantization=student.quantization,
         ),
         *(node(name.partition("/")[2], (*against, name), None, trained=name) for name in between),
-        node("student", (*against, last), None, trained=last),
+        *(
+            node(seeded("student", one), (*against, seeded(last, one)), None, trained=seeded(last, one))
+            for one in seeds
+        ),
+        *(node(REAL_ONLY, (*against, own), None, trained=own) for own in alone),
         *(node(f"student@{step}", (*against, last), None, trained=last, step=step) for step in asked.checkpoints),
         *(node(name, against, **other.model_dump()) for name, other in asked.arms.items()),
     )
+
+
+def judge_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
+    """Pairs of arms' answers before a judge, where the recipe names one."""
+    asked, suites = recipe.evaluate.judge, recipe.evaluate.judged
+    if asked is None:
+        return
+    teacher, others = recipe.cast[asked.by], against(recipe, student)
+    spec = judging.Spec(
+        judge=asked, teachers={asked.by: teacher}, suites=suites, against=others, prompt=judging.prompt_digest(asked)
+    )
+    needs = dict.fromkeys(
+        (*(name for suite in suites for name in suite.NEEDS), *(f"evaluate/{arm}" for arm in asked.arms))
+    )
+    sources = tuple(dict.fromkeys((*teacher.references, *others.values(), *asked.references)))
+    yield Node("judge", 5, tuple(needs), spec, judge.run, judge.VERSION, sources, (), "judge")
+
+
+def against(recipe: Recipe, student: Student) -> dict[str, str]:
+    """References to the models whose answers a judge compares, by what they are: one that is related to them is flagged."""
+    judge = recipe.evaluate.judge
+    arms = {name: other.model for name, other in recipe.evaluate.arms.items() if judge and name in judge.arms}
+    return {"teacher": recipe.teacher.model, "student": student.model, **arms}
 
 
 def filter_spec(recipe: Recipe) -> filtering.Spec:
@@ -266,8 +339,7 @@ def keys(nodes: Sequence[Node], resolved: Mapping[str, Resolved]) -> dict[str, P
     for node in nodes:
         upstream = {name: planned[name].key for name in node.needs}
         sources = {ref: resolved[ref] for ref in node.sources}
-        kind = node.name.split("/")[0]
-        described = artifacts.identity(kind, node.version, node.spec, sources, upstream, node.stamped)
+        described = artifacts.identity(stage(node.name), node.version, node.spec, sources, upstream, node.stamped)
         planned[node.name] = Planned(node, described, artifacts.key_of(described))
     return planned
 

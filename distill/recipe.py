@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, StringConstraints, model_validator
 
 from distill.context import Runtime
+from distill.described import Described
 from distill.engines.teacher import MAIN, Teacher
 from distill.evaluate.settings import Evaluate
 from distill.filter.chain import AnyFilter
@@ -23,6 +25,7 @@ from distill.recipe_file import KeyPath
 from distill.rows import Frozen
 from distill.sources.real import Real
 from distill.split import DataName, Split
+from distill.terms.settings import Terms
 from distill.train.settings import Train, Training
 from distill.train.sft import Sft
 from distill.train.student import Student
@@ -38,6 +41,8 @@ class Recipe(Frozen):
     seed: int = Field(0, ge=0)
     use: Literal["research", "internal", "commercial", "redistribute"] = "research"
     """What the student is for; terms are judged against it."""
+    terms: Terms = Terms()
+    """What is to be reviewed of the inputs' terms, and was."""
     teacher: Teacher
     """Who writes, and whom the student is measured against."""
     teachers: dict[TeacherName, Teacher] = {}
@@ -94,6 +99,19 @@ class Recipe(Frozen):
         return tuple(name for name in named if name in self.cast)
 
     @property
+    def comparing(self) -> tuple[str, ...]:
+        """Names of the teachers that judge the answers of the arms."""
+        judge = self.evaluate.judge if self.student else None
+        return (judge.by,) if judge and judge.by in self.cast else ()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that is evaluated: teacher, base, what the student was between trainings, itself, its checkpoints, others."""
+        between = (name.partition("/")[2] for name in self.train_names[:-1])
+        steps = (f"student@{step}" for step in self.evaluate.checkpoints)
+        return ("teacher", "base", *between, "student", *steps, *self.evaluate.arms)
+
+    @property
     def filtered_by(self) -> tuple[str, ...]:
         """Every reference that filters follow: models, data, and what the teachers that they ask consist of."""
         judges = (ref for name in self.judging for ref in self.cast[name].references)
@@ -127,6 +145,7 @@ class Recipe(Frozen):
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         data |= {ref: "data" for part in self.filter for ref in part.data}
+        data |= {self.terms.registry: "data"} if self.terms.registry else {}
         asked = self.evaluate.references if self.student else {}
         data |= {ref: "data" for ref, what in asked.items() if what == "data"}
         local: list[str] = [ref for one in self.cast.values() for ref in one.references if ref not in self.served]
@@ -147,6 +166,12 @@ class Recipe(Frozen):
         """Whether a teacher's stages start its servers, so that its weights are on this machine."""
         endpoint = self.runtime.endpoint(teacher)
         return endpoint is not None and endpoint.start is not None
+
+    def host(self, teacher: str) -> str | None:
+        """Name in the address of the server that a teacher is behind; None for one that runs here."""
+        endpoint = self.runtime.endpoint(teacher)
+        served = self.cast[teacher].served and not self.starts(teacher)
+        return urlsplit(endpoint.urls[0]).hostname if served and endpoint and endpoint.urls else None
 
     def charges(self, teacher: str) -> bool:
         """Whether a teacher may cost money: it is behind a server of others, or the recipe has a price for it."""
@@ -169,6 +194,6 @@ def dump(recipe: Recipe) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe file, for editors."""
-    schema = Recipe.model_json_schema()
+    schema = Recipe.model_json_schema(schema_generator=Described)
     schema["properties"]["extends"] = {"type": "string", "description": "Another recipe that this one starts from."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

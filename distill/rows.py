@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from distill.errors import SourceError
+from distill.evidence import QUESTION
 
 
 class Frozen(BaseModel):
@@ -92,6 +93,14 @@ class Row(Frozen):
     def question(self) -> str:
         """The last thing the user said."""
         return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """Normalised prompts it stands for: where it came from, and what it asks; of an item that is asked after examples
+        not the first of them."""
+        own = self.evidence.get(QUESTION)
+        asked = [root_of([Message(role="user", content=text)]) for text in (own, self.question)] if own else []
+        return frozenset((self.provenance.root, *(asked or [root_of(self.messages)])))
 
     @property
     def answer(self) -> str:

@@ -8,11 +8,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from distill import evaluated
 from distill.artifacts import MANIFEST, Artifact
 from distill.errors import DistillError, SourceError
 from distill.filter.ledger import Ledger
 from distill.filter.preview import beside, table
+from distill.judge.family import Model, kin
 from distill.launch import find_config
+from distill.names import folder_name
+from distill.pipeline import against
+from distill.recipe import Recipe
 from distill.rows import Row, read_rows
 from distill.workspace import NEW, RUN, Workspace, reopen
 
@@ -50,6 +55,18 @@ def launch_notes(workspace: Workspace) -> list[str]:
         said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
         notes.append(f"  {stage}: {path.name}, {said[0].strip('# ').removesuffix('.') if said else 'unverified'}")
     return notes
+
+
+def judge_notes(recipe: Recipe) -> list[str]:
+    """What should be known of the judge of the answers before it is asked."""
+    judge = recipe.evaluate.judge if recipe.comparing else None
+    if judge is None or recipe.student is None:
+        return []
+    by = Model(frozenset(recipe.cast[judge.by].weights))
+    related = kin(by, {role: Model(frozenset({ref})) for role, ref in against(recipe, recipe.student).items()})
+    asked = f"at most {judge.questions(len(recipe.evaluate.judged)):,} questions"
+    people = "" if judge.labels else ", and it is never compared with people (evaluate.judge.labels)"
+    return [f"  judge: {judge.by} is asked {asked}{people}", *([f"  judge: {related}"] if related else [])]
 
 
 def made_line(name: str, artifact: Artifact, seconds: float) -> str:
@@ -94,7 +111,8 @@ def overview(run: Path, cache: Path) -> str:
         record = Ledger.read(run)
         return "\n".join([str(run), table(record, ()), *record["notes"]])
     lines, stale = [str(run)], []
-    planned = {one.node.folder: one.key for one in reopen(run, cache).planned.values()}
+    workspace = reopen(run, cache)
+    planned = {one.node.folder: one.key for one in workspace.planned.values()}
     for folder in sorted(path for path in run.iterdir() if (path / MANIFEST).is_file()):
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["key"] != planned.get(folder.name):
@@ -104,12 +122,31 @@ def overview(run: Path, cache: Path) -> str:
         lines.append(made_line(folder.name, Artifact(manifest["key"], folder, manifest), manifest["cost"]["seconds"]))
         if (folder / "ledger.json").is_file():
             lines += [f"    {line}" for line in filtered(folder)]
+    if said := curves(workspace):
+        lines += ["", said]
     finished = run / "6-compare"
     if (finished / "report.json").is_file() and finished.name not in stale:
         from distill.compare.terminal import table as arms
 
         lines += ["", arms(_report(finished)), "", f"report: {finished / 'report.html'}"]
     return "\n".join(lines)
+
+
+def curves(workspace: Workspace) -> str:
+    """What the checkpoints scored that are evaluated, a line for each; nothing where none is."""
+    found = evaluated.points(workspace)
+    if not found:
+        return ""
+    primary = workspace.recipe.evaluate.primary
+    names = sorted({name for point in found for name in point.metrics}, key=lambda name: (name != primary, name))
+    rows = [["step", *names], *([str(one.step), *(_value(one.metrics.get(name)) for name in names)] for one in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(["checkpoints, means over the items of each suite:", *(f"  {line}" for line in lines)])
+
+
+def _value(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.4f}"
 
 
 def filtered(folder: Path) -> Iterator[str]:
@@ -142,7 +179,7 @@ def rows(run: Path, node: str, count: int) -> str:
 
 def _rows_of(run: Path, node: str) -> list[Path]:
     own = [run] if (run / "kept.jsonl").is_file() else []
-    for folder in [*sorted(run.glob(f"?-{node.replace('/', '-')}")), *own]:
+    for folder in [*sorted(run.glob(f"?-{folder_name(node)}")), *own]:
         found = [folder / name for name in ROW_FILES if (folder / name).is_file()]
         if found:
             return found

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,7 +25,8 @@ from distill.artifacts import disk
 from distill.engines.serving import slurm
 from distill.errors import LaunchError
 from distill.job import Job
-from distill.launch import CONFIG, GRACE, find_config, on_cpu, read_config
+from distill.launch import CONFIG, GRACE, SHARDED, find_config, on_cpu, read_config
+from distill.names import job_name
 from distill.pipeline import Node
 from distill.workspace import Workspace
 
@@ -72,7 +74,7 @@ class Batch:
 
     @property
     def name(self) -> str:
-        return self.node.name.replace("/", "-").replace("@", "-")
+        return job_name(self.node.name)
 
 
 def batches(workspace: Workspace) -> Iterator[Batch]:
@@ -96,6 +98,7 @@ def write(workspace: Workspace, out: Path) -> list[str]:
         LaunchError: a job whose resources do not go with its launch.
     """
     jobs = list(batches(workspace))
+    check(workspace, jobs)
     lines = [
         "#!/bin/bash",
         f"# All jobs of {workspace.recipe.name}, written by `distill slurm`; run it on a login node.",
@@ -120,6 +123,52 @@ def write(workspace: Workspace, out: Path) -> list[str]:
     return [batch.node.name for batch in jobs]
 
 
+def check(workspace: Workspace, jobs: Iterable[Batch] | None = None) -> None:
+    """Refuse resources that do not go with their stage's launch, all of them at once.
+
+    Raises:
+        LaunchError: what `launched` finds of any job.
+    """
+    errors: dict[str, None] = {}
+    for batch in batches(workspace) if jobs is None else jobs:
+        try:
+            launched(workspace, batch)
+        except LaunchError as error:
+            errors[str(error)] = None
+    if errors:
+        raise LaunchError("\n".join(errors))
+
+
+def launched(workspace: Workspace, batch: Batch) -> tuple[dict[str, Any], int] | None:
+    """The accelerate configuration that starts a job's stage and its processes on a node; None for one process.
+
+    Raises:
+        LaunchError: a job whose resources do not go with it.
+    """
+    stage = batch.node.launch or ""
+    launch = workspace.recipe.runtime.launch.get(stage)
+    if launch is None:
+        _check_nodes(workspace, batch)
+        return None
+    config, job = read_config(find_config(launch, workspace.base)), batch.job
+    beside = int(config.get("num_processes") or 1) // int(config.get("num_machines") or 1)
+    if not config.get("use_cpu"):
+        beside = job.gpus
+    if not beside:
+        raise LaunchError(
+            f"{stage} is launched by {launch}, which is for GPUs, and its job has none",
+            where=f"runtime.slurm.{stage}.gpus",
+            hint="say how many each node has, or launch it by cpu or multi_cpu",
+        )
+    if beside * job.nodes > 1 and str(config.get("distributed_type", "NO")).upper() == "NO":
+        raise LaunchError(
+            f"{stage} is launched by {launch}, which is one process, and its job has {job.nodes} nodes of {beside}",
+            where=f"runtime.slurm.{stage}",
+            hint="launch it by multi_gpu, multi_cpu or multi_node, or give its job one node and one GPU",
+        )
+    return config, beside
+
+
 def _script(workspace: Workspace, batch: Batch, out: Path) -> str:
     command, environment, spread = _command(workspace, batch, out)
     return BATCH.format(
@@ -138,7 +187,7 @@ def _script(workspace: Workspace, batch: Batch, out: Path) -> str:
 
 def _options(workspace: Workspace, batch: Batch, out: Path) -> Iterator[str]:
     job = batch.job
-    yield f"--job-name={workspace.recipe.name}/{batch.node.name}"
+    yield f"--job-name={workspace.recipe.name}/{batch.node.name.replace('#', '-seed')}"  # a # would begin a comment
     yield f"--output={out / batch.name}-%j.log"
     yield f"--nodes={job.nodes}"
     yield "--ntasks-per-node=1"
@@ -156,37 +205,20 @@ def _options(workspace: Workspace, batch: Batch, out: Path) -> Iterator[str]:
 
 def _command(workspace: Workspace, batch: Batch, out: Path) -> tuple[str, dict[str, str], bool]:
     """The stage's command, variables it needs, and whether it runs on several nodes."""
-    planned, stage = workspace.planned[batch.node.name], batch.node.launch or ""
+    planned, job = workspace.planned[batch.node.name], batch.job
     run, cache = workspace.run_folder.resolve(), workspace.cache.resolve()
     worker = ["-m", "distill.launch", "--alone", batch.node.name, planned.key, str(run), str(cache)]
-    launch = workspace.recipe.runtime.launch.get(stage)
-    if launch is None:
-        _check_nodes(workspace, batch)
+    started = launched(workspace, batch)
+    if started is None:
         return shlex.join([sys.executable, *worker]), {}, False
-    found = find_config(launch, workspace.base)
-    config, job = read_config(found), batch.job
-    beside = int(config.get("num_processes") or 1) // int(config.get("num_machines") or 1)
-    if not config.get("use_cpu"):
-        beside = job.gpus
-    if not beside:
-        raise LaunchError(
-            f"{stage} is launched by {launch}, which is for GPUs, and its job has none",
-            where=f"runtime.slurm.{stage}.gpus",
-            hint="say how many each node has, or launch it by cpu or multi_cpu",
-        )
-    if beside * job.nodes > 1 and str(config.get("distributed_type", "NO")).upper() == "NO":
-        raise LaunchError(
-            f"{stage} is launched by {launch}, which is one process, and its job has {job.nodes} nodes of {beside}",
-            where=f"runtime.slurm.{stage}",
-            hint="launch it by multi_gpu, multi_cpu or multi_node, or give its job one node and one GPU",
-        )
+    config, beside = started
     path = out / f"{batch.name}.accelerate.yaml"
     config |= {"num_machines": job.nodes, "num_processes": beside * job.nodes}
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     environment = on_cpu(path)
     if environment:
         environment["OMP_NUM_THREADS"] = str(max(1, (job.cpus or 1) // beside))  # of that machine, not of this one
-    if beside * job.nodes == 1:
+    if beside * job.nodes == 1 and str(config.get("distributed_type", "NO")).upper() not in SHARDED:
         return shlex.join([sys.executable, *worker]), environment, False  # a launcher would die before it lets go
     environment |= {CONFIG: str(path), "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE}
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), "--quiet"]

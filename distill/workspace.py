@@ -26,6 +26,8 @@ from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
+from distill.terms.registry import shipped, with_own
+from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
 
@@ -57,7 +59,7 @@ class Workspace:
         """Every reference followed, offline; all that lead nowhere in one error."""
         found: dict[str, Resolved] = {}
         errors: list[DistillError] = []
-        stated, locked = self._stated_terms(), self._locked()
+        stated, locked = self._stated_terms(), self.locked
         for ref, what in self.recipe.references.items():
             try:
                 resolved = references.resolve(locked.get(ref, ref), what, self.base, self.runs, self.cache)
@@ -66,8 +68,10 @@ class Workspace:
                 continue
             terms = stated.get(ref) or resolved.terms
             found[ref] = replace(resolved, terms=terms)
-        for teacher in self.recipe.served:
-            found[teacher] = replace(references.served(teacher), terms=stated.get(teacher, ()))
+        for name, teacher in self.recipe.cast.items():
+            if teacher.model in self.recipe.served:
+                terms = stated.get(teacher.model) or self._terms_of_service(name)
+                found[teacher.model] = replace(references.served(teacher.model), terms=terms)
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -75,6 +79,14 @@ class Workspace:
             kind = NotFetchedError if absent else SourceError
             raise kind("\n".join([f"{len(errors)} references lead nowhere", *map(str, errors)]))
         return found
+
+    def _terms_of_service(self, teacher: str) -> tuple[str, ...]:
+        """Ids of what is known of a served model's licence and of who serves it: every row of it carries them."""
+        own = self.recipe.terms.registry
+        known = with_own(references.resolve(own, "data", self.base, self.runs, self.cache).path) if own else shipped()
+        name, host = self.recipe.cast[teacher].model.partition("@")[0], self.recipe.host(teacher)
+        entries = [*known.covering(name, "model"), *(known.serving(host) if host else [])]
+        return tuple(dict.fromkeys(entry.id for entry in entries))
 
     def _stated_terms(self) -> dict[str, tuple[str, ...]]:
         """What the recipe says of licences goes before what was found."""
@@ -85,7 +97,9 @@ class Workspace:
         """Commits of hub references that name none themselves; kept beside the recipe, to be committed with it."""
         return self.base / f"{self.recipe.name}.lock.json"
 
-    def _locked(self) -> dict[str, str]:
+    @property
+    def locked(self) -> dict[str, str]:
+        """Hub references with the commits that they are locked at."""
         try:
             known: dict[str, str] = json.loads(self.lock.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -102,7 +116,7 @@ class Workspace:
         What is locked already stays at its commit: delete the lock, or a line of it, to move on.
         """
         lines: list[str] = []
-        locked = self._locked()
+        locked = self.locked
         commits = {ref: pinned.partition("@")[2] for ref, pinned in locked.items()}
         for ref, what in self.recipe.references.items():
             commit = references.fetch(locked.get(ref, ref), what, self.base)
@@ -152,11 +166,17 @@ class Workspace:
             return [NEW]
         return artifacts.why_stale(old, self.planned[name].identity) or [f"not in the cache {self.cache}"]
 
-    def make(self, name: str) -> tuple[Artifact, bool]:
-        """Make one node in this process; what it needs must be there."""
+    def make(self, name: str, instead: Mapping[str, Path] | None = None) -> tuple[Artifact, bool]:
+        """Make one node in this process; what it needs must be there.
+
+        Args:
+            instead: folders that stand for needs which are being made yet, and hold what this node reads of them.
+        """
         planned = self.planned[name]
-        inputs = {need: self._input(name, need) for need in planned.node.needs}
-        context = replace(self.context, key=planned.key)
+        given = instead or {}
+        called = planned.node.called
+        inputs = {called.get(need, need): given.get(need) or self._input(name, need) for need in planned.node.needs}
+        context = replace(self.context, key=planned.key, tracked=self.tracked(name))
         if name in ("heldout", "benchmark", "generate"):
             self._enough_real(inputs["split"])
         if name == "generate":
@@ -167,6 +187,10 @@ class Workspace:
             return planned.node.run(planned.node.spec, inputs, out, context)
 
         return artifacts.build(self.cache, name, planned.identity, run, self.ranks, context.say)
+
+    def tracked(self, name: str) -> Tracked:
+        """What trackers know a training by."""
+        return Tracked(self.recipe.name, name, self.planned[name].key, self.run_folder)
 
     def preview(self, count: int) -> str:
         """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""

@@ -7,7 +7,7 @@ The result goes to the same cache as that of `distill run`, which then finds it 
 
 import sys
 
-from distill.launch import stage_main
+from distill.alone import stage_main
 
 if __name__ == "__main__":
     raise SystemExit(stage_main("train", sys.argv[1:]))

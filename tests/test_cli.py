@@ -106,3 +106,19 @@ def test_a_count_that_is_none_is_refused(arguments: list[str], capsys: pytest.Ca
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert f"{arguments[-2]}: {arguments[-1]!r} is not a whole number of at least 1" in said
+
+
+def test_check_says_what_a_judge_is_asked_and_whom_it_is_related_to(
+    folders: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = str(ROOT / "recipes" / "judged.yaml")
+    assert main(["check", recipe, *folders]) == 0
+    said = capsys.readouterr().out
+    assert "judge: critic is asked at most 1,012 questions" in said and "never compared" not in said
+    assert (
+        "judge: The judge is the same model as the teacher and the student: it may favour answers like its own." in said
+    )
+    assert main(["check", recipe, "--set", "evaluate.judge.labels=null", *folders]) == 0
+    assert "it is never compared with people (evaluate.judge.labels)" in capsys.readouterr().out
+    assert main(["check", QUICKSTART, *folders]) == 0
+    assert "  judge:" not in capsys.readouterr().out

@@ -12,7 +12,7 @@ from distill.compatibility import Launch
 from distill.errors import LaunchError
 from distill.launch import read_config
 from distill.recipe import Recipe
-from tests.test_pipeline import BASE
+from tests.test_pipeline import ALONE as BASE
 
 CONFIGS = Path(__file__).parents[1] / "accelerate_configs"
 QUICKSTART = str(Path(__file__).parents[1] / "recipes" / "quickstart.yaml")

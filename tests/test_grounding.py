@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.grounding import LEAD, NOT_SAID, POINTS, made_up, numbers, support, terms, vague
+from distill.grounding import LEAD, NOT_SAID, POINTS, agree, made_up, numbers, support, terms, vague
 
 PASSAGE = "The Great Barrier Reef is more than 2,300 kilometres long. Corals grow one to ten centimetres a year."
 
@@ -130,3 +130,23 @@ def test_an_answer_with_a_not_in_it(answer: str) -> None:
 def test_a_lead_is_taken_for_one() -> None:
     assert LEAD.sub("", "According to the passage, corals grow.") == "corals grow."
     assert LEAD.sub("", "In the sea corals grow.") == "In the sea corals grow."
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "question", "same"),
+    [
+        ("Paris", "Paris.", "What is the capital of France?", True),
+        ("Paris", "The capital of France is Paris.", "What is the capital of France?", True),
+        ("Lyon", "The capital of France is Paris.", "What is the capital of France?", False),
+        ("France", "The capital of France is Paris.", "What is the capital of France?", False),
+        ("1,500", "He set about 1500 letters.", "How many?", True),
+        ("42", "There are 24.", "How many?", False),
+        ("forty-two", "There are 42.", "How many?", True),
+        ("Yes", "Yes, they do.", "Do bees dance?", True),
+        ("Yes", "No, they do not.", "Do bees dance?", False),
+        ("Dance", "Yes, they dance.", "Do bees dance?", False),
+        ("It is", "It is what it is.", "What?", False),
+    ],
+)
+def test_what_agrees(reference: str, answer: str, question: str, same: bool) -> None:
+    assert agree(reference, answer, question) is same

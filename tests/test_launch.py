@@ -109,10 +109,10 @@ def test_light_nodes_are_made_by_one_process_before_they_know_each_other(tmp_pat
     space = small(tmp_path)
     other = Waiting(space.recipe, space.base, space.runs, space.cache)
     with ThreadPoolExecutor() as pool:
-        waits = pool.submit(launch.prepare, other, "generate", 1)
+        waits = pool.submit(launch.prepare, other, ["generate"], 1)
         time.sleep(0.2)
         assert not waits.done()
-        launch.prepare(space, "generate", 0)
+        launch.prepare(space, ["generate"], 0)
         waits.result(timeout=60)
     assert (space.run_folder / "0-split" / "manifest.json").exists()
 
@@ -121,5 +121,5 @@ def test_nobody_waits_for_what_a_stage_before_has_not_made(tmp_path: Path) -> No
     space = small(tmp_path)
     space.make("split")
     for rank in (0, 1):
-        launch.prepare(space, "train", rank)
+        launch.prepare(space, ["train"], rank)
     assert space.find("tokenise") is None

@@ -13,16 +13,34 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("evidence", "recipe_file", "refusals", "rows", "words"), 1),
-    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start"), 2),
+    **dict.fromkeys(("described", "evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start", "trackers"), 2),
     **dict.fromkeys(("cards", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
-    **dict.fromkeys(("agreement", "quotas", "sandbox", "soft_targets", "sources", "split", "statistics", "suites"), 3),
+    **dict.fromkeys(
+        (
+            "agreement",
+            "judge",
+            "quotas",
+            "sandbox",
+            "soft_targets",
+            "sources",
+            "split",
+            "statistics",
+            "suites",
+            "terms",
+        ),
+        3,
+    ),
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
-    **dict.fromkeys(("comparing", "compatibility", "export", "filtering", "launch", "passing", "show", "slurm"), 8),
+    **dict.fromkeys(
+        ("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"),
+        8,
+    ),
+    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4
@@ -31,6 +49,7 @@ HEAVY = (
     "bitsandbytes",
     "datasets",
     "datatrove",
+    "lm_eval",
     "math_verify",
     "peft",
     "sacrebleu",

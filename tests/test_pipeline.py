@@ -11,6 +11,7 @@ import pytest
 
 from distill import templates
 from distill.context import Resolved
+from distill.judge.settings import Judge, Labels
 from distill.pipeline import keys, plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
@@ -53,27 +54,38 @@ BASE: dict[str, Any] = {
     },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
-    "evaluate": {"checkpoints": [2], "forgetting": {"metrics": ["heldout_real.loss"], "margin": 0.1}},
+    "evaluate": {
+        "checkpoints": [2],
+        "real_only": True,
+        "seeds": 2,
+        "forgetting": {"metrics": ["heldout_real.loss"], "margin": 0.1},
+    },
+    "terms": {"name": "tutor", "accept": {"unknown": "we wrote it"}},
     "runtime": {"launch": {"train": "cpu"}, "server": {"address": "http://a/v1", "key_env": "KEY"}},
 }
 TEACHER = {"heldout", "benchmark", "generate", "evaluate/teacher"}
 BASE_ARM = {"evaluate/base"}
-ARMS = {"evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"}
+TRAIN = {"train", "train#2", "train@real_only"}
+TRAINED_ARMS = {"evaluate/student", "evaluate/student#2", "evaluate/real_only", "evaluate/student@2"}
+ARMS = {"evaluate/teacher", "evaluate/base", *TRAINED_ARMS}
+ALONE = {**BASE, "evaluate": {"checkpoints": [2]}}
+"""One student."""
 DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
-    "seed": {"split", "heldout", "benchmark", "generate", "mix", "train", "compare"},
+    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "compare"},
     "use": {"compare"},
+    "terms": {"compare"},
     "teacher.model": TEACHER,
     "teacher.adapter": TEACHER,
     "teacher.terms": {"heldout", "benchmark", "generate"},
     "teacher.engine": {"heldout", "benchmark", "generate"},
     "teachers.judge": {"benchmark"},
     "benchmark": {"benchmark"},
-    "student.model": {"generate", "filter", "train", *BASE_ARM},
-    "student.terms": {"train"},
-    "student.drop_layers": {"train", *BASE_ARM},
-    "student.quantization": {"train", *BASE_ARM},
-    "student.lora": {"train"},
+    "student.model": {"generate", "filter", *TRAIN, *BASE_ARM},
+    "student.terms": TRAIN,
+    "student.drop_layers": {*TRAIN, *BASE_ARM},
+    "student.quantization": {*TRAIN, *BASE_ARM},
+    "student.lora": TRAIN,
     "real": {"split"},
     "split": {"split"},
     "generate.rows": {"generate", "filter"},
@@ -86,12 +98,18 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.min_yield": {"generate", "filter"},
     "filter": {"generate", "filter"},
     "mix": {"mix"},
-    "train": {"train"},
+    "train": TRAIN,
+    "train.too_long": {"train", "train#2"},
     "evaluate.primary": {"compare"},
     "evaluate.forgetting": {"compare"},
     "evaluate": ARMS,
     "runtime": set(),
 }
+NODES = {
+    "evaluate.real_only": {"mix@real_only", "tokenise@real_only", "train@real_only", "evaluate/real_only"},
+    "evaluate.seeds": {"train#3", "evaluate/student#3"},
+}
+"""Fields that make nodes and change none."""
 OTHER = {
     "kind",
     "prompts",
@@ -106,6 +124,7 @@ OTHER = {
     "turns",
     "share",
     "start",
+    "judge",
 }
 """Leaves that name another thing of the recipe: changed by hand below, or have a single value."""
 FOREIGN = [
@@ -149,7 +168,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last in ("system", "each", "score") else 3
+        return "other" if last in ("system", "each", "score", "registry") else 3
     return f"{value}x"
 
 
@@ -184,6 +203,10 @@ def test_a_changed_field_reruns_exactly_what_depends_on_it(path: tuple[str | int
     rule = max((known for known in DEPENDENTS if name == known or name.startswith(f"{known}.")), key=len)
     if name.startswith("evaluate.checkpoints"):
         assert set(before) ^ set(after) == {"evaluate/student@2", "evaluate/student@3"}
+        return
+    if name in NODES:
+        assert set(before) ^ set(after) == NODES[name]
+        assert {node for node in set(before) & set(after) if before[node] != after[node]} == {"compare"}
         return
     stale = {node for node in before if before[node] != after[node]}
     assert stale == closure(DEPENDENTS[rule], nodes), rule
@@ -227,13 +250,13 @@ def with_student(**student: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("before", "after", "owners"),
     [
-        ({}, {"lora": None}, {"train"}),
-        ({}, {"adapter": "A"}, {"train", *BASE_ARM}),
-        ({"adapter": "A"}, {"adapter": "B"}, {"train", *BASE_ARM}),
+        ({}, {"lora": None}, TRAIN),
+        ({}, {"adapter": "A"}, {*TRAIN, *BASE_ARM}),
+        ({"adapter": "A"}, {"adapter": "B"}, {*TRAIN, *BASE_ARM}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 3}}, {"layers"}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2, "rows": 9}}, {"layers"}),
         ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "quantization": "nf4"}, {"layers"}),
-        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, {"train"}),
+        ({"drop_layers": {"least_missed": 2}}, {"drop_layers": {"least_missed": 2}, "lora": {"r": 3}}, TRAIN),
     ],
 )
 def test_what_a_student_can_be_reruns_what_depends_on_it(
@@ -264,7 +287,8 @@ def test_another_adapter_of_the_same_name_is_another_student() -> None:
 
 def test_the_nodes_of_a_recipe_in_order() -> None:
     names = [node.name for node in plan(Recipe.model_validate(BASE))]
-    arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student@2"]
+    alone = ["mix@real_only", "tokenise@real_only", "train@real_only"]
+    arms = ["evaluate/teacher", "evaluate/base", "evaluate/student", "evaluate/student#2", "evaluate/real_only"]
     assert names == [
         "split",
         "heldout",
@@ -274,7 +298,10 @@ def test_the_nodes_of_a_recipe_in_order() -> None:
         "mix",
         "tokenise",
         "train",
+        "train#2",
+        *alone,
         *arms,
+        "evaluate/student@2",
         "compare",
     ]
 
@@ -445,7 +472,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 )
 def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: str, field: str) -> None:
     sft, one = {"objective": "sft"}, {"objective": objective, "checkpoint_every": 2}
-    full = {**BASE, "generate": RANKED, "train": [sft, one]}
+    full = {**ALONE, "generate": RANKED, "train": [sft, one]}
     before = keyed(full)
     after = keyed({**full, "train": [sft, {**one, field: OBJECTIVES[objective][field]}]})
     stale = {node for node in before if before[node] != after[node]}
@@ -453,6 +480,21 @@ def test_every_option_of_an_objective_is_in_the_key_of_its_training(objective: s
     assert "evaluate/sft" in before and "evaluate/sft" not in stale
     training = Recipe.model_validate(full).trainings[1]
     assert {*OBJECTIVES[objective], *Learning.model_fields} == set(type(training).model_fields)
+
+
+def test_each_seed_trains_a_student_through_all_trainings() -> None:
+    recipe = Recipe.model_validate(
+        {**ALONE, "generate": RANKED, "train": [{}, {"objective": "preference"}], "evaluate": {"seeds": 3}}
+    )
+    nodes = {node.name: node for node in plan(recipe)}
+    assert "train/sft#3" in nodes["train/preference#3"].needs and "train/sft" not in nodes["train/preference#3"].needs
+    assert nodes["evaluate/student#3"].spec.trained == "train/preference#3"
+    seeds = [nodes[name].spec.seed for name in ("train/sft", "train/sft#2", "train/sft#3", "train/preference#3")]
+    assert seeds[0] == recipe.seed and len(set(seeds)) == 3 and seeds[2] == seeds[3]
+    folders = [node.folder for node in nodes.values()]
+    assert (
+        len(set(folders)) == len(folders) and "4-train-sft-seed2" in folders and not any("#" in one for one in folders)
+    )
 
 
 def test_what_is_trained_after_another_leaves_that_as_it_was() -> None:
@@ -497,7 +539,7 @@ OF_LOGITS: dict[str, tuple[Any, set[str]]] = {
 @pytest.mark.parametrize("name", OF_LOGITS)
 def test_every_option_of_logits_is_in_the_keys_of_what_it_changes(name: str) -> None:
     value, owners = OF_LOGITS[name]
-    base = {**BASE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
+    base = {**ALONE, "train": {**LOGITS, "keep": dict(LOGITS["keep"])}}
     before, nodes = keyed(base), plan(Recipe.model_validate(base))
     put(base, ("train", *name.split(".")), value)
     if name == "divergence":
@@ -541,3 +583,119 @@ def test_a_quantised_teacher_is_measured_in_its_own_bits() -> None:
     teacher = {"model": "T", "engine": {"kind": "transformers", "quantization": "nf4"}}
     nodes = {node.name: node for node in plan(Recipe.model_validate({**BASE, "teacher": teacher}))}
     assert nodes["evaluate/teacher"].spec.quantization == "nf4"  # type: ignore[attr-defined]
+
+
+SUITES: list[dict[str, Any]] = [
+    {"kind": "text", "name": "t", "source": {"data": "X", "prompt": "q", "answer": "a"}},
+    {"kind": "numbers", "source": {"data": "X", "prompt": "q", "answer": "a"}},
+    {"kind": "choices", "source": {"data": "X", "prompt": "q"}, "options": "o", "right": "r"},
+    {"kind": "instructions", "source": {"data": "X", "prompt": "q"}},
+]
+SHOWN = {"shots": 2, "examples": {"data": "Y", "prompt": "q", "answer": "a"}}
+ITEMS: list[tuple[int, dict[str, Any]]] = [
+    (0, {"name": "other"}),
+    *(
+        (place, more)
+        for place in range(4)
+        for more in ({"items": 9}, {"shots": 2}, SHOWN, {"instruction": "Say."}, {"group": "g"})
+    ),
+    (0, {"source": {"data": "Y", "prompt": "q", "answer": "a"}}),
+    (0, {"source": {"data": "X", "prompt": "q", "answer": "b"}}),
+    (2, {"options": ["a", "b"]}),
+    (2, {"right": "s"}),
+    (2, {"right_is": "text"}),
+    (2, {"first": 1}),
+    (2, {"answer": "letter"}),
+    (3, {"ids": "i"}),
+    (3, {"arguments": "k"}),
+]
+"""Fields that decide items."""
+LATER: list[tuple[int, dict[str, Any]]] = [
+    (place, more)
+    for place in (0, 1, 3)
+    for more in ({"max_new_tokens": 9}, {"temperature": 0.5}, {"temperature": 0.5, "samples": 3}, {"until": ["x"]})
+]
+"""Fields that decide answers, or what they are worth."""
+
+
+def asked(place: int, more: Mapping[str, Any]) -> dict[str, Any]:
+    suites = ["heldout_teacher", *SUITES]
+    suites[place + 1] = {**SUITES[place], **more}
+    return {**BASE, "evaluate": {**BASE["evaluate"], "forgetting": None, "suites": suites}}
+
+
+@pytest.mark.parametrize(("place", "more"), [*ITEMS, *LATER])
+def test_a_field_of_a_suite_reruns_the_items_or_the_answers_alone(place: int, more: dict[str, Any]) -> None:
+    before, after = keyed(asked(0, {})), keyed(asked(place, more))
+    stale = {node for node in before if before[node] != after[node]}
+    nodes = plan(Recipe.model_validate(asked(0, {})))
+    if (place, more) in LATER:
+        assert stale == closure(ARMS, nodes), "another way to answer trains nothing again"
+    else:
+        assert stale == closure({"suites", *ARMS}, nodes)
+        assert "generate" in stale, "what is generated is judged against the items"
+
+
+def test_every_field_of_a_suite_is_looked_at() -> None:
+    from pydantic import TypeAdapter
+
+    from distill.suites.kinds import AnySuite
+
+    for place, told in enumerate(SUITES):
+        fields = set(type(TypeAdapter(AnySuite).validate_python(told)).model_fields)
+        changed = {name for which, more in (*ITEMS, *LATER) if which == place for name in more}
+        assert fields - changed <= {"kind", "name", "source"}, told["kind"]
+
+
+LABELS: dict[str, Any] = {"data": "L"}
+OF_JUDGE: dict[str, Any] = {
+    "by": "teacher",
+    "suites": [],
+    "items": 7,
+    "pairs": [["student", "base"], ["base", "teacher"]],
+    "template": "{{ question }} {{ first }} {{ second }}?",
+    "max_new_tokens": 9,
+    "labels": None,
+    "labels.data": "M",
+    "labels.question": "q",
+    "labels.a": "x",
+    "labels.b": "y",
+    "labels.preferred": "p",
+}
+"""Every field of the judge with another value."""
+
+
+def with_judge(**changed: Any) -> dict[str, Any]:
+    judge = {"by": "judge", "suites": ["heldout_real"], "pairs": [["student", "base"]], "labels": LABELS, **changed}
+    return {**BASE, "evaluate": {"suites": ["heldout_real", "heldout_teacher"], "judge": judge}}
+
+
+@pytest.mark.parametrize("name", OF_JUDGE)
+def test_every_option_of_the_judge_reruns_the_judge_alone(name: str) -> None:
+    value = with_judge(labels=dict(LABELS))
+    before, nodes = keyed(value), plan(Recipe.model_validate(value))
+    put(value, ("evaluate", "judge", *name.split(".")), OF_JUDGE[name])
+    after = keyed(value)
+    assert {node for node in before if before[node] != after[node]} == {"judge", "compare"}
+    assert closure({"judge"}, nodes) == {"judge", "compare"}
+    tops = {name.partition(".")[0] for name in OF_JUDGE}
+    inner = {name.partition(".")[2] for name in OF_JUDGE if "." in name}
+    assert (tops, inner) == (set(Judge.model_fields), set(Labels.model_fields)), "each option has another value here"
+
+
+def test_the_judge_comes_after_the_arms_that_it_compares() -> None:
+    (node,) = (one for one in plan(Recipe.model_validate(with_judge())) if one.name == "judge")
+    assert node.needs == ("split", "evaluate/student", "evaluate/base") and node.folder == "5-judge"
+    assert set(node.sources) == {"J", "T", "S", "L"} and node.launch == "judge"
+    assert all(one.name != "judge" for one in plan(Recipe.model_validate(BASE)))
+
+
+def test_another_judge_other_labels_or_another_prompt_is_another_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe.model_validate(with_judge())
+    before = keys(plan(recipe), resolve(recipe))
+    for ref in ("J", "L"):
+        other = {**resolve(recipe), ref: Resolved(ref, Path(ref), "sha256:other", ("mit",))}
+        after = keys(plan(recipe), other)
+        assert before["judge"].key != after["judge"].key, ref
+    monkeypatch.setattr(templates, "shipped", lambda *_: "{{ first }} or {{ second }}?")
+    assert before["judge"].key != keys(plan(recipe), resolve(recipe))["judge"].key

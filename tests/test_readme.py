@@ -21,6 +21,13 @@ def test_the_tree_lists_exactly_the_files_there_are() -> None:
     assert result.returncode == 0, f"run `make tree`, then write the comments\n{result.stdout}{result.stderr}"
 
 
+def test_the_page_of_fields_is_as_the_specs_are() -> None:
+    result = subprocess.run(
+        [sys.executable, "scripts/fields.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
@@ -42,7 +49,7 @@ def test_the_table_has_every_command() -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     named = re.findall(r"^\| `distill (\w+)", README, re.MULTILINE)
-    assert named == ["check", "plan", "fetch", "run", "slurm", "filter", "show", "compare", "export", "schema"]
+    assert named == ["check", "plan", "fetch", "run", "slurm", "filter", "show", "compare", "terms", "export", "schema"]
     for command in named:
         with pytest.raises(SystemExit) as stopped:
             main([command, "--help"])

@@ -11,7 +11,7 @@ import yaml
 from distill.errors import RecipeError
 from distill.load import load_recipe
 from distill.recipe import Recipe, dump, json_schema
-from tests.test_pipeline import BASE
+from tests.test_pipeline import ALONE as BASE
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -75,6 +75,25 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"generate": {"rows": 1, "methods": [{"kind": "answer", "prompts": "chat", "share": 0.5}]}}, "share"),
         ({"evaluate": {"primary": "heldout_teacher.los"}}, "did you mean loss?"),
         ({"evaluate": {"suites": ["heldout_real"]}}, "is not among evaluate.suites"),
+        ({"evaluate": {"judge": {"by": "jugde"}}}, "did you mean judge?"),
+        ({"evaluate": {"judge": {"by": "judge", "suites": ["heldout_reel"]}}}, "did you mean heldout_real?"),
+        ({"evaluate": {"judge": {"by": "judge"}, "generation": {"items": 0}}}, "no suite is answered"),
+        (
+            {"evaluate": {"judge": {"by": "judge", "suites": ["heldout_real"]}, "generation": {"items": 0}}},
+            "heldout_real has no answers to be judged",
+        ),
+        ({"evaluate": {"judge": {"by": "judge", "pairs": [["student", "bsae"]]}}}, "did you mean base?"),
+        ({"evaluate": {"judge": {"by": "judge", "pairs": [["base", "base"]]}}}, "is an arm against itself"),
+        (
+            {"evaluate": {"judge": {"by": "judge", "pairs": [["student", "base"], ["base", "student"]]}}},
+            "two of them are of the same arms",
+        ),
+        ({"evaluate": {"judge": {"by": "judge", "template": "{{ first"}}}, "not a Jinja template"),
+        ({"evaluate": {"judge": {"by": "judge", "template": "{{ answers }}"}}}, "it may use `before`, `question`"),
+        (
+            {"evaluate": {"judge": {"by": "judge", "template": "[user]\n1\n[assistant]\nA"}}},
+            "must end with one of the user",
+        ),
         ({"evaluate": {"primary": "heldout_real.chrf", "generation": {"items": 0}}}, "chrf needs answers"),
         ({"evaluate": {"forgetting": {"metrics": ["heldout_real.los"], "margin": 0.1}}}, "did you mean loss?"),
         ({"evaluate": {"forgetting": {"metrics": ["arc.accuracy"], "margin": 0.1}}}, "is not among evaluate.suites"),
@@ -86,6 +105,18 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"evaluate": {"checkpoints": [3]}}, "not a multiple of train.checkpoint_every (2)"),
         ({"evaluate": {"checkpoints": [2]}, "train": {}}, "set train.checkpoint_every"),
         ({"evaluate": {"checkpoints": [8]}, "train": {"max_steps": 4, "checkpoint_every": 4}}, "step 8 never comes"),
+        ({"evaluate": {"seeds": 0}}, "greater than or equal to 1"),
+        ({"evaluate": {"real_only": True}, "train": [{}, {}]}, "real rows alone can be learnt by one training, `sft`"),
+        ({"evaluate": {"real_only": True}, "train": {"objective": "on_policy"}}, "this recipe trains by on_policy"),
+        (
+            {
+                "evaluate": {"real_only": True},
+                "real": {"chat": {"data": "D", "prompt": "q"}},
+                "mix": {"real_fraction": 0},
+            },
+            "no data set under real has answers or texts to learn from",
+        ),
+        ({"evaluate": {"real_only": True, "arms": {"real_only": {"model": "T"}}}}, "is the name of another arm"),
         (
             {"train": {"patience": 2}, "mix": {"validation_rows": 0}, "evaluate": {}},
             "nothing that train.patience could",

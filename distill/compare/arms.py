@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from distill.errors import CompareError
+from distill.names import REAL_ONLY
 from distill.suites.metrics import Metric
 
 TEACHER, BASE, STUDENT = "teacher", "base", "student"
@@ -57,7 +58,8 @@ class Arm:
 
 
 def read_arms(inputs: Mapping[str, Path]) -> list[Arm]:
-    """Every `evaluate/*` folder in the order teacher, base, student, then the others by name and step.
+    """Every `evaluate/*` folder in the order teacher, base, student of each seed, the one of real rows alone, then the others by
+    name and step.
 
     Raises:
         CompareError: no arm at all, an unreadable line, or arms that differ in what must be equal.
@@ -113,11 +115,10 @@ def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
 
 
 def _order(name: str) -> tuple[int, str, int]:
-    known = [TEACHER, BASE, STUDENT]
-    stem, _, step = name.partition("@")
-    stem, _, seed = stem.partition("#")
-    number = int(step) if step.isdigit() else int(seed) if seed.isdigit() else -1
-    return (known.index(name) if name in known else len(known), f"{stem}{'@' if step else ''}", number)
+    known = [TEACHER, BASE, STUDENT, REAL_ONLY]
+    stem, mark, number = name.partition("@") if "@" in name else name.partition("#")
+    place = known.index(stem) if stem in known and mark != "@" else len(known)  # other seeds beside the first
+    return (place, stem, int(number) if number.isdigit() else -1)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

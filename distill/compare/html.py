@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.compare import plots, reliability, words
+from distill.compare import judged, plots, reliability, words
 from distill.compare.arms import STUDENT
 from distill.compare.report import Metric, Recovered, Report
 from distill.compare.svg import colour
@@ -63,6 +63,7 @@ def render(report: Report) -> str:
             by_metric=by_metric,
             sure=sure,
             words=words,
+            judged=judged,
             colour=colour,
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.report import Report, Sample
 from distill.compare.words import (
@@ -37,6 +38,7 @@ def render(report: Report) -> str:
         _against_base(report),
         _kept(report),
         _more(report),
+        *_judge(report),
         "## Where the rows went",
         _data(report),
         "## Terms",
@@ -131,6 +133,15 @@ def _more(report: Report) -> str:
     return "\n\n".join(parts)
 
 
+def _judge(report: Report) -> list[str]:
+    """What a judge said, where there is one."""
+    if report.judge is None:
+        return []
+    tables = [f"{found.title}:\n\n{_table(found.head, found.rows)}" for found in judged.tables(report.judge)]
+    remarks = "\n".join(f"- {_inline(text)}" for text in judged.remarks(report.judge))
+    return ["## The judge", f"**{_inline(judged.headline(report.judge))}**", judged.METHOD, *tables, remarks]
+
+
 def _data(report: Report) -> str:
     data = report.data
     dropped = sum(data.dropped.values())
@@ -180,10 +191,15 @@ def origins(books: Mapping[str, OriginBooks]) -> str:
 
 def _terms(report: Report) -> str:
     terms = report.terms
-    rows = [[item.role, item.origin, ", ".join(item.terms) or "unknown", item.verdict] for item in terms.inputs]
+    rows = [
+        [item.role, item.origin, ", ".join(item.terms) or "unknown", item.verdict, "; ".join(item.why)]
+        for item in terms.inputs
+    ]
     conditions = "\n".join(f"- {_inline(condition)}" for condition in terms.conditions)
-    verdict = f"**{terms.verdict}** for {_inline(terms.use)}. {terms.disclaimer}"
-    return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict"], rows), conditions])
+    forms = "".join(f", {form} {level}" for form, level in terms.forms.items())
+    age = f" The oldest entry was looked at on {terms.checked}." if terms.checked else ""
+    verdict = f"**{terms.verdict}** for {_inline(terms.use)}{forms}. {terms.disclaimer}{age}"
+    return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict", "why"], rows), conditions])
 
 
 def _diversity(report: Report) -> str:

@@ -9,6 +9,7 @@ from itertools import combinations
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, Key, training_seeds
 from distill.compare.report import PROVED, Metric, Pair, Recovered, Score
 from distill.errors import CompareError
+from distill.names import REAL_ONLY
 from distill.rows import digest
 from distill.statistics.holm import holm
 from distill.statistics.panel import Panel
@@ -123,9 +124,10 @@ def scores_of(arm: Arm, metric: str, keys: Sequence[Key]) -> Scores:
 
 
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
-    """Which differences are worth a line: student, base and teacher among themselves, others against base, student."""
-    first = [(STUDENT, BASE), (STUDENT, TEACHER), (BASE, TEACHER)]
-    others = [arm for arm in arms if arm not in (TEACHER, BASE, STUDENT)]
+    """Which differences are worth a line: student, base and teacher among themselves, the student against one of real rows
+    alone, which is what the teacher added, others against base and student."""
+    first = [(STUDENT, BASE), (STUDENT, TEACHER), (BASE, TEACHER), (STUDENT, REAL_ONLY), (REAL_ONLY, BASE)]
+    others = [arm for arm in arms if arm not in (TEACHER, BASE, STUDENT, REAL_ONLY)]
     wanted = first + [(arm, reference) for arm in others for reference in (BASE, STUDENT)]
     there = set(combinations(arms, 2)) | {(b, a) for a, b in combinations(arms, 2)}
     return [pair for pair in wanted if pair in there]

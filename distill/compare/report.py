@@ -16,6 +16,8 @@ from distill.compare.cost import Cost, Environment
 from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
+from distill.judge.result import Judged
+from distill.terms.outcome import Terms
 
 PROVED = ("student", "base")
 """Arms of the comparison that a distillation stands or falls by."""
@@ -139,22 +141,6 @@ class Data(Value):
         return folded(self.by_method)
 
 
-class TermsInput(Value):
-    role: str
-    origin: str
-    terms: tuple[str, ...]
-    verdict: Literal["ok", "review"]
-
-
-class Terms(Value):
-    verdict: Literal["ok", "review"]
-    """The strictest of all inputs; unknown is `review`."""
-    use: str
-    conditions: tuple[str, ...]
-    inputs: tuple[TermsInput, ...]
-    disclaimer: str = "Read from declared licence ids. No legal advice."
-
-
 class Variety(Value):
     distinct_1: float
     """Different words as a share of all words."""
@@ -240,6 +226,8 @@ class Report(Value):
     calibration: dict[str, Calibration] = {}
     """By suite."""
     price: Price | None = None
+    judge: Judged | None = None
+    """What a judge said of pairs of arms; None where the recipe names none."""
 
     @property
     def shown(self) -> list[str]:

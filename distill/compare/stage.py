@@ -15,6 +15,7 @@ from distill.compare.calibrated import calibrated
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
 from distill.compare.forgotten import forgotten
+from distill.compare.judged import read_judged
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.price import price
 from distill.compare.report import Arm as ArmReport
@@ -22,9 +23,12 @@ from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
 from distill.compare.terms import read_terms
 from distill.context import Context
+from distill.names import REAL_ONLY
 from distill.protocols import Summary
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
+from distill.terms.registry import Registry, with_own
+from distill.terms.settings import Terms
 
 VERSION = 4
 COUNTS = ("requested", "scored", "failed")
@@ -40,6 +44,7 @@ class Spec(Frozen):
     """Of the resamples."""
     trained: tuple[str, ...] = ("train",)
     """Nodes of the trainings, the last one's student last."""
+    terms: Terms = Terms()
     forgetting: Forgetting | None = None
     """What the student should not lose; nothing is asked where there is none."""
 
@@ -52,7 +57,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     if not context.ranks.main:
         return {}
-    report = build(spec, inputs)
+    own = spec.terms.registry
+    report = build(spec, inputs, with_own(context.resolved[own].path) if own else None)
     text = report.to_json()
     (out / "report.json").write_text(text, encoding="utf-8")
     (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
@@ -67,8 +73,12 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
-    """Read every input and compute the report."""
+def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = None) -> Report:
+    """Read every input and compute the report.
+
+    Args:
+        registry: of terms; the shipped one when not given.
+    """
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
     kept, unknown = forgotten(arms, spec.forgetting, metrics, spec.seed)
@@ -83,7 +93,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained),
+        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=cost,
         environment=read_environment(),
@@ -95,6 +105,7 @@ def build(spec: Spec, inputs: Mapping[str, Path]) -> Report:
         forgetting=tuple(kept),
         calibration=sure,
         price=price(inputs, cost, metrics[spec.primary].gap_recovered),
+        judge=read_judged(inputs),
     )
 
 
@@ -113,7 +124,12 @@ def _arm(arm: Arm, student: Mapping[str, Any], trainings: Sequence[str]) -> ArmR
 
 
 def _trained(arm: str, trainings: Sequence[str]) -> str:
-    """`trained`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    """`trained`, `trained, seed 2`, `trained by sft`, `trained by sft, then 50 steps of on_policy`."""
+    if arm == REAL_ONLY:
+        return "trained on real rows alone"
+    arm, _, seed = arm.partition("#")
+    if seed:
+        return f"{_trained(arm, trainings)}, seed {seed}"
     stem, _, step = arm.partition("@")
     stem = stem.partition("#")[0]  # another training seed is trained alike
     names = [name.partition("/")[2] for name in trainings]

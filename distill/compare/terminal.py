@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from distill.compare.judged import lines as judged
 from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import (
     arrow,
@@ -40,7 +41,10 @@ def table(report: Mapping[str, Any]) -> str:
             metric = value.metrics[name]
             scores = [_score(metric.arms.get(arm), metric) for arm in arms]
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
-    return "\n".join([*align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline])
+    judge = ["", *judged(value.judge)] if value.judge else []
+    return "\n".join(
+        [*align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline, *judge]
+    )
 
 
 def _suite(name: str) -> str:

@@ -30,6 +30,7 @@ from distill.rows import Frozen, digest
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -159,6 +160,10 @@ class TransformersEngine:
         if len(encoded.ids) < 2:
             raise EngineError("the text has no token that another one precedes")
         return encoded
+
+    def borrowed(self) -> tuple[PreTrainedModel, Tokenizer]:
+        """The model and a tokenizer of its own, for a library that asks it in another way."""
+        return self._loaded(), models.load_tokenizer(self._source, self._context.cache)
 
     def close(self) -> None:
         """Free the model's memory; the next question loads it again."""

@@ -13,7 +13,8 @@ from distill.evaluate.answers import Item, first
 from distill.evaluate.choosing import Likelihoods
 from distill.evaluate.settings import Generation
 from distill.protocols import Completion, Sampling
-from distill.suites.suite import Answered, Decoding, Judged, Suite
+from distill.suites.metrics import Metric
+from distill.suites.suite import Answered, Decoding, Judged, Subject, Suite
 
 EMPTY = {
     "heldout_teacher": "raise generate.sampling.max_new_tokens if the teacher's held-out answers were all cut, or "
@@ -31,6 +32,8 @@ class Asked:
     """By label."""
     by_suite: Mapping[str, Sequence[Item]]
     generation: Generation
+    metrics: Mapping[str, Mapping[str, Metric]]
+    """What each suite measures."""
 
     @cached_property
     def items(self) -> list[Item]:
@@ -43,7 +46,7 @@ class Asked:
     @property
     def options(self) -> list[tuple[Item, tuple[str, ...]]]:
         """Items that are chosen, each with what it is chosen from."""
-        return [(item, self.suites[item.suite].options(item.row)) for item in self.of("choices")]
+        return [(item, self.suites[item.suite].candidates(item.row)) for item in self.of("choices")]
 
     @cached_property
     def answered(self) -> list[tuple[Item, Decoding]]:
@@ -74,9 +77,20 @@ class Asked:
             own = [item for item in items if item.key in answers][context.ranks.rank :: context.ranks.world]
             texts = {item.key: self.texts(item, answers[item.key]) for item in own}
             told = [item for item in own if texts[item.key]]
-            results = self.suites[label].judge([Answered(item.row, texts[item.key]) for item in told])
+            asked = [Answered(item.row, texts[item.key]) for item in told]
+            results = self.suites[label].judge(asked) if asked else []
             mine += zip((item.key for item in told), results, strict=True)
             mine += [(item.key, Judged(error=why(answers[item.key]))) for item in own if not texts[item.key]]
+        return dict(context.ranks.gather(mine))
+
+    def examined(self, subject: Subject, context: Context) -> dict[str, Judged]:
+        """What suites made of a model that they asked themselves, by the item's key, on every rank; this rank asks its
+        share."""
+        mine: list[tuple[str, Judged]] = []
+        for label in dict.fromkeys(item.suite for item in self.of("model")):
+            own = list(self.by_suite[label])[context.ranks.rank :: context.ranks.world]
+            results = self.suites[label].examine([item.row for item in own], subject)
+            mine += zip((item.key for item in own), results, strict=True)
         return dict(context.ranks.gather(mine))
 
     def texts(self, item: Item, completions: Sequence[Completion]) -> tuple[str, ...]:
@@ -102,7 +116,8 @@ def read(suites: Sequence[Suite], generation: Generation, inputs: Mapping[str, P
                 hint=EMPTY.get(suite.kind, "look at its data"),
             )
         by_suite[suite.label] = list(items.values())
-    return Asked({suite.label: suite for suite in suites}, by_suite, generation)
+    metrics = {suite.label: suite.measured(inputs) for suite in suites}
+    return Asked({suite.label: suite for suite in suites}, by_suite, generation, metrics)
 
 
 def thinking(completion: Completion) -> bool:

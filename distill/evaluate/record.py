@@ -40,9 +40,10 @@ def line(
         "asked": digest([message.model_dump() for message in row.prompt])[:16],
         "question": row.question,
         "reference": row.answer,
-        "answer": answers[0] if answers else None,
+        "answer": answers[0] if answers else judged.answer,
         "answers": list(answers[1:]),
         "found": judged.found,
+        "why": judged.why,
         "confidence": judged.confidence,
         "metrics": {name: one for name, one in measures.items() if math.isfinite(one["value"])},
         "error": scored.error if likely else judged.error,
@@ -66,8 +67,8 @@ def metrics(suites: Asked) -> dict[str, dict[str, Any]]:
     """What `<suite>.<metric>` means, and which way of it is better."""
     return {
         f"{label}.{name}": asdict(metric)
-        for label, suite in suites.suites.items()
-        for name, metric in suite.metrics.items()
+        for label, measured in suites.metrics.items()
+        for name, metric in measured.items()
     }
 
 

@@ -10,10 +10,12 @@ from distill.engines.layers import DropLayers
 from distill.engines.open import AnyEngine
 from distill.engines.placement import Quantization
 from distill.engines.transformers import Dtype
+from distill.judge.settings import Judge
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
-from distill.suites.kinds import AnySuite, by_name
+from distill.suites.kinds import AnySuite, Suites, by_name
+from distill.suites.suite import Suite
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -37,17 +39,24 @@ class Other(Frozen):
 class Evaluate(Frozen):
     primary: str = "heldout_teacher.loss"
     """The one metric that decides, named before the run: `<suite>.<metric>`."""
-    suites: tuple[AnySuite, ...] = Field((HeldOutTeacher(), HeldOutReal()), min_length=1, json_schema_extra=by_name)
+    suites: Suites = Field((HeldOutTeacher(), HeldOutReal()), min_length=1, json_schema_extra=by_name)
     """What every arm is asked; `heldout_real` is short for `{kind: heldout_real}`."""
     generation: Generation = Generation()
     dtype: Dtype = "bfloat16"
     """Of every arm."""
     checkpoints: tuple[int, ...] = ()
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
+    real_only: bool = False
+    """Another student as an arm: the same base, steps and supervised tokens, on real rows alone, repeated as often as needed.
+    What the student is better by is what the teacher added. For one training by `sft`."""
+    seeds: int = Field(1, ge=1)
+    """How often the student is trained, each time from a seed of its own: the arms `student`, `student#2`, …"""
     arms: dict[ArmName, Other] = {}
     """Other models, by a name for the report."""
     forgetting: Forgetting | None = None
     """What the student should not lose against its base; the report says whether it did."""
+    judge: Judge | None = None
+    """A model that says which of two arms' answers are better; nobody is asked when not given."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -59,7 +68,20 @@ class Evaluate(Frozen):
         """Every reference and whether it is a `model` or `data`."""
         models = (ref for other in self.arms.values() for ref in (other.model, other.adapter) if ref)
         data = (ref for suite in self.suites for ref in suite.references)
-        return {**dict.fromkeys(data, "data"), **dict.fromkeys(models, "model")}
+        labels = self.judge.references if self.judge else ()
+        return {**dict.fromkeys((*data, *labels), "data"), **dict.fromkeys(models, "model")}
+
+    @property
+    def judged(self) -> tuple[Suite, ...]:
+        """Suites whose answers the judge compares: those that it names, or all that are answered."""
+        if self.judge is None:
+            return ()
+        wanted = self.judge.suites
+        return tuple(suite for suite in self.suites if self.answers(suite) and (not wanted or suite.label in wanted))
+
+    def answers(self, suite: Suite) -> bool:
+        """Whether the items of a suite are answered."""
+        return suite.ASKS == "answers" or (suite.ASKS == "likelihood" and self.generation.items > 0)
 
 
 class Spec(Frozen):

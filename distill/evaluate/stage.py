@@ -1,7 +1,7 @@
 """held-out rows and suites + an arm -> items.jsonl: what it makes of every item.
 
     items.jsonl           one line an item: {"suite", "item", "root", "asked", "question", "reference", "answer", "answers",
-                          "found", "confidence", "metrics", "error"}
+                          "found", "why", "confidence", "metrics", "error"}
     teacher.safetensors   from the teacher only: its next-token distributions, which the other arms are measured against
 
 It knows nothing of the other arms but the teacher's distributions, and takes no mean: that is the comparison's work. An
@@ -31,11 +31,12 @@ from distill.evaluate.scoring import Scored
 from distill.evaluate.settings import Spec
 from distill.evaluate.teacher import Teacher
 from distill.protocols import Completion, Scorer, Summary
-from distill.suites.suite import Judged
+from distill.suites.suite import Judged, Subject
 
 VERSION = 2
 TEACHER = "evaluate/teacher"
 MUTE = "the engine `{}` gives no token probabilities"
+ELSEWHERE = "the engine `{}` runs elsewhere, and lm_eval asks a model in this process"
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -83,7 +84,7 @@ def _engine(spec: Spec, arm: Arm) -> AnyEngine:
 def _unseen(items: Sequence[Item], model: Path) -> None:
     """A student of another run may have been trained on what is evaluated on here."""
     trained = models.trained_on(model)
-    seen = [item for item in items if item.row.provenance.root in trained]
+    seen = [item for item in items if item.row.roots & trained]
     if seen:
         shown = "; ".join(f"{item.key} ({item.row.question[:60]!r})" for item in seen[:3])
         raise DistillError(
@@ -114,7 +115,8 @@ def _score(
         return (
             {"template": None, "tokenizer": None},
             scored,
-            {item.key: Judged(error=why) for item in suites.of("choices")},
+            {item.key: Judged(error=why) for item in suites.of("choices")}
+            | {item.key: Judged(error=ELSEWHERE.format(spec.engine.kind)) for item in suites.of("model")},
         )
     keep = spec.arm == "teacher"
     # The model's memory is free before the engine loads its own.
@@ -123,6 +125,11 @@ def _score(
         teacher = None if keep or not likely else _teacher(inputs[TEACHER], scorer, notes)
         scored = dict(scoring.score(likely, scorer, teacher, spec.top_k, keep, context)) if likely else {}
         chosen = suites.chosen(choosing.likelihoods(suites.options, scorer, context))
+        if suites.of("model"):
+            model, tokenizer = scorer.borrowed()
+            chosen |= suites.examined(
+                Subject(model, tokenizer, context.resolved, context.runtime.batch_tokens), context
+            )
     own = {key: each.distribution for key, each in scored.items() if each.distribution}
     if own and context.ranks.main:
         teachers.write(out / teachers.FILE, Teacher(own, arm.source.origin, scorer.template, scorer.tokenizer))

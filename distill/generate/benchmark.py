@@ -9,7 +9,6 @@ and mix judge training rows against them besides. It knows nothing of how a stud
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from distill.generate.rounds import Rounds
 from distill.generate.settings import Generate
 from distill.generate.stage import driver_of, roots_of, side_rows, streams_of, templates_digest
 from distill.generate.teacher import Staff, staff
-from distill.grounding import numbers, terms
+from distill.grounding import agree
 from distill.protocols import KEEP, Completion, Judged, Summary, Verdict
 from distill.rows import Frozen, Message, Row, digest, normalise, read_rows, write_rows
 from distill.words import words
@@ -184,28 +183,6 @@ class Distinct:
                 seen[asked] = row.id
                 others.append(row.question)
         return judged
-
-
-YES_NO = re.compile(r"(yes|no|true|false)\b")
-
-
-def agree(reference: str, answer: str, question: str) -> bool:
-    """Whether a short answer says what a longer one says: all its words of meaning and numbers are there, and it adds
-    something to the question.
-
-    >>> agree("Six weeks", "A worker lives about 6 weeks.", "How long does a worker live?")
-    True
-    >>> agree("Eight weeks", "A worker lives about six weeks.", "How long does a worker live?")
-    False
-    """
-    short, long = normalise(reference), normalise(answer)
-    if short == long:
-        return True
-    said, told = YES_NO.match(short), YES_NO.match(long)
-    if said or told:
-        return bool(said and told and said[1] == told[1])
-    new = terms(reference) - terms(question)
-    return bool(new) and new <= terms(answer) and numbers(reference) <= numbers(answer) | numbers(question)
 
 
 def item(row: Row, reference: str, by: Author) -> Row:

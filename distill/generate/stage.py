@@ -20,7 +20,7 @@ from distill.generate.spent import Limit
 from distill.generate.streams import Stream
 from distill.generate.teacher import Staff, staff
 from distill.protocols import Summary
-from distill.rows import Row, digest, read_rows, root_of, write_rows
+from distill.rows import Row, digest, read_rows, write_rows
 from distill.suites.heldout import evaluated
 
 VERSION = 3
@@ -48,7 +48,7 @@ def side_rows(split: Path, side: Literal["train", "heldout"], methods: Sequence[
 
 def roots_of(rows: Iterable[Row]) -> frozenset[str]:
     """The roots that rows descend from, and those of what they ask."""
-    return frozenset(root for row in rows for root in (row.provenance.root, root_of(row.messages)))
+    return frozenset(root for row in rows for root in row.roots)
 
 
 def streams_of(

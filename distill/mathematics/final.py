@@ -78,8 +78,9 @@ def _hashes(text: str) -> str | None:
 def _stated(text: str) -> str | None:
     """What comes after the last words that announce an answer, on that line or the next that says something."""
     for match in reversed(list(STATED.finditer(text))):
-        after = text[match.end() :].lstrip(" \t:=\n*")
-        if (found := pick(after.split("\n\n")[0])) is not None:
+        # Not all that follows: of a text that goes round in circles that would be the square of its length.
+        after = text[match.end() : match.end() + 2 * LONGEST].lstrip(" \t:=\n*")
+        if found := pick(after.split("\n\n")[0]):
             return found
     return None
 

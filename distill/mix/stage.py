@@ -20,7 +20,7 @@ from distill.cards import DataCard, data_card
 from distill.context import Context
 from distill.errors import DistillError
 from distill.protocols import Summary
-from distill.rows import Frozen, Row, digest, read_rows, root_of, write_rows
+from distill.rows import Frozen, Row, digest, read_rows, write_rows
 from distill.suites import heldout
 
 VERSION = 3
@@ -88,8 +88,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
 def validation(train: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Row]:
     """Real rows to watch the training on: none with a prompt of a training row. The mix is the same without them."""
-    taken = {root for row in train for root in roots(row)}
-    free = [row for row in real if not taken & roots(row)]
+    taken = {root for row in train for root in row.roots}
+    free = [row for row in real if not taken & row.roots]
     return shuffled(free, spec.seed, "validation")[: min(spec.mix.validation_rows, len(real) // 10)]
 
 
@@ -122,8 +122,8 @@ def prove_apart(train: Iterable[Row], heldout: Iterable[Row]) -> None:
     Raises:
         DistillError: one prompt is on both sides; names the rows.
     """
-    sides = {root: row for row in heldout for root in roots(row)}
-    both = [(row, sides[root]) for row in train for root in roots(row) if root in sides]
+    sides = {root: row for row in heldout for root in row.roots}
+    both = [(row, sides[root]) for row in train for root in row.roots if root in sides]
     if both:
         named = "; ".join(f"{row.id} ({row.provenance.method}) and {other.id}" for row, other in both[:5])
         raise DistillError(
@@ -131,8 +131,3 @@ def prove_apart(train: Iterable[Row], heldout: Iterable[Row]) -> None:
             where="mix",
             hint="add the filter contamination; rows from elsewhere must be split with the data they came from",
         )
-
-
-def roots(row: Row) -> set[str]:
-    """Normalised prompts a row stands for: where it came from, and what it asks."""
-    return {row.provenance.root, root_of(row.messages)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,25 @@ class Column:
             raise SourceError(f"no column {self.template!r}; nearest there: {there}", where=record.where)
         return columns[self.template]
 
+    def text(self, record: Record) -> str:
+        """The text; a list or an object is one as JSON.
+
+        Raises: as `render`.
+        """
+        if self.is_jinja:
+            return self._jinja(record)
+        value = self.value(record)
+        return (
+            json.dumps(value, ensure_ascii=False, default=str)
+            if isinstance(value, dict | list)
+            else self.render(record)
+        )
+
+    @property
+    def is_jinja(self) -> bool:
+        """It is a template, and not a column's name."""
+        return any(mark in self.template for mark in ("{{", "{%", "{#"))
+
     def render(self, record: Record) -> str:
         """The text; a missing value (null) is an empty one.
 
@@ -40,7 +60,7 @@ class Column:
             SourceError: a column that does not exist, or that holds no text.
             TemplateError: Jinja that cannot be read, names an unknown field or does what the sandbox forbids.
         """
-        if any(mark in self.template for mark in ("{{", "{%", "{#")):
+        if self.is_jinja:
             return self._jinja(record)
         value = self.value(record)
         if isinstance(value, dict | list | bytes):

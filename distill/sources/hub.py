@@ -1,14 +1,15 @@
-"""org/name[@REVISION] -> its folder in the local hub cache, and the one function that uses the network."""
+"""org/name[@REVISION] -> its folder in the local hub cache; and the two functions that use the network, `fetch` and `upload`."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from distill.context import Resolved
-from distill.errors import NotFetchedError, SourceError
+from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.sources.licences import card_terms
 
 ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[A-Za-z0-9][\w./-]*))?")
@@ -83,6 +84,58 @@ def fetch(ref: str, what: Literal["model", "data"]) -> str:
         hint = "run `distill fetch RECIPE` again: what has arrived is kept"
         raise SourceError(f"fetching stopped: {type(error).__name__}: {error}", where=ref, hint=hint) from error
     return cached(ref, what).revision
+
+
+def upload(
+    folder: Path, repo: str, what: Literal["model", "dataset"], private: bool, message: str, replaced: Sequence[str]
+) -> str:
+    """Put a folder's files into a repository, which is made where there is none, and return its address.
+
+    Args:
+        private: what is made is seen by its owners alone; one that is there and is seen by all is refused.
+        replaced: patterns of files there that an earlier upload may have left, and that go unless they are written anew.
+
+    Raises:
+        SourceError: no network, no right to write there, or it stopped in the middle.
+        DistillError: everybody would see it.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    api = HfApi()
+    try:
+        address = str(api.create_repo(repo, repo_type=what, private=private, exist_ok=True))
+        if private and not api.repo_info(repo, repo_type=what).private:
+            raise DistillError("everybody sees this repository", where=repo, hint="--public, if that is meant")
+        api.upload_folder(
+            folder_path=str(folder),
+            repo_id=repo,
+            repo_type=what,
+            commit_message=message,
+            delete_patterns=list(replaced),
+        )
+    except DistillError:
+        raise
+    except OfflineModeIsEnabled as error:
+        raise SourceError(
+            "the network is off here", where=repo, hint="unset HF_HUB_OFFLINE where there is one"
+        ) from error
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", None)
+        if status in (401, 403):
+            hint = "set HF_TOKEN to a token that may write there, or log in by `hf auth login`"
+            raise SourceError(
+                f"the hub does not let you write there (status {status})", where=repo, hint=hint
+            ) from error
+        raise _stopped(error, repo) from error
+    except Exception as error:  # whatever the network, the disk or the hub's transfer library came up with
+        raise _stopped(error, repo) from error
+    return address
+
+
+def _stopped(error: Exception, repo: str) -> SourceError:
+    hint = "the same command again goes on: what has arrived is not sent twice"
+    return SourceError(f"pushing stopped: {type(error).__name__}: {error}", where=repo, hint=hint)
 
 
 def _download(repo: str, revision: str | None, what: Literal["model", "data"]) -> None:

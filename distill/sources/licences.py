@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -60,20 +61,31 @@ def package_terms(module: str) -> tuple[str, ...]:
     return _unique(term for one in found for term in _metadata_terms(one.metadata))
 
 
+def card_base(folder: Path) -> str | None:
+    """`base_model` in the front matter of a folder's README.md: what a fork or a finetune was made from."""
+    stated = _card(folder).get("base_model")
+    first = stated[0] if isinstance(stated, list) and stated else stated
+    return str(first) if first else None
+
+
 def card_terms(folder: Path) -> tuple[str, ...]:
     """`license` in the front matter of a folder's README.md, as the hub's cards have it."""
+    card = _card(folder)
+    stated = card.get("license")
+    if stated == "other":
+        stated = card.get("license_name")
+    return _unique(_identifier(str(one)) for one in (stated if isinstance(stated, list) else [stated]) if one)
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """Front matter of a folder's README.md; empty where there is none."""
     try:
         text = (folder / "README.md").read_text(encoding="utf-8-sig")
         match = re.match(r"---\s*\n(.*?)\n---\s*(\n|$)", text, re.DOTALL)
         card = yaml.safe_load(match[1]) if match else None
     except (OSError, ValueError, yaml.YAMLError):
-        return ()
-    if not isinstance(card, dict):
-        return ()
-    stated = card.get("license")
-    if stated == "other":
-        stated = card.get("license_name")
-    return _unique(_identifier(str(one)) for one in (stated if isinstance(stated, list) else [stated]) if one)
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def student_terms(folder: Path) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ PEOPLE = "people"
 """Name among a row's scores of how good people found the answer."""
 BELONGS = {"answer": "prompt", "system": "prompt", "title": "text", "passage_words": "text", "min_words": "text"}
 """Fields that say more of a shape, and the shape."""
+TAKEN = ("chat", "prompt", "text")
+"""Kinds of rows that can be trained on, or asked: what was made to measure with is not among them."""
 MIN_WORDS = 8
 """Words of a text that is worth learning, where the recipe does not say."""
 
@@ -71,7 +73,7 @@ class Real(Frozen):
     """Template of a number that says how good people found the answer. Of an answer that is there twice the first counts."""
     evidence: dict[str, str] = {}
     """Templates of what a check needs, by name: `reference` (of a question), `tests` and `entry_point` (of a task for
-    a program). Empty ones are left out."""
+    a program). Empty ones are left out; a column that holds a list or an object is written as JSON."""
     limit: int | None = Field(None, gt=0)
     """First so many records only."""
     terms: tuple[str, ...] = ()
@@ -129,8 +131,10 @@ class Reading:
     Once it is exhausted, `read` = rows yielded + the sum of `skipped`; each passage of a text is read by itself.
     """
 
-    def __init__(self, name: str, spec: Real, source: Resolved) -> None:
-        self.name, self.spec, self.source = name, spec, source
+    def __init__(self, name: str, spec: Real, source: Resolved, place: str = "", kinds: Sequence[str] = TAKEN) -> None:
+        """`place` is where the recipe names the data, `kinds` are those of rows that are taken as they are."""
+        self.name, self.spec, self.source, self.kinds = name, spec, source, kinds
+        self.place = place or f"real.{name}"
         self.read = 0
         """Records."""
         self.skipped: Counter[str] = Counter()
@@ -155,7 +159,7 @@ class Reading:
             if place == self.spec.limit:
                 break
         if self.read == sum(self.skipped.values()):
-            raise SourceError(f"no row in {self.read} records: {self.reasons}", where=f"real.{self.name}")
+            raise SourceError(f"no row in {self.read} records: {self.reasons}", where=self.place)
 
     @property
     def reasons(self) -> str:
@@ -174,10 +178,10 @@ class Reading:
             return (Record(f"{path}, row {number}", row) for number, row in enumerate(read_rows(path), 1))
         if is_hub:
             if self.spec.items is not None:
-                raise SourceError("`items` is for JSON and YAML files", where=f"real.{self.name}", hint="drop `items`")
+                raise SourceError("`items` is for JSON and YAML files", where=self.place, hint="drop `items`")
             return read_hub(path, self.spec.config, self.spec.split)
         if self.spec.config is not None:
-            raise SourceError("`config` is for data sets of the hub", where=f"real.{self.name}", hint="drop `config`")
+            raise SourceError("`config` is for data sets of the hub", where=self.place, hint="drop `config`")
         return (read_files if self.spec.text is None else read_texts)(path, self.spec.items)
 
     def _made(self, record: Record) -> Iterator[Row | SkippedError]:
@@ -209,7 +213,7 @@ class Reading:
 
     def _row(self, record: Record) -> Row:
         if isinstance(record.value, Row):
-            if record.value.kind not in ("chat", "prompt", "text"):
+            if record.value.kind not in self.kinds:
                 raise SkippedError(f"kind_{record.value.kind}")
             return record.value
         if self.spec.turns is not None:
@@ -221,7 +225,7 @@ class Reading:
         whole = self._answered(messages)
         kind: Literal["chat", "prompt"] = "chat" if whole[-1].role == "assistant" else "prompt"
         scores = {} if self.spec.score is None else {PEOPLE: number(Column(self.spec.score).render(record))}
-        evidence = {name: clean(Column(template).render(record)) for name, template in self.spec.evidence.items()}
+        evidence = {name: clean(Column(template).text(record)) for name, template in self.spec.evidence.items()}
         return Row(
             kind=kind,
             messages=tuple(whole),

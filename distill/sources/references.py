@@ -21,6 +21,7 @@ from typing import Literal
 
 from distill.context import NOWHERE, UNVERSIONED, Resolved
 from distill.errors import SourceError
+from distill.names import folder_name, stage
 from distill.sources import hub
 from distill.sources.content import content_revision
 from distill.sources.licences import card_terms, package_terms, student_terms
@@ -163,7 +164,7 @@ def _run(ref: str, rest: str, what: What, runs: Path) -> Resolved:
         raise SourceError("not a run and a node", where=ref, hint="write run:NAME/NODE, such as run:quickstart/train")
     stem, at, step = node.rpartition("@")
     # `evaluate/student@50` is a node's own name; only training has checkpoints.
-    checkpoint = bool(at) and step.isdecimal() and re.split("[/@]", stem)[0] == "train"
+    checkpoint = bool(at) and step.isdecimal() and stage(stem) == "train"
     entry = _entry(ref, runs / name, stem if checkpoint else node)
     key = _key(ref, entry)
     if what == "data":
@@ -185,7 +186,7 @@ def _entry(ref: str, run: Path, node: str) -> Path:
     if not run.is_dir():
         raise SourceError(_absent(run), where=ref, hint="`distill run RECIPE` makes it")
     entries = {e.name: e for e in run.iterdir() if re.fullmatch(r"\d+-.+", e.name)}
-    wanted = node.replace("/", "-")
+    wanted = folder_name(node)
     numbers = [int(name.partition("-")[0]) for name in entries if name.partition("-")[2] == wanted]
     if not numbers:
         nodes = nearest(wanted, (name.partition("-")[2] for name in entries))

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from distill.suites.benchmark import OwnBenchmark
+from distill.suites.choices import Choices
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.instructions.suite import Instructions
+from distill.suites.lm_eval import LmEval
+from distill.suites.numbers import Numbers
+from distill.suites.programs import HumanEval, Programs
+from distill.suites.suite import Suite
+from distill.suites.text import Text
 
 
 def _named(value: Any) -> Any:
@@ -20,6 +28,26 @@ def by_name(schema: dict[str, Any]) -> None:
 
 
 AnySuite = Annotated[
-    Annotated[HeldOutTeacher | HeldOutReal, Field(discriminator="kind")],
+    Annotated[
+        HeldOutTeacher
+        | HeldOutReal
+        | Text
+        | Numbers
+        | Choices
+        | Instructions
+        | OwnBenchmark
+        | Programs
+        | HumanEval
+        | LmEval,
+        Field(discriminator="kind"),
+    ],
     BeforeValidator(_named),
 ]
+
+
+def _apart(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
+    """Each suite by itself: an entry may stand for several."""
+    return tuple(part for suite in suites for part in suite.parts)
+
+
+Suites = Annotated[tuple[AnySuite, ...], AfterValidator(_apart)]

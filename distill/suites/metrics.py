@@ -42,5 +42,42 @@ METRICS: dict[str, Metric] = {
         "lower", "bits/byte", "The same log-likelihood per byte of the answer: comparable between vocabularies."
     ),
     "chrf": Metric("higher", "0-100", "Character n-gram F-score (chrF2) of the greedy answer against the reference."),
+    "rouge_l": Metric(
+        "higher", "0-100", "ROUGE-L F1: the longest common subsequence of the words of answer and reference."
+    ),
+    "exact_match": Metric("higher", "share", "Share of answers that are the reference, sign for sign.", right=True),
+    "normalised_match": Metric(
+        "higher",
+        "share",
+        "Share of answers that are the reference but for case, articles, punctuation and spaces (as SQuAD compares).",
+        right=True,
+    ),
+    "correct": Metric(
+        "higher", "share", "Share of answers whose final number or expression equals the reference's.", right=True
+    ),
+    "accuracy": Metric(
+        "higher", "share", "Share of items whose right option has the highest log-likelihood of all.", right=True
+    ),
+    "accuracy_norm": Metric(
+        "higher", "share", "The same by log-likelihood per byte, which does not favour short options.", right=True
+    ),
+    "brier": Metric(
+        "lower",
+        "0-2",
+        "Squared distance of the options' chances (softmax of their log-likelihoods) from the truth, summed over options.",
+    ),
+    "followed": Metric(
+        "higher",
+        "share",
+        "Share of prompts of which every instruction is followed, as a program checks it.",
+        right=True,
+    ),
+    "followed_loose": Metric(
+        "higher",
+        "share",
+        "The same where an answer may be read without its first or last line and without asterisks.",
+        right=True,
+    ),
+    "instructions": Metric("higher", "share", "Share of single instructions that are followed."),
 }
 """Of the suites here; a suite that measures something else says itself what it is (`Suite.metrics`)."""

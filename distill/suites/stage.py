@@ -1,17 +1,21 @@
 """suites with data of their own -> <label>.jsonl each: their items as they will be asked, before anything is trained.
 
+    <label>.jsonl            rows
+    <label>.metrics.json     what is measured of them, where that follows from the data
+
 They are there first, so that training rows can be judged against them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from distill.context import Context
 from distill.errors import SourceError
-from distill.protocols import Summary
-from distill.rows import Frozen, Row, write_rows
+from distill.protocols import Noting, Summary
+from distill.rows import Frozen, Row, to_json, write_rows
 from distill.suites.kinds import AnySuite
 from distill.suites.suite import LOADED, Suite
 
@@ -22,25 +26,30 @@ FEWEST = 2
 
 class Spec(Frozen):
     suites: tuple[AnySuite, ...]
+    versions: dict[str, str] = {}
+    """Of the packages that decide what is asked and measured."""
+    primary: str | None = None
+    """The metric that decides, where only the data of its suite tell whether there is one."""
 
 
 def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
-    """Those whose items this node reads."""
-    return tuple(suite for suite in suites if LOADED in suite.NEEDS)
+    """Those whose items this node reads, as far as they decide them."""
+    return tuple(suite.loading for suite in suites if LOADED in suite.NEEDS)
 
 
 def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
     """Write the items of every suite; what is there twice once.
 
     Raises:
-        SourceError: a suite without items, or data that cannot be read.
+        SourceError: a suite without items, data that cannot be read, or a primary metric that is not there.
     """
     counts: dict[str, int] = {}
     notes: list[str] = []
     for suite in spec.suites:
         items: dict[str, Row] = {}
         read = 0
-        for row in suite.load(context.resolved):
+        loading = suite.load(context.resolved)
+        for row in loading:
             read += 1
             items.setdefault(row.id, row)
         if len(items) < FEWEST:
@@ -49,9 +58,27 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
                 where=f"evaluate.suites: {suite.label}",
                 hint="look at its data",
             )
+        if isinstance(loading, Noting):
+            notes += [f"{suite.label}: {note}" for note in loading.notes()]
         if read > len(items):
             notes.append(f"{suite.label}: {read - len(items)} of {read} items are there twice and are asked once")
         counts[suite.label] = len(items)
+        metrics = suite.found(context.resolved)
+        _check_primary(spec.primary, suite.label, list(metrics))
         if context.ranks.main:
             write_rows(out / f"{suite.label}.jsonl", items.values())
+            if not suite.KNOWN:
+                about = {name: asdict(metric) for name, metric in metrics.items()}
+                (out / f"{suite.label}.metrics.json").write_text(to_json(about, indent=1) + "\n", encoding="utf-8")
     return {"counts": {"items": sum(counts.values())}, "by_suite": counts, "notes": notes}
+
+
+def _check_primary(primary: str | None, label: str, metrics: list[str]) -> None:
+    """Before anything is trained: one that is not there would be missed at the end."""
+    suite, _, metric = (primary or "").partition(".")
+    if suite == label and metric not in metrics:
+        raise SourceError(
+            f"{label} has no metric {metric!r}; it has {', '.join(metrics)}",
+            where="evaluate.primary",
+            hint=f"write primary: {label}.{metrics[0]}",
+        )

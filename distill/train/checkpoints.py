@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,34 @@ def drop_unplanned(folder: Path) -> bool:
     return unplanned
 
 
-def take(folder: Path, to: Path) -> None:
+def take(folder: Path, to: Path, copy: Callable[[Path, Path], object] = shutil.copyfile) -> None:
     """The weights of a checkpoint as a folder of their own, whole or not at all; what was there before is replaced."""
     half = to.with_name(f".{to.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
     for path in folder.iterdir():
         if _kept(path.name) and path.name not in (MARKER, STUDENT):
-            shutil.copyfile(path, half / path.name)
+            copy(path, half / path.name)
     shutil.rmtree(to, ignore_errors=True)
     half.rename(to)
+
+
+def hold(folder: Path, to: Path) -> None:
+    """`take`, for a while: the files are the same ones and stay when the training takes its own away.
+
+    Raises:
+        OSError: they went away meanwhile.
+    """
+
+    def link(path: Path, copy: Path) -> None:
+        try:
+            copy.hardlink_to(path)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a file system without links
+            shutil.copyfile(path, copy)
+
+    take(folder, to, link)
 
 
 def strip(folder: Path) -> None:

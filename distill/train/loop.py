@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill import trackers
 from distill.context import Resolved
 from distill.engines import adapters
 from distill.engines.placement import device
@@ -63,14 +64,15 @@ def train(spec: Spec, source: Resolved, how: How, watched: Watched, start: Path 
     last = _last_checkpoint(watched)
     with quiet():
         from transformers import PrinterCallback
-    with adapters.unrounded(model):
-        trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
-    trainer.gather, trainer.write = learner.gather, learner.save
-    trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
-    trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
-    trainer.remove_callback(PrinterCallback)
-    if not watched.ended(step_of(last)):
-        _learn(trainer, model, watched, last)
+    with trackers.told(context.runtime.report_to, context.tracked):
+        with adapters.unrounded(model):
+            trainer = how.trainer(model, settings, how.dataset(watched, tokenizer), tokenizer)
+        trainer.gather, trainer.write = learner.gather, learner.save
+        trainer.args._n_gpu = min(1, trainer.args.n_gpu)  # one process drives one GPU, however many it can see
+        trainer.processing_class = None  # the tokenizer is the base model's; it need not lie in every checkpoint
+        trainer.remove_callback(PrinterCallback)
+        if not watched.ended(step_of(last)):
+            _learn(trainer, model, watched, last)
     lines = watched.lines()
     steps = [line for line in lines if "loss" in line]
     return Trained(learner, steps, choose(lines, spec.train, len(watched.steps)))
@@ -104,7 +106,7 @@ def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
         raise TrainError(
             "float16 cannot be trained on a processor", where="train.dtype", hint="use bfloat16 or float32"
         )
-    _check_trackers(runtime.report_to)
+    trackers.check(runtime.report_to)
     _check_processes(ranks.world, on_processor)
     split = share(train.batch_size, runtime.per_device_batch, ranks.world)
     steps = len(watched.steps)
@@ -130,7 +132,7 @@ def configure(spec: Spec, watched: Watched) -> dict[str, Any]:
         "logging_nan_inf_filter": False,
         "log_level": "error",
         "disable_tqdm": True,
-        "report_to": list(runtime.report_to) or "none",
+        **trackers.settings(runtime.report_to, watched.context.tracked),
         "save_strategy": "steps",
         "save_steps": watched.every,
     }
@@ -162,20 +164,6 @@ def _last_checkpoint(watched: Watched) -> Path | None:
     if step:
         context.say(f"  train: going on from step {step} of {len(watched.steps)}")
     return last
-
-
-def _check_trackers(names: Sequence[str]) -> None:
-    """Before anything is loaded: trackers that transformers knows, and whose packages are installed."""
-    with quiet():
-        from transformers.integrations import integration_utils as known
-
-    for name in names:
-        if name not in known.INTEGRATION_TO_CALLBACK:
-            hint = f"name some of {', '.join(sorted(known.INTEGRATION_TO_CALLBACK))}"
-            raise TrainError(f"{name!r} is no tracker", where="runtime.report_to", hint=hint)
-        if name not in known.get_available_reporting_integrations():
-            hint = f"pip install {name.replace('_', '-')}, or leave it out"
-            raise TrainError(f"the tracker {name} is not installed", where="runtime.report_to", hint=hint)
 
 
 @contextmanager

@@ -50,6 +50,40 @@ def plan(
     return steps
 
 
+def match(
+    lengths: Sequence[int], learnt: Sequence[int], wanted: Sequence[int], batch_size: int, seed: int
+) -> list[list[int]]:
+    """The rows of each step such that it has about as many learnt tokens as another training's: as many rows as come
+    nearest to all that was wanted so far, at least one.
+
+    Every step has the same number of places, a multiple of the batch size, so that whatever processes share a step of the
+    other training can share one of this; most are BLANK where rows are longer than the other's.
+
+    Args:
+        lengths: tokens of each row.
+        learnt: those of them that are learnt.
+        wanted: learnt tokens of each step of the other training.
+
+    Raises:
+        TrainError: the rows have nothing to learn.
+    """
+    if not any(learnt):
+        raise TrainError("no row has a token to learn", where="train.jsonl", hint="look at the rows of the mix")
+    stream = _epochs(len(lengths), seed)
+    row, steps, missing = next(stream), [], 0.0
+    for tokens in wanted:
+        missing += tokens
+        step: list[int] = []
+        while not step or missing > learnt[row] / 2:
+            step.append(row)
+            missing -= learnt[row]
+            row = next(stream)
+        steps.append(sorted(step, key=lambda row: (-lengths[row], row)))
+    places = max(map(len, steps))
+    places += -places % batch_size
+    return [step + [BLANK] * (places - len(step)) for step in steps]
+
+
 def share(batch_size: int, per_device: int, world: int) -> Split:
     """The most rows a process can take at once, up to `per_device`, such that all steps are whole.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Context, Resolved
-from distill.engines import models
+from distill.engines import layers, models
 from distill.engines.teacher import Descent, descent
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
@@ -62,9 +62,7 @@ def write(
     parts = (*ingredients(rows), *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
     record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
     _write_json(out / FILE, record)
-    before = [path for path in (source.path, start, adapter.path if adapter else None) if path]
-    seen = {row.provenance.root for row in rows}.union(*map(models.trained_on, before))
-    (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
+    _write_roots(out, rows, (source.path, start, adapter.path if adapter else None))
     counts = {name: summary["counts"][name] for name in ("rows", "steps", "supervised_tokens", "trainable_parameters")}
     card = ModelCard(
         name=f"Student of {len(rows)} rows from {Path(source.ref).name}",
@@ -121,6 +119,25 @@ def describe(
         "terms": list(terms),
         **({"taught_by": teachers} if teachers else {}),
     }
+
+
+def so_far(spec: Spec, inputs: Mapping[str, Path], context: Context, out: Path) -> None:
+    """Make a folder with a checkpoint of a training that is not done a student that can be asked: what `write` leaves beside
+    it but terms and depth, which belong to the finished one."""
+    found = layers.taken_out(spec.student.drop_layers, inputs)
+    student, source = spec.student.model_copy(update={"drop_layers": found}), context.resolved[spec.student.model]
+    spec = spec.model_copy(update={"student": student})
+    start = inputs[spec.after] if spec.after else None
+    adapter = context.resolved[student.adapter] if student.adapter else None
+    _write_json(out / FILE, describe(spec, source, (), "", (), start, adapter))
+    rows = read_rows(inputs["mix"] / f"{spec.train.READS}.jsonl")
+    _write_roots(out, rows, (source.path, start, adapter.path if adapter else None))
+
+
+def _write_roots(out: Path, rows: Iterable[Row], before: Sequence[Path | None]) -> None:
+    """Every prompt that the student and what it went on with were trained on."""
+    seen = {row.provenance.root for row in rows}.union(*(models.trained_on(path) for path in before if path))
+    (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
 
 
 def taught_by(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Descent | None:

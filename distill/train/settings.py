@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from distill.engines.teacher import Teacher
-from distill.rows import Frozen
+from distill.rows import Frozen, digest
 from distill.train.logits import Logits
 from distill.train.on_policy import OnPolicy
 from distill.train.preference import Preference
@@ -44,3 +44,15 @@ class Spec(Frozen):
     """Node whose student this training goes on with; the base model's otherwise."""
     teacher: Teacher | None = None
     """Of an objective that asks it while the student learns."""
+
+
+class Matched(Spec):
+    """A training on other rows, with the steps of another one and about as many learnt tokens in each."""
+
+    like: str
+    """Node with the tokens of the other training."""
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Seed of one of several trainings of the same student: the recipe's own, then such as are drawn from it."""
+    return seed if number == 1 else int(digest([seed, "training", number])[:7], 16)

@@ -35,7 +35,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     """
     from distill.engines import layers, models
     from distill.engines.template import template_hash
-    from distill.train import loop, order, result, validate
+    from distill.train import loop, matched, order, result, validate
     from distill.train.objectives import open_how
     from distill.train.origin import origin
     from distill.train.watch import Watched
@@ -47,7 +47,12 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         source, train = context.resolved[student.model], spec.train
         how = open_how(spec, inputs, context)
         rows = how.read()
-        steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
+        wanted = matched.wanted(spec, inputs)
+        if wanted is None:
+            steps = order.plan(rows.lengths, train.batch_size, train.epochs, train.max_steps, spec.seed, how.whole)
+        else:
+            steps = order.match(rows.lengths, rows.learnt, wanted, train.batch_size, spec.seed)
+            spec = spec.model_copy(update={"train": train.model_copy(update={"batch_size": len(steps[0])})})
         template = template_hash(models.load_tokenizer(source, context.cache))
         real = validate.read(inputs["tokenise"] / "validation.arrow", train.max_length)
         about = origin(spec, rows, steps, template)
@@ -55,6 +60,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         start = inputs[spec.after] if spec.after else None
         trained = loop.train(spec, source, how, watched, start)
         summary = summarise(trained, watched, train.batch_size, how)
+        if wanted is not None:
+            summary = matched.said(summary, watched, wanted)
         if context.ranks.main:
             adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)

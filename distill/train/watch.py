@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +72,11 @@ class Watched:
         """Steps between planned checkpoints."""
         return self.learning.checkpoint_every or -(-len(self.steps) // 10)
 
+    @cached_property
+    def seen(self) -> list[int]:
+        """Rows that were learnt from, by the end of each step."""
+        return list(accumulate(sum(row != BLANK for row in step) for step in self.steps))
+
     def planned(self, step: int) -> bool:
         """Whether an undisturbed training has a checkpoint there."""
         return step % self.every == 0 or step == len(self.steps)
@@ -119,10 +126,9 @@ class Watched:
             raise self.no_number(step, f"the loss is {loss} and its gradient {norm}; rows of the step: {named}")
         measured = self.measured(logs)
         learnt = self.data.learnt_of(rows) + int(measured.pop("tokens", 0))
-        seen = (step - 1) * len(self.steps[0]) + len(rows)  # only the last step has blanks
         return {
             "step": step,
-            "epoch": round(seen / len(self.data), 6),
+            "epoch": round(self.seen[step - 1] / len(self.data), 6),
             "loss": loss,
             "learning_rate": logs["learning_rate"],
             "grad_norm": norm if math.isfinite(norm) else None,

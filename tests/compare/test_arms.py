@@ -212,3 +212,14 @@ def test_texts_are_read_only_for_the_items_asked_for(make_run: Make) -> None:
     arm = read_arms(make_run())[0]
     wanted = set(list(arm.items)[:2])
     assert set(texts(arm, wanted)) == wanted
+
+
+def test_students_of_other_seeds_and_of_real_rows_alone_have_their_places_and_pairs(make_run: Make) -> None:
+    others = {"student@20": 2.2, "student#10": 2.0, "real_only": 2.3, "student#2": 2.0, "other": 2.1}
+    inputs = make_run(arms={"teacher": 1.4, "base": 2.6, "student": 2.0, **others})
+    arms = read_arms(inputs)
+    own = ["teacher", "base", "student", "student#2", "student#10", "real_only"]
+    assert [arm.name for arm in arms] == [*own, "other", "student@20"]
+    paired = {(pair.a, pair.b): pair for pair in measure(arms, PRIMARY, 3)[0][PRIMARY].paired}
+    assert paired["student", "real_only"].verdict == "better", "what the teacher added"
+    assert ("real_only", "base") in paired and ("real_only", "student") not in paired

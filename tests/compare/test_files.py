@@ -104,8 +104,10 @@ def test_nothing_that_is_not_ours_becomes_markup(make_run: Make) -> None:
             value["arms"]["student"]["origin"] += EVIL
             value["arms"]["student"]["decoding"] = {"x": EVIL}
         elif part == "terms":
-            value["terms"] = {**poison(value["terms"]), "verdict": "review", "inputs": value["terms"]["inputs"]}
+            fixed = {name: value["terms"][name] for name in ("inputs", "forms")}
+            value["terms"] = {**poison(value["terms"]), "verdict": "review", **fixed}
             value["terms"]["inputs"][0]["origin"] += EVIL
+            value["terms"]["inputs"][0]["why"] = [EVIL]
         elif part == "samples":
             value["samples"]["items"] = [{**poison(item), "label": item["label"]} for item in value["samples"]["items"]]
         else:

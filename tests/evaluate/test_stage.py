@@ -96,7 +96,7 @@ def test_a_line_says_what_was_asked_and_answered(monkeypatch: pytest.MonkeyPatch
     line = next(line for line in lines(out) if line["answer"] is not None and line["suite"] == "heldout_real")
     assert list(line) == [
         "suite", "item", "root", "asked", "question", "reference",
-        "answer", "answers", "found", "confidence", "metrics", "error",
+        "answer", "answers", "found", "why", "confidence", "metrics", "error",
     ]  # fmt: skip
     source = row(line["question"], "A real answer.")
     assert (line["item"], line["root"], line["reference"]) == (source.id, source.provenance.root, "A real answer.")

@@ -17,7 +17,7 @@ from distill.filter import stage as filtering
 from distill.filter.contamination.contamination import Contamination
 from distill.generate import benchmark
 from distill.generate.author import Author, Unusable
-from distill.generate.benchmark import Benchmark, Distinct, Spec, agree
+from distill.generate.benchmark import Benchmark, Distinct, Spec
 from distill.generate.method import Candidate, Work
 from distill.generate.settings import Spec as GenerateSpec
 from distill.generate.stage import run as generate
@@ -146,26 +146,6 @@ def test_the_second_answer_sees_the_passage_once() -> None:
     own = section(template="{{ question }} Briefly.")
     assert [message.content for message in own.again(bee())] == [f"{QUESTION} Briefly."]
     assert own.digest != one.digest
-
-
-@pytest.mark.parametrize(
-    ("reference", "answer", "question", "same"),
-    [
-        ("Paris", "Paris.", "What is the capital of France?", True),
-        ("Paris", "The capital of France is Paris.", "What is the capital of France?", True),
-        ("Lyon", "The capital of France is Paris.", "What is the capital of France?", False),
-        ("France", "The capital of France is Paris.", "What is the capital of France?", False),
-        ("1,500", "He set about 1500 letters.", "How many?", True),
-        ("42", "There are 24.", "How many?", False),
-        ("forty-two", "There are 42.", "How many?", True),
-        ("Yes", "Yes, they do.", "Do bees dance?", True),
-        ("Yes", "No, they do not.", "Do bees dance?", False),
-        ("Dance", "Yes, they dance.", "Do bees dance?", False),
-        ("It is", "It is what it is.", "What?", False),
-    ],
-)
-def test_what_agrees(reference: str, answer: str, question: str, same: bool) -> None:
-    assert agree(reference, answer, question) is same
 
 
 def test_questions_that_come_again_are_dropped_by_the_first_of_them() -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from distill.evidence import CHECKS, QUESTION, RIGHT, TITLE
 from distill.rows import Row
 from distill.words import terms
 
-TITLE = "title"
-"""Evidence that gives nothing away: what a document is called."""
+SILENT = frozenset({TITLE, QUESTION, RIGHT, CHECKS})
+"""Evidence that gives nothing away, or that is looked for as what it is."""
 _SENTENCES = re.compile(r"[.!?:;\n\r\"“”«»()\[\]。！？：；]+")
 Sentence = tuple[str, ...]
 
@@ -103,5 +104,8 @@ def of_row(row: Row, evidence: bool = False) -> Texts:
         if message.reasoning:
             others.append(said(message.reasoning))
     if evidence:
-        others += [said(text) for name, text in row.evidence.items() if name != TITLE]
+        others += [said(text) for name, text in row.evidence.items() if name not in SILENT]
+        if own := row.evidence.get(QUESTION):
+            # What an item is asked with (instructions, examples) is the same in all of a suite, and gives nothing away.
+            asked, answers = [said(own)], answers[-1:] if row.answer else []
     return Texts(answers if is_text else asked, answers, others, is_text)

@@ -69,6 +69,13 @@ _BITS = 3.0
 
 def keys(text: str) -> Iterator[Found]:
     """Secrets that open something."""
+    yield from issued(text)
+    if assigns(text):
+        yield from _assigned(text)
+
+
+def issued(text: str) -> Iterator[Found]:
+    """Those that are known by the marks of who issued them."""
     for what, (mark, form) in _ISSUED.items():
         if mark in text:
             for match in form.finditer(text):
@@ -76,8 +83,6 @@ def keys(text: str) -> Iterator[Found]:
                     yield Found("key", match.start(), match.end(), what)
     if "PRIVATE KEY" in text:
         yield from _blocks(text)
-    if assigns(text):
-        yield from _assigned(text)
 
 
 def marked(text: str) -> bool:

@@ -200,3 +200,26 @@ def test_parts_of_a_batch_change_nothing() -> None:
     ]
     verdicts = Contamination().bind(Bindings(evaluated=EVALUATED)).judge(rows)
     assert [verdict.keep for verdict in verdicts] == [number % 7 != 0 for number in range(300)]
+
+
+def item(question: str, answer: str) -> Row:
+    """As a suite asks it: after an example, in words of its own."""
+    said = [
+        ("user", "Question: Is fire hot?"),
+        ("assistant", "Yes."),
+        ("user", f"Question: {question}"),
+        ("assistant", answer),
+    ]
+    messages = tuple(Message.model_validate({"role": role, "content": content}) for role, content in said)
+    return chat(question, answer).model_copy(update={"messages": messages, "evidence": {"question": question}})
+
+
+def test_an_item_is_looked_for_by_its_own_question() -> None:
+    evaluated = [item(QUESTION, "Paris."), item("Who sings?", "Ann."), item(LONG, ANSWER)]
+    assert judged(chat(QUESTION, "I do not know."), evaluated).reason == "question_seen"
+    assert judged(chat("who sings", "Nobody."), evaluated).reason == "question_seen"
+    assert judged(chat("How many eggs?", ANSWER), evaluated).reason == "answer_seen"
+    assert judged(chat(f"Solve this: {LONG}", "240"), evaluated).reason == "overlap"
+    # Examples are not asked: they may come from the very data that is trained on.
+    assert judged(chat("Is fire hot?", "Yes."), evaluated).keep
+    assert judged(chat("Question: Is fire hot?", "Yes."), evaluated).keep

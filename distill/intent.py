@@ -1,0 +1,153 @@
+"""a recipe's inputs + what its student is for -> the verdict of their terms, before anything is paid for.
+
+    went_in(workspace)   what the student will be made from, as far as it is known: what is not on this machine yet has no
+                         card that could be read, and is `review`
+    check(workspace)     refuses what is blocked; and, where the student is to leave research, what nobody has reviewed
+
+The network is never asked. The report judges the same once more, by the rows that there are then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from distill.compare.terms import went_in as taken_from
+from distill.context import NOWHERE, Resolved
+from distill.errors import DistillError, NotFetchedError, TermsError
+from distill.load import load_recipe
+from distill.sources import references
+from distill.sources.licences import card_base
+from distill.terms.outcome import Terms, described
+from distill.terms.registry import Registry, shipped, with_own
+from distill.terms.verdict import UNSEEN, Input, Role, Use
+from distill.workspace import RUN, Workspace, reopen
+
+
+def verdict(workspace: Workspace) -> Terms:
+    """What the registry makes of a recipe."""
+    recipe = workspace.recipe
+    name = recipe.terms.name or recipe.name
+    return described(list(went_in(workspace)), recipe.use, name, recipe.terms.accept, registry(workspace))
+
+
+def registry(workspace: Workspace) -> Registry:
+    """The shipped one, with the recipe's own entries."""
+    own = workspace.recipe.terms.registry
+    return with_own(_resolved(workspace, own, "data").path) if own else shipped()
+
+
+def check(workspace: Workspace) -> list[str]:
+    """What a reader of the terms should know; nothing where all is allowed.
+
+    Raises:
+        TermsError: an input's terms forbid what the recipe intends, or nobody has reviewed them and the student is for more
+            than research.
+    """
+    found, recipe = verdict(workspace), workspace.recipe
+    lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in found.inputs if one.verdict == found.verdict]
+    if found.verdict == "blocked":
+        raise TermsError(
+            "\n  ".join([f"`use: {recipe.use}` is not allowed by the terms of what goes in", *lines]),
+            where="use",
+            hint="take another teacher, base or data, or record a written permission (`terms.registry`); "
+            "`distill terms RECIPE` shows all inputs",
+        )
+    # What is not here yet is fetched before a run, and judged then.
+    unread = [one for one in found.inputs if one.verdict == "review" and UNSEEN not in one.why]
+    if found.verdict == "review" and unread and recipe.use != "research":
+        raise TermsError(
+            "\n  ".join([f"`use: {recipe.use}` needs a look at the terms of what goes in", *lines]),
+            where="use",
+            hint="read them, then say why they are fine: terms: {accept: {ID or REFERENCE: REASON}}",
+        )
+    if found.verdict == "review":
+        return [f"terms: to be reviewed before the student leaves research: {line}" for line in lines]
+    return []
+
+
+def went_in(workspace: Workspace) -> Iterator[Input]:
+    """Base, adapter, every teacher that is asked, and every data set."""
+    recipe = workspace.recipe
+    if recipe.student is not None:
+        yield _model(workspace, recipe.student.model, "base weights", recipe.student.terms)
+        if recipe.student.adapter:
+            yield _model(workspace, recipe.student.adapter, "adapter", ())
+    for name in dict.fromkeys((*recipe.asked, *recipe.judging)):
+        teacher = recipe.cast[name]
+        yield _model(workspace, teacher.model, "teacher's answers", teacher.terms, recipe.host(name))
+        if teacher.adapter:
+            yield _model(workspace, teacher.adapter, "teacher's answers", ())
+    if recipe.student is not None and any(one.SCORED or one.TEACHER for one in recipe.trainings):
+        yield _model(workspace, recipe.teacher.model, "teacher's distributions", recipe.teacher.terms)
+    for real in recipe.real.values():
+        found = _resolved(workspace, real.data, "data")
+        yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE)
+
+
+def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], host: str | None = None) -> Input:
+    if ref in workspace.recipe.served:
+        found = references.served(ref)
+        return Input(role, found.origin, stated, host)
+    found = _resolved(workspace, ref, "model")
+    return Input(role, found.origin, stated or found.terms, host, card_base(found.path), found.path != NOWHERE)
+
+
+def _resolved(workspace: Workspace, ref: str, what: references.What) -> Resolved:
+    """A reference followed, or as it stands where it is not on this machine yet."""
+    try:
+        return references.resolve(workspace.locked.get(ref, ref), what, workspace.base, workspace.runs, workspace.cache)
+    except DistillError:
+        return references.served(ref)
+
+
+def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
+    """The verdict on a recipe, on a run's student by the rows that it learnt from, or on a model that somebody would build
+    on and let teach.
+
+    Raises:
+        DistillError: it is none of these.
+    """
+    path = Path(what)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        recipe = load_recipe(path)
+        changed = recipe.model_copy(update={"use": use or recipe.use})
+        return verdict(Workspace(changed, path.resolve().parent, runs, cache))
+    run = next((folder for folder in (path, runs / what) if (folder / RUN).is_file()), None)
+    if run is not None:
+        workspace = reopen(run, cache)
+        recipe = workspace.recipe
+        inputs = {name: run / one.node.folder for name, one in workspace.planned.items()}
+        if not (inputs["mix"] / "train.jsonl").is_file():
+            raise DistillError("has no training rows yet", where=str(run), hint="ask of its recipe")
+        told = recipe.terms
+        name = told.name or recipe.name
+        went = taken_from(inputs, recipe.train_names)
+        return described(went, use or recipe.use, name, told.accept, registry(workspace))
+    found = _followed(what, runs, cache)
+    base = card_base(found.path)
+    roles: tuple[Role, ...] = ("base weights", "teacher's answers")
+    went = [Input(role, found.origin, found.terms, made_from=base) for role in roles]
+    return described(went, use or "redistribute", "", {}, shipped())
+
+
+def _followed(ref: str, runs: Path, cache: Path) -> Resolved:
+    try:
+        return references.resolve(ref, "model", Path(), runs, cache)
+    except NotFetchedError:
+        return references.served(ref)  # its name says something all the same
+
+
+def table(found: Terms) -> str:
+    """For the terminal: the verdict, what decides it, and what must be done."""
+    forms = ", ".join(f"{form} {level}" for form, level in found.forms.items())
+    lines = [f"{found.verdict} for {found.use}: {forms}", ""]
+    for one in found.inputs:
+        lines.append(f"  {one.verdict:8} {one.role:22} {one.origin}")
+        lines += [f"           {why}" for why in one.why]
+    if found.conditions:
+        lines += ["", "to do:", *(f"  - {condition}" for condition in found.conditions)]
+    if found.old:
+        lines += ["", f"nobody has looked at these entries for half a year: {', '.join(found.old)}"]
+    since = f" The oldest entry was looked at on {found.checked}." if found.checked else ""
+    return "\n".join([*lines, "", f"{found.disclaimer}{since}"])

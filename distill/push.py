@@ -1,0 +1,171 @@
+"""a run -> the Hub: its student with card and report as a model, its rows with theirs as a data set.
+
+    REPO           adapter or merged model as `distill export` writes it, README.md, report/report.{html,md,json}
+    --data REPO    the mix's rows by split, README.md
+
+All of it is put together in a folder first, freed of what belongs to this machine, searched for secrets, and listed. Only
+`upload` uses the network. Repositories are private unless the user says otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import yaml
+
+from distill import export, leaving
+from distill.compare.report import read_report
+from distill.errors import DistillError, SourceError
+from distill.export import Format
+from distill.sources import hub
+from distill.workspace import Workspace, reopen
+
+REPORT = ("report.html", "report.md", "report.json")
+FOLDER = "report"
+REPLACED = {
+    "model": ("adapter_*", "*.safetensors", "*.safetensors.index.json", "config.json", f"{FOLDER}/*"),
+    "dataset": ("*.jsonl",),
+}
+"""What an earlier push may have left there: an adapter beside a merged model would be loaded on top of it."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What goes into one repository."""
+
+    repo: str
+    kind: Literal["model", "dataset"]
+    folder: Path
+
+    def listed(self) -> str:
+        found = [(path.relative_to(self.folder).as_posix(), path.stat().st_size) for path in leaving.files(self.folder)]
+        width = max(len(name) for name, _ in found)
+        return "\n".join(
+            [f"{self.kind} {self.repo}", *(f"  {name.ljust(width)}  {size:>13,} bytes" for name, size in found)]
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a run is to be pushed, and where to."""
+
+    repo: str | None
+    data: str | None = None
+    node: str | None = None
+    step: int | None = None
+    form: Format | None = None
+
+
+@contextmanager
+def parcels(run: Path, cache: Path, asked: Asked) -> Iterator[list[Parcel]]:
+    """Everything that would be pushed, in folders that are there inside.
+
+    Raises:
+        DistillError: nothing was asked for, a secret, or a student that cannot be published in that form.
+        SourceError: the run has not got so far.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    for repo in (asked.repo, asked.data):
+        try:
+            validate_repo_id(repo or "fine")
+        except HFValidationError as error:
+            raise DistillError(str(error), where="push", hint="write ORGANISATION/NAME") from error
+    if not asked.repo and not asked.data:
+        raise DistillError(
+            "nothing is asked for", where="push", hint="name a repository for the student, or --data REPO"
+        )
+    workspace = reopen(run, cache)
+    (cache / ".work").mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="push-", dir=cache / ".work") as place:
+        found = []
+        if asked.repo:
+            found.append(Parcel(asked.repo, "model", _model(workspace, run, asked, Path(place) / "model")))
+        if asked.data:
+            found.append(Parcel(asked.data, "dataset", _rows(run, Path(place) / "data")))
+        for parcel in found:
+            leaving.clean(parcel.folder, _named(workspace), (workspace.base, workspace.runs, cache, run, Path(place)))
+            leaving.refuse_secrets(parcel.folder)
+        yield found
+
+
+def _model(workspace: Workspace, run: Path, asked: Asked, out: Path) -> Path:
+    from distill.engines import models
+
+    student = models.student_file(export.student_of(run, workspace.cache, asked.node, asked.step).path)
+    assert student is not None  # a run's reference that is none was refused
+    whole = student.adapter is None or not export.published(student)
+    if asked.form == "adapter" and whole:
+        raise DistillError(
+            f"its base is no model of the hub as it is there: {Path(student.base.ref).name}"
+            + (" without some layers" if student.drop_layers else ""),
+            where="push",
+            hint="--format merged: one model with all in its weights",
+        )
+    form: Format = asked.form or ("merged" if whole else "adapter")
+    export.export(run, out, workspace.cache, asked.node, asked.step, form)
+    report = run / "6-compare"
+    if (report / "report.json").is_file():
+        (out / FOLDER).mkdir()
+        for name in REPORT:
+            shutil.copyfile(report / name, out / FOLDER / name)
+    _write_card(out, asked, reported=(out / FOLDER).is_dir())
+    return out
+
+
+def _write_card(out: Path, asked: Asked, reported: bool) -> None:
+    """The card as it reads where the folder is a repository, with links to what was pushed beside it."""
+    path = out / "README.md"
+    card = (
+        path.read_text(encoding="utf-8").replace("THIS FOLDER", str(asked.repo)).replace("THIS_FOLDER", str(asked.repo))
+    )
+    if reported:
+        card = card.replace("(`report.md`)", f"([{FOLDER}/report.md]({FOLDER}/report.md))")
+    if asked.data:
+        _, head, body = card.split("---\n", 2)
+        front = yaml.safe_load(head)
+        front["datasets"] = [asked.data, *front.get("datasets", [])]
+        card = f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n{body}"
+    path.write_text(card, encoding="utf-8")
+
+
+def _rows(run: Path, out: Path) -> Path:
+    """The files that the mix's card names, and the card."""
+    mix = run / "3-mix"
+    if not (mix / "README.md").is_file():
+        raise SourceError("it has no rows yet", where=str(run), hint="run its recipe up to mix")
+    out.mkdir()
+    for path in (*sorted(mix.glob("*.jsonl")), mix / "README.md"):
+        shutil.copyfile(path, out / path.name)
+    return out
+
+
+def _named(workspace: Workspace) -> Mapping[str, str]:
+    """Absolute paths in the recipe -> what others may read of them."""
+    refs = (ref.partition(":")[2] if ref.startswith("rows:") else ref for ref in workspace.recipe.references)
+    return {ref: Path(ref).name for ref in refs if ref.startswith(("/", "~"))}
+
+
+def upload(parcel: Parcel, run: Path, private: bool) -> str:
+    """Send it, and return where it is; see `hub.upload`."""
+    return hub.upload(
+        parcel.folder, parcel.repo, parcel.kind, private, f"distill push {run.name}", REPLACED[parcel.kind]
+    )
+
+
+def terms_line(run: Path) -> str:
+    """What the report says of the licences, for whoever is about to publish."""
+    path = run / "6-compare" / "report.json"
+    if not path.is_file():
+        return "terms: not judged, for there is no report"
+    terms = read_report(json.loads(path.read_text(encoding="utf-8")), where=str(path)).terms
+    more = "; read its conditions before you share it" if terms.verdict != "ok" or terms.conditions else ""
+    return f"terms: {terms.verdict} for `{terms.use}`{more}"

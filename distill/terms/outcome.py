@@ -1,0 +1,84 @@
+"""what went in -> the verdict as a report, a terminal and other programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from distill.rows import Frozen
+from distill.terms.entry import Form
+from distill.terms.registry import Registry
+from distill.terms.verdict import ORDER, Finding, Input, Judged, Level, Use, Verdict, applying, judge, strictest
+
+FRESH = timedelta(days=180)
+"""After which an entry should be looked at again."""
+
+
+class TermsInput(Frozen):
+    role: str
+    origin: str
+    terms: tuple[str, ...]
+    """Licence ids that it carries."""
+    verdict: Level
+    why: tuple[str, ...] = ()
+    """What makes it so; what was accepted, with the reason that was given."""
+
+
+class Terms(Frozen):
+    verdict: Level
+    """The strictest of all inputs, of the adapter merged into its base; unknown is `review`."""
+    use: str
+    conditions: tuple[str, ...]
+    inputs: tuple[TermsInput, ...]
+    disclaimer: str = "Read from declared licence ids and names, by a registry of dated facts. No legal advice."
+    forms: dict[str, Level] = {}
+    """Of the adapter alone, of the two merged, and of the training rows."""
+    checked: str | None = None
+    """Day on which the oldest of the entries was last looked at."""
+    old: tuple[str, ...] = ()
+    """Entries that nobody has looked at for half a year."""
+
+
+def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str, str], registry: Registry) -> Terms:
+    """The verdict as the report has it."""
+    verdicts = judge(went, use, registry, name, accepted)
+    worst = strictest(verdict.level for verdict in verdicts.values()) if went else "review"
+    entries = [entry for one in went for entry in applying(one, registry)[0]]
+    today = datetime.now(UTC).date()
+    return Terms(
+        verdict=worst,
+        use=use,
+        conditions=tuple(_conditions(verdicts)),
+        inputs=tuple(_input(one, [verdict.inputs for verdict in verdicts.values()]) for one in went),
+        forms={form: verdict.level for form, verdict in verdicts.items()},
+        checked=min(entry.checked for entry in entries).isoformat() if entries else None,
+        old=tuple(dict.fromkeys(entry.id for entry in entries if today - entry.checked > FRESH)),
+    )
+
+
+def _input(one: Input, judged: Iterable[Sequence[Judged]]) -> TermsInput:
+    """What is made of an input by the form that is judged most strictly."""
+    own = [each for form in judged for each in form if each.input == one]
+    hardest = max(own, key=lambda each: ORDER.index(each.level))
+    why = [f"accepted: {each.accepted} ({each.why})" if each.accepted else each.why for each in _weighty(hardest)]
+    return TermsInput(
+        role=one.role, origin=one.origin, terms=one.declared, verdict=hardest.level, why=tuple(dict.fromkeys(why))
+    )
+
+
+def _weighty(one: Judged) -> list[Finding]:
+    """Those that decide, and those that were accepted; where all is well, all of them."""
+    return [each for each in one.findings if each.level == one.level or each.accepted]
+
+
+def _conditions(verdicts: Mapping[Form, Verdict]) -> Iterator[str]:
+    """Every duty once, with the forms that it is of where it is not of all, and whose it is."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for form, verdict in verdicts.items():
+        for text, whose in verdict.conditions.items():
+            forms, ids = found.setdefault(text, ([], []))
+            forms.append(form)
+            ids += [one for one in whose if one not in ids]
+    for text, (forms, ids) in found.items():
+        of = "" if len(forms) == len(verdicts) else f"{' and '.join(forms)}: "
+        yield f"{of}{text} ({', '.join(ids)})"

@@ -1,0 +1,13 @@
+"""The judge of a recipe over the answers of its arms, alone, in the processes that accelerate started.
+
+    accelerate launch --config_file accelerate_configs/multi_gpu.yaml scripts/judge.py recipes/judged.yaml
+
+The result goes to the same cache as that of `distill run`, which then finds it there.
+"""
+
+import sys
+
+from distill.alone import stage_main
+
+if __name__ == "__main__":
+    raise SystemExit(stage_main("judge", sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""What a recipe intends is judged by the terms of what goes in, before anything is paid for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distill import intent
+from distill.cli import main
+from distill.errors import TermsError
+from distill.load import load_recipe
+from distill.workspace import Workspace
+
+RECIPE: dict[str, Any] = {
+    "name": "tutor",
+    "teacher": {"model": "qwen-teacher", "engine": {"kind": "server"}, "terms": ["apache-2.0"]},
+    "real": {"chat": {"data": "chat.jsonl", "prompt": "q", "answer": "a", "terms": ["mit"]}},
+    "generate": {"rows": 4, "methods": [{"kind": "answer", "prompts": "chat"}]},
+    "mix": {"real_fraction": 0},
+    "runtime": {"server": {"address": "http://localhost:8000/v1"}},
+}
+
+
+def space(tmp_path: Path, **changed: Any) -> Workspace:
+    (tmp_path / "chat.jsonl").write_text(
+        '{"q": "Why?", "a": "Because."}\n{"q": "How?", "a": "So."}\n', encoding="utf-8"
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**RECIPE, **changed}), encoding="utf-8")
+    return Workspace(load_recipe(path), tmp_path, tmp_path / "runs", tmp_path / "cache")
+
+
+def teacher(model: str, address: str, **more: Any) -> dict[str, Any]:
+    return {
+        "teacher": {"model": model, "engine": {"kind": "server"}, **more},
+        "runtime": {"server": {"address": address}},
+    }
+
+
+def test_what_is_allowed_passes_without_a_word(tmp_path: Path) -> None:
+    assert intent.check(space(tmp_path, use="commercial")) == []
+
+
+def test_a_service_that_forbids_it_stops_the_recipe_even_in_research(tmp_path: Path) -> None:
+    blocked = space(tmp_path, **teacher("gpt-4o", "https://api.openai.com/v1"))
+    with pytest.raises(TermsError, match=r"gpt-4o.*does not let its outputs train another model \(3\.3\(e\)"):
+        intent.check(blocked)
+
+
+def test_a_services_rows_carry_its_terms(tmp_path: Path) -> None:
+    served = space(tmp_path, **teacher("Qwen/Qwen3-32B", "https://api.together.xyz/v1"))
+    assert served.resolved["Qwen/Qwen3-32B"].terms == ("qwen3", "together")
+
+
+def test_an_unknown_licence_is_a_note_in_research_and_stops_anything_else(tmp_path: Path) -> None:
+    data = {"chat": {**RECIPE["real"]["chat"], "terms": ["house-rules"]}}
+    (line,) = intent.check(space(tmp_path, real=data))
+    assert "house-rules" in line and "to be reviewed" in line
+    with pytest.raises(TermsError, match="house-rules") as stopped:
+        intent.check(space(tmp_path, real=data, use="internal"))
+    assert "accept" in str(stopped.value)
+    accepted = {"accept": {"house-rules": "our own data"}}
+    found = intent.verdict(space(tmp_path, real=data, use="internal", terms=accepted))
+    assert found.verdict == "ok" and any("our own data" in why for one in found.inputs for why in one.why)
+
+
+def test_a_published_name_must_keep_what_the_teacher_asks(tmp_path: Path) -> None:
+    changed = teacher("meta-llama/Llama-3.1-8B-Instruct", "http://localhost:8000/v1", terms=["llama3.1"])
+    with pytest.raises(TermsError, match="must begin with 'Llama', and 'tutor' does not"):
+        intent.check(space(tmp_path, use="redistribute", **changed))
+    assert intent.check(space(tmp_path, use="redistribute", terms={"name": "Llama-tutor"}, **changed)) == []
+
+
+def test_what_is_not_fetched_yet_is_to_be_reviewed_and_stops_nothing(tmp_path: Path) -> None:
+    hub = {"chat": {**RECIPE["real"]["chat"], "data": "someone/data"}}
+    found = space(tmp_path, real=hub, use="commercial")
+    assert intent.verdict(found).verdict == "review"
+    intent.check(found)
+
+
+def test_an_own_registry_is_part_of_the_recipe(tmp_path: Path) -> None:
+    own = tmp_path / "terms"
+    own.mkdir()
+    (own / "mine.yaml").write_text(
+        "- permission_of: openai-business\n  reference: contract 7\n  dated: 2026-01-02\n", encoding="utf-8"
+    )
+    changed = teacher("gpt-4o", "https://api.openai.com/v1", terms=["openai-business"])
+    assert intent.check(space(tmp_path, use="commercial", terms={"registry": "./terms"}, **changed)) == []
+
+
+def test_the_command_prints_reasons_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = str(space(tmp_path).base / "recipe.yaml")
+    assert main(["terms", recipe, "--cache", str(tmp_path / "cache")]) == 0
+    assert "No legal advice" in capsys.readouterr().out
+    assert main(["terms", recipe, "--json", "--use", "commercial", "--cache", str(tmp_path / "cache")]) == 0
+    assert json.loads(capsys.readouterr().out)["use"] == "commercial"
+
+
+def test_check_refuses_before_a_token_is_paid_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = space(tmp_path, **teacher("claude-sonnet-4-5", "https://api.anthropic.com/v1")).base / "recipe.yaml"
+    for command in ("check", "run"):
+        assert main([command, str(recipe), "--cache", str(tmp_path / "c"), "--runs", str(tmp_path / "r")]) == 2
+        assert "does not let its outputs train another model" in capsys.readouterr().err
