@@ -294,7 +294,10 @@ def _show(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from distill import comparing
 
-    print(comparing.told(options.run, lambda name: run_folder(name, options.runs), options.out, options.json))
+    def find(name: str) -> Path:
+        return run_folder(name, options.runs)
+
+    print(comparing.told(options.run, find, options.cache, options.out, options.json))
 
 
 def _terms(options: argparse.Namespace) -> None:

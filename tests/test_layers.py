@@ -40,7 +40,7 @@ LEVELS = {
         ("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"),
         8,
     ),
-    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
+    **dict.fromkeys(("evaluated", "finished", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4

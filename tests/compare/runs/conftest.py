@@ -93,10 +93,10 @@ class Runs:
         return self.root / name
 
     def compare(self, *named: str) -> tuple[Comparison, Together]:
-        return compare(named, self.find)
+        return compare(named, self.find, self.root / "cache")
 
     def cli(self, *arguments: str) -> int:
-        return main(["compare", *arguments, "--runs", str(self.root)])
+        return main(["compare", *arguments, "--runs", str(self.root), "--cache", str(self.root / "cache")])
 
 
 def sums(arm: str, loss: float, count: int) -> Lines:
