@@ -106,6 +106,7 @@ def _item(key: Key, suite: int, found: Together, comparison: Comparison) -> dict
         "answers": list(nothing),
         "found": list(nothing),
         "errors": list(nothing),
+        "whys": list(nothing),
         "more": [0] * len(scored),
         "values": [[_value(own.get(metric)) for own in scored] for metric in comparison.suites[key[0]]],
     }
@@ -122,6 +123,7 @@ def _say(item: dict[str, Any], place: int, line: Mapping[str, Any], said: _Texts
     item["answers"][place] = said.place(line["answer"])
     item["found"][place] = said.place(line["found"])
     item["errors"][place] = said.place(line["error"])
+    item["whys"][place] = said.place(line.get("why"))
     item["more"][place] = len(line["answers"] or ())
 
 

@@ -52,12 +52,18 @@ function answer(item, place) {
   const arm = arms[place], box = make("div", "answer");
   const values = item.values[now.place];
   const head = make("p", "who", sign(arm), make("b", "", arm.label), make("span", "value", score(values[place])));
-  if (item.found[place] !== NONE) head.append(make("span", "read", "read as ", make("code", "", texts[item.found[place]])));
+  const found = item.found[place] === NONE ? "" : texts[item.found[place]];
+  const brief = found.length <= 60 && !found.includes("\n");
+  if (found && brief) head.append(make("span", "read", "read as ", make("code", "", found)));
   if (item.more[place]) head.append(make("span", "", `first of ${item.more[place] + 1} answers`));
   box.append(head);
   if (item.errors[place] !== NONE) box.append(told(make("div", "said error"), texts[item.errors[place]]));
   if (item.answers[place] !== NONE) box.append(told(make("div", "said"), texts[item.answers[place]]));
   else if (item.errors[place] === NONE) box.append(make("p", "said soft", "scored, not generated"));
+  if (!brief && found !== texts[item.answers[place]]) {
+    box.append(make("details", "read", make("summary", "", "what was read out of it"), told(make("pre", "said"), found)));
+  }
+  if (item.whys[place] !== NONE) box.append(told(make("div", "said why"), texts[item.whys[place]]));
   return box;
 }
 

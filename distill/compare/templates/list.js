@@ -34,6 +34,7 @@ function count(value) {
 
 // A text in an element: of a long one the beginning, or its piece around what is searched for, with a button for all of it.
 function told(element, text) {
+  element.dir = "auto";
   if (text.length <= 700 && text.split("\n", 10).length <= 9) {
     element.append(...(text ? marked(text) : [make("span", "soft", "(empty)")]));
     return element;

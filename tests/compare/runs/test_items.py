@@ -60,14 +60,14 @@ def test_what_an_arm_was_asked_otherwise_is_not_shown(runs: Runs) -> None:
 def test_an_error_and_further_answers_are_told(runs: Runs) -> None:
     def change(lines: Lines) -> None:
         lines[80].update(error="the program never ended", answer=None, metrics={})
-        lines[81].update(answers=["two", "three"])
+        lines[81].update(answers=["two", "three"], why="the second test failed")
 
     runs.make("a")
     runs.items(runs.make("b"), "student", change)
     data = read(runs, "a", "b").data
     failed, sampled = (next(one for one in data["items"] if one["id"] == name) for name in ("s000000", "s000001"))
     assert texts(data, failed["errors"])[3] == "the program never ended" and failed["values"][0][3] is None
-    assert sampled["more"] == [0, 0, 0, 2]
+    assert sampled["more"] == [0, 0, 0, 2] and texts(data, sampled["whys"])[3] == "the second test failed"
 
 
 def test_of_too_many_items_those_that_differ_most_are_taken(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
