@@ -67,6 +67,8 @@ def evaluations(workspace: Workspace) -> dict[int, Artifact]:
     if workspace.recipe.student is None:
         return {}
     there = steps(training_folder(workspace)[0])
+    if not there:
+        return {}
     asked = with_checkpoints(workspace, there)
     found = {step: asked.find(arm(step)) for step in there}
     return {step: artifact for step, artifact in found.items() if artifact}

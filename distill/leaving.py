@@ -17,13 +17,15 @@ from distill.errors import DistillError
 from distill.filter.privacy.keys import issued
 
 BINARY = (".safetensors", ".arrow", ".model")
-ROWS = (".jsonl",)
+ROWS = ".jsonl"
+VOCABULARY = ("tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json")
+"""Files of which every sign counts: no place is looked for in them."""
 WRITTEN = (".md", ".json", ".jsonl", ".html", ".txt", ".jinja")
 """What may hold a name of this machine; a licence has no suffix, and none."""
 NAMED = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 LEAST = 8
 """Characters of a secret: a shorter value stands in too many texts."""
-GIVEN = re.compile(r"(?<![\w/.~<-])/(?:[\w.@+ -]+/)*[\w.@+-]+")
+GIVEN = re.compile(r"(?<![\w/.~<-])/(?:[\w.@+-]+/)*[\w.@+-]+")
 """What looks like an absolute path."""
 
 
@@ -36,16 +38,26 @@ def clean(folder: Path, named: Mapping[str, str], places: tuple[Path, ...]) -> N
     """
     known = sorted({str(path.resolve()) for path in (*places, Path.home(), Path.cwd(), Path(gettempdir()))}, key=len)
     for path in files(folder):
-        if path.suffix not in WRITTEN:
+        if path.suffix not in WRITTEN or path.name in VOCABULARY:
             continue
-        before = path.read_text(encoding="utf-8")
-        text = before
-        for place in sorted(named, key=len, reverse=True):
-            text = text.replace(place, named[place])
-        if path.suffix not in ROWS:
-            text = GIVEN.sub(lambda found: _shortened(found[0], known), text)
-        if text != before:
-            path.write_text(text, encoding="utf-8")
+        half = path.with_name(f".{path.name}")
+        with half.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            for _, text in _pieces(path):
+                for place in sorted(named, key=len, reverse=True):
+                    text = text.replace(place, named[place])
+                if path.suffix != ROWS:
+                    text = GIVEN.sub(lambda found: _shortened(found[0], known), text)
+                file.write(text)
+        half.replace(path)
+
+
+def _pieces(path: Path) -> Iterator[tuple[int, str]]:
+    """The text of a file with the number of its first line: rows, of which there may be millions, one by one."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        if path.suffix == ROWS:
+            yield from enumerate(file, 1)
+        else:
+            yield 1, file.read()
 
 
 def _shortened(path: str, known: list[str]) -> str:
@@ -59,16 +71,15 @@ def refuse_secrets(folder: Path) -> None:
     DistillError: a file holds the value of a variable that is a secret by its name, the hub's token, or a key by the marks
         that its issuer gives it. The value itself is not said.
     """
-    values = dict(_secrets())
-    found = []
+    values, found = dict(_secrets()), []
     for path in files(folder):
         if path.suffix in BINARY:
             continue
         name = path.relative_to(folder).as_posix()
-        text = path.read_text(encoding="utf-8", errors="replace")
-        places = [(text.find(value), variable) for value, variable in values.items()]
-        places += [(one.start, f"a key by its marks ({one.what})") for one in issued(text)]
-        found += [f"{name}:{1 + text.count(chr(10), 0, at)} holds {what}" for at, what in sorted(places) if at >= 0]
+        for line, text in _pieces(path):
+            at = [(text.find(value), variable) for value, variable in values.items()]
+            at += [(one.start, f"a key by its marks ({one.what})") for one in issued(text)]
+            found += [f"{name}:{line + text.count(chr(10), 0, place)} holds {what}" for place, what in at if place >= 0]
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise DistillError(

@@ -9,9 +9,8 @@ All of it is put together in a folder first, freed of what belongs to this machi
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ from typing import Literal
 
 import yaml
 
-from distill import export, leaving
-from distill.compare.report import read_report
-from distill.errors import DistillError, SourceError
+from distill import export, intent, leaving
+from distill.errors import DistillError, SourceError, TermsError
 from distill.export import Format
 from distill.sources import hub
+from distill.terms.entry import Form
 from distill.workspace import Workspace, reopen
 
 REPORT = ("report.html", "report.md", "report.json")
@@ -42,6 +41,8 @@ class Parcel:
 
     repo: str
     kind: Literal["model", "dataset"]
+    form: Form
+    """As terms know it."""
     folder: Path
 
     def listed(self) -> str:
@@ -88,16 +89,18 @@ def parcels(run: Path, cache: Path, asked: Asked) -> Iterator[list[Parcel]]:
     with TemporaryDirectory(prefix="push-", dir=cache / ".work") as place:
         found = []
         if asked.repo:
-            found.append(Parcel(asked.repo, "model", _model(workspace, run, asked, Path(place) / "model")))
+            form = _form(workspace, run, asked)
+            found.append(Parcel(asked.repo, "model", form, _model(run, cache, asked, form, Path(place) / "model")))
         if asked.data:
-            found.append(Parcel(asked.data, "dataset", _rows(run, Path(place) / "data")))
+            found.append(Parcel(asked.data, "dataset", "rows", _rows(run, Path(place) / "data")))
         for parcel in found:
             leaving.clean(parcel.folder, _named(workspace), (workspace.base, workspace.runs, cache, run, Path(place)))
             leaving.refuse_secrets(parcel.folder)
         yield found
 
 
-def _model(workspace: Workspace, run: Path, asked: Asked, out: Path) -> Path:
+def _form(workspace: Workspace, run: Path, asked: Asked) -> Format:
+    """The one that was asked for, if others could load it; else the adapter where it fits a model of the hub."""
     from distill.engines import models
 
     student = models.student_file(export.student_of(run, workspace.cache, asked.node, asked.step).path)
@@ -110,8 +113,11 @@ def _model(workspace: Workspace, run: Path, asked: Asked, out: Path) -> Path:
             where="push",
             hint="--format merged: one model with all in its weights",
         )
-    form: Format = asked.form or ("merged" if whole else "adapter")
-    export.export(run, out, workspace.cache, asked.node, asked.step, form)
+    return asked.form or ("merged" if whole else "adapter")
+
+
+def _model(run: Path, cache: Path, asked: Asked, form: Format, out: Path) -> Path:
+    export.export(run, out, cache, asked.node, asked.step, form)
     report = run / "6-compare"
     if (report / "report.json").is_file():
         (out / FOLDER).mkdir()
@@ -161,11 +167,20 @@ def upload(parcel: Parcel, run: Path, private: bool) -> str:
     )
 
 
-def terms_line(run: Path) -> str:
-    """What the report says of the licences, for whoever is about to publish."""
-    path = run / "6-compare" / "report.json"
-    if not path.is_file():
-        return "terms: not judged, for there is no report"
-    terms = read_report(json.loads(path.read_text(encoding="utf-8")), where=str(path)).terms
-    more = "; read its conditions before you share it" if terms.verdict != "ok" or terms.conditions else ""
-    return f"terms: {terms.verdict} for `{terms.use}`{more}"
+def permitted(run: Path, cache: Path, found: Sequence[Parcel], public: bool) -> str:
+    """What the terms of all that went in say of giving this away: a line for whoever is about to.
+
+    Raises:
+        TermsError: it is for everybody, and they forbid that, or nobody has reviewed them.
+    """
+    forms = intent.of(str(run), "redistribute", run.parent, cache).forms
+    own = {parcel.form: forms.get(parcel.form, "review") for parcel in found}
+    refused = [f"{form} ({level})" for form, level in own.items() if level != "ok"]
+    if public and refused:
+        raise TermsError(
+            f"the terms of what went in do not let everybody have it: {', '.join(refused)}",
+            where="push --public",
+            hint=f"`distill terms {run.name} --use redistribute` says whose; what was read goes into terms.accept",
+        )
+    said = ", ".join(f"{form} {level}" for form, level in own.items())
+    return f"terms, if it were given away: {said} (`distill terms {run.name} --use redistribute` has conditions and reasons)"

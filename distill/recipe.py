@@ -21,6 +21,7 @@ from distill.generate.benchmark import Benchmark
 from distill.generate.method import MethodSpec
 from distill.generate.settings import Generate
 from distill.mix.stage import Mix
+from distill.names import REAL_ONLY, seeded
 from distill.recipe_file import KeyPath
 from distill.rows import Frozen
 from distill.sources.real import Real
@@ -106,10 +107,13 @@ class Recipe(Frozen):
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Every arm that is evaluated: teacher, base, what the student was between trainings, itself, its checkpoints, others."""
+        """Every arm that is evaluated: teacher, base, what the student was between trainings, itself from each seed, one of real
+        rows alone, checkpoints, others."""
         between = (name.partition("/")[2] for name in self.train_names[:-1])
         steps = (f"student@{step}" for step in self.evaluate.checkpoints)
-        return ("teacher", "base", *between, "student", *steps, *self.evaluate.arms)
+        students = (seeded("student", number) for number in range(1, self.evaluate.seeds + 1))
+        alone = (REAL_ONLY,) if self.evaluate.real_only else ()
+        return ("teacher", "base", *between, *students, *alone, *steps, *self.evaluate.arms)
 
     @property
     def filtered_by(self) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ def _push(options: argparse.Namespace) -> None:
     run = run_folder(options.run, options.runs)
     asked = push.Asked(options.repo, options.data, options.node, options.step, options.format)
     with push.parcels(run, options.cache, asked) as parcels:
-        print("\n".join([*(parcel.listed() for parcel in parcels), push.terms_line(run)]), flush=True)
+        print("\n".join(parcel.listed() for parcel in parcels), flush=True)
+        print(push.permitted(run, options.cache, parcels, options.public), flush=True)
         for parcel in () if options.dry_run else parcels:
             print(f"pushed: {push.upload(parcel, run, not options.public)}", flush=True)
 

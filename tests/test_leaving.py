@@ -28,6 +28,13 @@ def test_paths_of_this_machine_become_names(tmp_path: Path, monkeypatch: pytest.
     assert card.read_text() == "From x.csv@1, models/m, `/usr/bin/env`, https://a.b/home/somebody/c."
 
 
+def test_a_vocabulary_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    words = put(tmp_path, "tokenizer.json", '{"/home/somebody/x": 1}')
+    clean(tmp_path, {"/home/somebody/x": "x"}, ())
+    assert words.read_text() == '{"/home/somebody/x": 1}'
+
+
 def test_in_rows_only_what_the_recipe_names_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     rows = put(tmp_path, "train.jsonl", '{"content": "cd /home/somebody/x", "origin": "/data/m.gguf@1"}\n')

@@ -11,32 +11,20 @@ import yaml
 
 from distill import push
 from distill.cli import main
-from distill.errors import DistillError
+from distill.errors import DistillError, TermsError
 from distill.rows import read_rows
 from distill.workspace import Workspace
 from tests.receiving import TOKEN, Received, hub
-from tests.small_run import make, open_run, write_recipe
+from tests.small_run import REVISION, make, open_run, write_recipe
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 STUDENT, ROWS = "models/org/student", "datasets/org/rows"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, sharp_model: Path) -> Iterator[Workspace]:
-    """A run from its real data to its report. The student is a model of the hub, which lies in its cache; the teacher is a
-    folder of this machine, by its whole path."""
-    folder = tmp_path_factory.mktemp("pushed")
-    base = folder / "hub" / "models--org--base"
-    (base / "refs").mkdir(parents=True)
-    (base / "refs" / "main").write_text(REVISION)
-    (base / "snapshots").mkdir()
-    (base / "snapshots" / REVISION).symlink_to(tiny_model)
-    student = {"model": "org/base", "drop_layers": [], "lora": {"r": 4, "alpha": 8}}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
-        workspace = open_run(folder, write_recipe(folder, tiny_model, sharp_model, student=student))
-        make(workspace, "compare")
-        yield workspace
+@pytest.fixture
+def finished(small_run: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The student is a model of the hub, which lies in its cache; the teacher is a folder of this machine, by its whole path."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(small_run.base / "hub"))
+    return small_run
 
 
 @pytest.fixture
@@ -68,7 +56,10 @@ def test_what_arrives_is_the_student_and_its_rows(
     assert received.private == {STUDENT: True, ROWS: True} and received.said == ["distill push small"] * 2
     listed = {line.split()[0] for line in said.splitlines() if line.startswith("  ")}
     assert listed == {*received.files[STUDENT], *received.files[ROWS]}, "what is listed is what is sent"
-    assert "terms: review for `research`" in said and f"pushed: {received.address}/org/student" in said
+    assert (
+        "terms, if it were given away: adapter ok, rows ok" in said
+        and f"pushed: {received.address}/org/student" in said
+    )
 
     model = received.write(STUDENT, tmp_path / "model")
     config = json.loads((model / "adapter_config.json").read_text())
@@ -166,7 +157,7 @@ def test_no_network_and_no_right_are_a_sentence_each(
     assert not received.private
 
 
-def test_an_adapter_whose_base_nobody_can_load_is_not_pushed(
+def test_what_nobody_can_load_is_not_pushed_and_what_nobody_reviewed_not_for_all_to_see(
     tmp_path: Path, tiny_model: Path, sharp_model: Path
 ) -> None:
     workspace = open_run(tmp_path, write_recipe(tmp_path, tiny_model, sharp_model, mix={"validation_rows": 0}))
@@ -178,4 +169,7 @@ def test_an_adapter_whose_base_nobody_can_load_is_not_pushed(
     assert "--format merged" in str(caught.value)
     with push.parcels(workspace.run_folder, workspace.cache, push.Asked("org/student")) as (parcel,):
         assert "model.safetensors" in parcel.listed() and "adapter" not in parcel.listed()
-        assert push.terms_line(workspace.run_folder) == "terms: not judged, for there is no report"
+        told = push.permitted(workspace.run_folder, workspace.cache, [parcel], public=False)
+        assert "merged review" in told
+        with pytest.raises(TermsError, match=r"do not let everybody have it: merged \(review\)"):
+            push.permitted(workspace.run_folder, workspace.cache, [parcel], public=True)

@@ -49,7 +49,21 @@ def test_the_table_has_every_command() -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     named = re.findall(r"^\| `distill (\w+)", README, re.MULTILINE)
-    assert named == ["check", "plan", "fetch", "run", "slurm", "filter", "show", "compare", "terms", "export", "schema"]
+    assert named == [
+        "check",
+        "plan",
+        "fetch",
+        "run",
+        "slurm",
+        "filter",
+        "show",
+        "compare",
+        "terms",
+        "evaluate",
+        "export",
+        "push",
+        "schema",
+    ]
     for command in named:
         with pytest.raises(SystemExit) as stopped:
             main([command, "--help"])

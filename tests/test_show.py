@@ -41,6 +41,15 @@ def test_each_file_of_a_node_and_all_that_a_row_holds(tmp_path: Path) -> None:
     assert "chat ·" not in shown
 
 
+def test_items_of_suites_are_shown_as_they_are_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "0-suites"
+    folder.mkdir()
+    for suite in ("quiz", "facts"):
+        write_rows(folder / f"{suite}.jsonl", [row("benchmark", ASKED, ANSWERED)])
+    shown = rows(tmp_path, "suites", 1)
+    assert shown.startswith("facts.jsonl:\n") and "quiz.jsonl:\n" in shown and shown.count("user      Why?") == 2
+
+
 def test_half_a_surrogate_pair_is_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "3-mix"
     folder.mkdir()

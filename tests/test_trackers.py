@@ -13,8 +13,8 @@ from distill import trackers, tracking
 from distill.cli import main
 from distill.errors import TrainError
 from distill.trackers import Tracked
-from tests.small_run import make, open_run, write_recipe
-from tests.train.small import interrupted_at
+from distill.workspace import Workspace
+from tests.small_run import write_recipe
 
 TRACKED = Tracked("run", "train#2", "abc", Path("runs/run"))
 
@@ -63,30 +63,23 @@ def test_names_of_the_reports_numbers_are_such_as_every_tracker_takes() -> None:
 
 
 def test_tensorboard_has_every_step_and_the_report(
-    tmp_path: Path,
-    tiny_model: Path,
-    sharp_model: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    small_run: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The training is interrupted and goes on in between."""
+    """The training was interrupted, and went on."""
     pytest.importorskip("tensorboardX", reason="the extra `test` brings tensorboardX")
-    recipe = write_recipe(tmp_path, tiny_model, sharp_model, runtime={"report_to": ["tensorboard"]})
-    workspace = open_run(tmp_path, recipe)
-    make(workspace, "tokenise")
-    with interrupted_at(5):
-        workspace.make("train")
-    make(workspace, "compare")
-    tracking.hand_over(workspace, "compare", workspace.make("compare")[0])
+    report, made = small_run.make("compare")
+    assert not made
+    tracking.hand_over(small_run, "compare", report)
     assert capsys.readouterr().err.count("did not reach") == 0
-    found = scalars(workspace.run_folder / "trackers" / "train")
+    found = scalars(small_run.run_folder / "trackers" / "train")
     assert sorted(found["train/loss"]) == [1, 2, 3, 4, 5, 6]
     assert list(found["report/heldout_real.loss/student"]) == [6] and "report/heldout_real.loss/teacher" in found
+    assert sorted(scalars(small_run.run_folder / "trackers" / "train-seed2")["train/loss"]) == [1, 2, 3, 4, 5, 6]
     assert "TENSORBOARD_LOGGING_DIR" not in os.environ
+    assert not list(small_run.cache.glob("train*/**/events.*")), "no artifact has events in it"
     monkeypatch.setattr("distill.trackers.report", nobody_there)
-    tracking.hand_over(workspace, "compare", workspace.make("compare")[0])
+    tracking.hand_over(small_run, "compare", report)
     assert "did not reach tensorboard: ConnectionError: nobody there" in capsys.readouterr().err
-    assert not list(workspace.cache.glob("train-*/**/events.*")), "no artifact has events in it"
 
 
 def nobody_there(*_: object) -> None:

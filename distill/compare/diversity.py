@@ -1,68 +1,95 @@
-"""kept teacher rows and real rows -> how varied their wording is, at equal length.
-
-Longer texts repeat more words, so that a comparison of raw corpora measures length (Shaib et al. 2024,
-arXiv:2403.00553): answers are paired by length and both cut to the shorter one, within one budget of words.
-"""
+"""kept teacher rows, real rows and the mix -> how varied their wording is beside people's, as typed values of report.json."""
 
 from __future__ import annotations
 
-import gzip
-import heapq
-import re
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
-from distill.compare.report import Diversity, Variety
-from distill.rows import digest, read_rows
+from distill.collapse.panel import KINDS, Number, Panel, panel
+from distill.collapse.sample import FEWEST, Drawn, draw
+from distill.compare.value import Interval, Value
+from distill.rows import Row, read_rows
 
-TEXTS = 2000
-"""Most answers of each corpus, those whose hash with the seed is lowest."""
-WORDS = 20_000
-"""Most words of each corpus."""
+PEOPLE = "real"
+FILES = {PEOPLE: ("filter", "real.jsonl"), "teacher": ("filter", "kept.jsonl"), "mix": ("mix", "train.jsonl")}
+"""Corpus -> node and file."""
+
+
+class Measure(Value):
+    """One measure of every corpus, on samples of one size."""
+
+    better: Literal["higher", "lower"]
+    """Which way is more varied."""
+    meaning: str
+    values: dict[str, float]
+    """By corpus: `real`, `teacher`, `mix`."""
+    ci95: dict[str, Interval]
+    beside: dict[str, Interval]
+    """95% interval of a corpus' value less that of the real rows."""
+
+    def fell(self, corpus: str) -> bool:
+        """Whether the corpus is less varied than people's texts, beyond its interval."""
+        low, high = self.beside.get(corpus, (0.0, 0.0))
+        return high < 0 if self.better == "higher" else low > 0
+
+
+class Diversity(Value):
+    """The real rows, the teacher's and the mix, cut to the same number of texts of the same lengths."""
+
+    texts: int = 0
+    """Of each corpus in a sample."""
+    words: int = 0
+    """Of each corpus in a sample."""
+    measures: dict[str, Measure] = {}
+    lengths: dict[str, float] = {}
+    """Largest difference between the lengths of a corpus' texts and people's (Kolmogorov and Smirnov)."""
+    undefined: str | None = None
 
 
 def read_diversity(inputs: Mapping[str, Path], seed: int) -> Diversity:
-    """Teacher's answers beside the real ones that the filters kept."""
-    corpora = [_sample(inputs["filter"] / name, seed) for name in ("kept.jsonl", "real.jsonl")]
-    return compare(corpora[0], corpora[1])
+    """The panel over the rows of a run."""
+    return beside(
+        {name: draw(_rows(inputs[node] / file), seed) for name, (node, file) in FILES.items() if node in inputs}, seed
+    )
 
 
-def compare(teacher: list[list[str]], real: list[list[str]]) -> Diversity:
-    """Two samples of answers in words -> their variety on texts of the same lengths."""
-    # Sorted by length, the i-th of one has about the length of the i-th of the other, and little is cut away.
-    count = min(len(teacher), len(real))
-    pairs = zip(sorted(teacher[:count], key=len), sorted(real[:count], key=len), strict=True)
-    cut = [(a[: min(len(a), len(b))], b[: min(len(a), len(b))]) for a, b in pairs]
-    words = sum(len(a) for a, _ in cut)
-    if words < 2:
-        missing = "the teacher's answers" if not teacher else "real answers"
-        return Diversity(texts=0, words=0, teacher=None, real=None, undefined=f"too few {missing} to compare")
+def _rows(path: Path) -> Iterator[Row]:
+    if path.is_file():
+        yield from read_rows(path)
+
+
+def beside(corpora: Mapping[str, Drawn], seed: int) -> Diversity:
+    """The panel of what was drawn of every corpus; undefined where one has too few texts."""
+    few = [name for name, drawn in corpora.items() if len(drawn.texts) < FEWEST]
+    if few:
+        shown = ", ".join(f"{len(corpora[name].texts)} texts of {name}" for name in few)
+        return Diversity(undefined=f"{shown}: fewer than {FEWEST} say what chance says")
+    found = panel(
+        {name: drawn.texts for name, drawn in corpora.items()},
+        PEOPLE,
+        seed,
+        {name: drawn.lengths for name, drawn in corpora.items()},
+    )
+    assert found is not None
     return Diversity(
-        texts=count, words=words, teacher=_variety([a for a, _ in cut]), real=_variety([b for _, b in cut])
+        texts=found.texts,
+        words=found.words,
+        measures={name: _measure(name, found) for name in KINDS},
+        lengths=dict(found.lengths),
     )
 
 
-def _sample(path: Path, seed: int) -> list[list[str]]:
-    """Answers of a file in words, picked by hash and so the same from any order of the rows."""
-    keyed = ((digest([seed, row.id]), row.answer) for row in read_rows(path) if row.answer)
-    sample, words = [], 0
-    for _, answer in heapq.nsmallest(TEXTS, keyed):
-        text = re.findall(r"\w+", answer.casefold())
-        words += len(text)
-        if words > WORDS:
-            break
-        if text:
-            sample.append(text)
-    return sample
-
-
-def _variety(texts: list[list[str]]) -> Variety:
-    words = [word for text in texts for word in text]
-    pairs = [pair for text in texts for pair in pairwise(text)]
-    raw = "\n".join(" ".join(text) for text in texts).encode()
-    return Variety(
-        distinct_1=len(set(words)) / len(words),
-        distinct_2=len(set(pairs)) / max(1, len(pairs)),
-        compression_ratio=len(raw) / len(gzip.compress(raw, mtime=0)),
+def _measure(name: str, found: Panel) -> Measure:
+    own, beside = found.numbers[name], found.beside[name]
+    return Measure(
+        better=KINDS[name].better,
+        meaning=KINDS[name].meaning,
+        values={corpus: number.value for corpus, number in own.items()},
+        ci95={corpus: _interval(number) for corpus, number in own.items()},
+        beside={corpus: _interval(number) for corpus, number in beside.items()},
     )
+
+
+def _interval(number: Number) -> Interval:
+    return number.low, number.high

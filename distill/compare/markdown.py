@@ -9,6 +9,7 @@ from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.report import Report, Sample
 from distill.compare.words import (
+    added,
     arrow,
     gap_for,
     hours,
@@ -31,6 +32,7 @@ def render(report: Report) -> str:
     parts = [
         f"# {_inline(report.name)}",
         f"**{_inline(report.headline)}**",
+        _added(report),
         _metrics(report),
         "Mean with its 95% interval over held-out prompts; ↓ lower, ↑ higher is better; the metric in bold decides. "
         "Gap recovered: 0% is the base, 100% the teacher.",
@@ -69,6 +71,11 @@ def _metrics(report: Report) -> str:
         gap = recovered(metric.gap_recovered)
         rows.append([f"**{label}**" if metric.primary else label, str(metric.n), *scores, gap])
     return _table(["metric", "items", *report.shown, "gap recovered"], rows)
+
+
+def _added(report: Report) -> str:
+    unit = report.metrics[report.primary].unit
+    return _inline(added(report.primary, report.added, unit)) if report.added else ""
 
 
 def _pairs(report: Report) -> str:
@@ -204,14 +211,18 @@ def _terms(report: Report) -> str:
 
 def _diversity(report: Report) -> str:
     found = report.diversity
-    if found.teacher is None or found.real is None:
+    if found.undefined:
         return f"Undefined: {found.undefined}."
+    corpora = list(next(iter(found.measures.values())).values)
     rows = [
-        [who, f"{value.distinct_1:.3f}", f"{value.distinct_2:.3f}", f"{value.compression_ratio:.2f}"]
-        for who, value in (("teacher", found.teacher), ("real", found.real))
+        [
+            f"{name} {'↑' if one.better == 'higher' else '↓'}",
+            *(f"{one.values[corpus]:.3f}{' (less varied)' if one.fell(corpus) else ''}" for corpus in corpora),
+        ]
+        for name, one in found.measures.items()
     ]
-    head = f"{found.texts} answers of each, paired by length and cut to the same {found.words} words."
-    return f"{head}\n\n{_table(['rows', 'distinct-1', 'distinct-2', 'compression ratio'], rows)}"
+    head = f"Samples of {found.texts} texts, {found.words} words, of each corpus, of the same lengths."
+    return f"{head}\n\n{_table(['', *corpora], rows)}"
 
 
 def _one_each(samples: Iterable[Sample]) -> list[Sample]:

@@ -73,12 +73,15 @@ def compare(name: str, arms: Sequence[Arm], seed: int) -> Compared:
         CompareError: no item was scored by all of them, or too few.
     """
     suite, metric = name.split(".", 1)
-    having = {arm.name: found for arm in arms if (found := _scored(arm, suite, metric))}
-    anywhere, everywhere = set().union(*having.values()), set.intersection(*having.values())
-    if not everywhere:
+    # All arms have the same items. They are sorted so that one seed draws the same resamples whatever the order of the files.
+    asked = sorted(key for key in arms[0].items if key[0] == suite)
+    scored = {arm.name: [metric in arm.items[key].metrics for key in asked] for arm in arms}
+    having = [arm.name for arm in arms if any(scored[arm.name])]
+    by_item = list(zip(*(scored[arm] for arm in having), strict=True))
+    keys = [key for key, found in zip(asked, by_item, strict=True) if all(found)]
+    if not keys:
         raise CompareError(f"no item was scored by all of {', '.join(having)}", where=name)
-    # Ids are sorted so that one seed draws the same resamples whatever the order of the files.
-    keys = sorted(everywhere)
+    left_out = sum(map(any, by_item)) - len(keys)
     scores = {arm.name: scores_of(arm, metric, keys) for arm in arms if arm.name in having}
     seeds = training_seeds(arms)
     own = [scores[arm] for arm in seeds if arm in scores]
@@ -86,7 +89,7 @@ def compare(name: str, arms: Sequence[Arm], seed: int) -> Compared:
     for arm in scores:
         joined[STUDENT if arm in seeds else arm] = own if arm in seeds else scores[arm]
     panel = Panel(joined, right=arms[0].metrics[name].right, seed=seed)
-    return Compared(panel, keys, len(anywhere) - len(everywhere), [arm for arm in seeds if own and arm not in scores])
+    return Compared(panel, keys, left_out, [arm for arm in seeds if own and arm not in scores])
 
 
 def _metric(name: str, arms: Sequence[Arm], compared: Compared, primary: bool) -> Metric:
@@ -111,10 +114,6 @@ def _metric(name: str, arms: Sequence[Arm], compared: Compared, primary: bool) -
         retention=ratio_of(panel.retention(TEACHER, STUDENT)) if counted else None,
         seeds=_seeds(compared, training_seeds(arms)),
     )
-
-
-def _scored(arm: Arm, suite: str, metric: str) -> set[Key]:
-    return {key for key, item in arm.items.items() if key[0] == suite and metric in item.metrics}
 
 
 def scores_of(arm: Arm, metric: str, keys: Sequence[Key]) -> Scores:

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.cost import Cost, Environment
+from distill.compare.diversity import Diversity
 from distill.compare.findings import Calibration, Forgotten, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
 from distill.judge.result import Judged
+from distill.names import REAL_ONLY
 from distill.terms.outcome import Terms
 
 PROVED = ("student", "base")
@@ -141,27 +143,6 @@ class Data(Value):
         return folded(self.by_method)
 
 
-class Variety(Value):
-    distinct_1: float
-    """Different words as a share of all words."""
-    distinct_2: float
-    """Different pairs of neighbouring words as a share of all pairs."""
-    compression_ratio: float
-    """Size of the text over its size after gzip: higher is more repetitive."""
-
-
-class Diversity(Value):
-    """Teacher's answers and real answers, paired by length and cut to the same length."""
-
-    texts: int
-    """Answers of each."""
-    words: int
-    """Words of each."""
-    teacher: Variety | None
-    real: Variety | None
-    undefined: str | None = None
-
-
 class Point(Value):
     step: int
     loss: float | None = None
@@ -243,6 +224,12 @@ class Report(Value):
             for name, metric in self.metrics.items()
         }
         return {name: pairs[0] for name, pairs in found.items() if pairs}
+
+    @property
+    def added(self) -> Pair | None:
+        """The student against one that learnt from real rows alone, in the metric that decides: what the teacher added."""
+        pairs = self.metrics[self.primary].paired
+        return next((pair for pair in pairs if (pair.a, pair.b) == (PROVED[0], REAL_ONLY)), None)
 
     @property
     def retained(self) -> dict[str, Recovered]:

@@ -131,7 +131,6 @@ def _trained(arm: str, trainings: Sequence[str]) -> str:
     if seed:
         return f"{_trained(arm, trainings)}, seed {seed}"
     stem, _, step = arm.partition("@")
-    stem = stem.partition("#")[0]  # another training seed is trained alike
     names = [name.partition("/")[2] for name in trainings]
     if len(names) == 1 or stem not in (STUDENT, *names):
         return f"trained for {step} steps" if step else "trained"

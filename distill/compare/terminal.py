@@ -9,6 +9,7 @@ from typing import Any
 from distill.compare.judged import lines as judged
 from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import (
+    added,
     arrow,
     gap_for,
     half,
@@ -77,6 +78,8 @@ def _against_base(report: Report) -> list[str]:
 def _findings(report: Report) -> list[str]:
     """Training seeds, what should not be lost, retention, calibration, price: a line each."""
     lines = ["", f"Over {seeds(report.seeds)}{'' if report.seeds > 1 else ': of another one nothing is known'}."]
+    if report.added:
+        lines.append(added(report.primary, report.added, report.metrics[report.primary].unit))
     lines += [f"{one.metric}: {kept(one)}." for one in report.forgetting]
     if report.retained:
         shares = (f"{name} {recovered(one)}" for name, one in report.retained.items())

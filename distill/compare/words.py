@@ -102,6 +102,14 @@ def verdict(pair: Pair) -> str:
     return said
 
 
+def added(name: str, pair: Pair, unit: str) -> str:
+    """What the teacher's rows did that real rows alone do not."""
+    change = f"{signed(pair.difference, unit)} {interval(pair.ci95, unit)} {unit} in {name}"
+    if pair.verdict == "cannot tell":
+        return f"What the teacher added cannot be told: beside a student of real rows alone {change}, {pair.n:,} items."
+    return f"The student is {pair.verdict} than one that learnt from real rows alone: {change}."
+
+
 def kept(one: Forgotten) -> str:
     """Whether the student lost more than it may, with the bound that decides."""
     margin = number(one.margin, one.unit)
@@ -115,7 +123,7 @@ def kept(one: Forgotten) -> str:
 
 
 def gap_for(spent: Price) -> list[str]:
-    """`61% of the gap per GPU-hour [50, 72]`, and the same per unit of money."""
+    """`61% [50, 72] of the gap per GPU-hour`, and the same per unit of money; nothing where no recovery is shown."""
     rates = (
         (spent.gap_per_hour, spent.gap_per_hour_ci95, f"{spent.device}-hour"),
         (spent.gap_per_money, spent.gap_per_money_ci95, "unit of money"),
@@ -123,7 +131,7 @@ def gap_for(spent: Price) -> list[str]:
     return [
         f"{percent(rate)} [{percent(ends[0])[:-1]}, {percent(ends[1])[:-1]}] of the gap per {unit}"
         for rate, ends, unit in rates
-        if rate is not None and ends is not None
+        if rate is not None and ends is not None and (ends[0] > 0 or ends[1] < 0)
     ]
 
 

@@ -26,13 +26,9 @@ HALF = 0.5
 def pair(paired: Paired, judged: Sequence[One]) -> Pair:
     """The outcome of one pair of arms."""
     read, counts = [one for one in judged if one.outcome is not None], counted(judged)
-    lengths = None
-    if judged:
-        lengths = (
-            sum(len(one.of.a) for one in judged) / len(judged),
-            sum(len(one.of.b) for one in judged) / len(judged),
-        )
-    common = {"a": paired.a, "b": paired.b, "counts": counts, "unanswered": paired.unanswered, "characters": lengths}
+    lengths = [(len(one.of.a), len(one.of.b)) for one in judged]
+    means = tuple(sum(own) / len(own) for own in zip(*lengths, strict=True)) or None
+    common = {"a": paired.a, "b": paired.b, "counts": counts, "unanswered": paired.unanswered, "characters": means}
     # Texts that are the same tell nothing of a judge that could not be read.
     if not read or (counts.failed and not any(one.said for one in read)):
         return Pair(
@@ -42,10 +38,10 @@ def pair(paired: Paired, judged: Sequence[One]) -> Pair:
     outcomes, roots = [one.outcome or 0.0 for one in read], [one.of.root for one in read]
     plain = rates.share(outcomes, roots)
     level = rates.at_equal_length(outcomes, [float(len(one.of.a) - len(one.of.b)) for one in read], roots)
-    controlled = None if isinstance(level, str) else labels.rate(level)
+    controlled = None if isinstance(level, str) else Rate.of(level)
     return Pair(
         **common,
-        rate=labels.rate(plain.interval),
+        rate=Rate.of(plain.interval),
         controlled=controlled,
         undefined=_named(level, paired) if isinstance(level, str) else None,
         consistency=consistency(judged),
@@ -86,13 +82,13 @@ def counted(judged: Sequence[One]) -> Counts:
 def consistency(judged: Sequence[One]) -> Rate | None:
     """Share of the comparisons read in both orders of which both say the same."""
     read = [(float(one.consistent), one.of.root) for one in judged if one.consistent is not None]
-    return labels.rate(rates.share(*zip(*read, strict=True)).interval) if read else None
+    return Rate.of(rates.share(*zip(*read, strict=True)).interval) if read else None
 
 
 def first(judged: Sequence[One]) -> Rate | None:
     """Share won by the place shown first."""
     read = [(place, one.of.root) for one in judged for place in one.places]
-    return labels.rate(rates.share(*zip(*read, strict=True)).interval) if read else None
+    return Rate.of(rates.share(*zip(*read, strict=True)).interval) if read else None
 
 
 def controls(judged: Mapping[str, Sequence[One]]) -> list[Control]:
@@ -103,7 +99,7 @@ def controls(judged: Mapping[str, Sequence[One]]) -> list[Control]:
             rate, passed = first(own), None
         else:
             read = [(one.outcome, one.of.root) for one in own if one.outcome is not None]
-            rate = labels.rate(rates.share(*zip(*read, strict=True)).interval) if read else None
+            rate = Rate.of(rates.share(*zip(*read, strict=True)).interval) if read else None
             passed = rate.ci95[1] < HALF if rate else None
         made.append(
             Control.model_validate(

@@ -15,7 +15,6 @@ from distill.judge.settings import Labels
 from distill.rows import Message, digest, root_of
 from distill.sources.columns import Column
 from distill.sources.records import Record, read_files
-from distill.statistics.scores import Interval
 
 ENOUGH = 100
 """Pairs under which an agreement says little: at 70% of 100 its interval is 18 points wide."""
@@ -65,9 +64,5 @@ def agreed(judged: Sequence[Judged], people: Sequence[float]) -> Agreement:
     if len(set(roots)) < 2:
         why = f"the judge gave a verdict on {len(read)} of {len(people)} labelled pairs"
         return Agreement(**known, share=None, kappa=None, commonest=commonest, undefined=why)
-    share, beyond = (rate(agreement(measure, told, said, roots)) for measure in (accuracy, kappa))
+    share, beyond = (Rate.of(agreement(measure, told, said, roots)) for measure in (accuracy, kappa))
     return Agreement(**known, share=share, kappa=beyond, commonest=commonest)
-
-
-def rate(found: Interval) -> Rate:
-    return Rate(value=found.value, ci95=(found.low, found.high), n=found.n)

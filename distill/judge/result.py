@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from distill.rows import Frozen
+from distill.statistics.scores import Interval
 
 FILE = "judged.json"
 Standing = Literal["passed", "cannot be believed", "no verdict"]
@@ -25,6 +26,10 @@ class Rate(Value):
     value: float
     ci95: tuple[float, float]
     n: int
+
+    @classmethod
+    def of(cls, found: Interval) -> Rate:
+        return cls(value=found.value, ci95=(found.low, found.high), n=found.n)
 
 
 class Counts(Value):

@@ -280,8 +280,10 @@ def _sums(columns: Sequence[Scores]) -> tuple[Array, Array, int]:
     """(C, m) twice: for each of C roots the sum of w v and of w in each of m columns, over the shared items; their number."""
     import numpy as np
 
-    shared = sorted(set(columns[0].items).intersection(*(scores.items for scores in columns[1:])))
-    root_of = dict(zip(columns[0].items, columns[0].roots, strict=True))
+    first = list(columns[0].items)
+    same = all(list(scores.items) == first for scores in columns[1:])
+    shared = sorted(first if same else set(first).intersection(*(scores.items for scores in columns[1:])))
+    root_of = dict(zip(first, columns[0].roots, strict=True))
     roots, cluster = np.unique(np.array([root_of[item] for item in shared], dtype=str), return_inverse=True)
     if len(roots) < 2:
         raise CompareError(
@@ -290,8 +292,9 @@ def _sums(columns: Sequence[Scores]) -> tuple[Array, Array, int]:
         )
     tops, bottoms = [], []
     for scores in columns:
-        place = {item: index for index, item in enumerate(scores.items)}
-        order = [place[item] for item in shared]
+        if scores is columns[0] or not same:
+            place = {item: index for index, item in enumerate(scores.items)}
+            order = [place[item] for item in shared]
         weights = np.asarray(scores.weights, dtype=np.float64)[order]
         values = np.asarray(scores.values, dtype=np.float64)[order]
         tops.append(np.bincount(cluster, weights * values))

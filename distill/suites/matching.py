@@ -1,4 +1,4 @@
-"""an answer and a reference -> are they the same: sign for sign, or but for case, articles, punctuation and spaces."""
+"""an answer and a reference -> are they the same, sign for sign or but for case, articles and punctuation; is one in the other?"""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def normalised(answer: str, reference: str) -> bool:
     left, right = normal(answer), normal(reference)
     # Of "The" and "?!" nothing would be left, and that would be equal to an empty answer.
     return left == right if left and right else answer.strip().lower() == reference.strip().lower()
+
+
+def contained(answer: str, reference: str) -> bool:
+    """The reference stands in the answer, word for word as `normalised` compares: "It is Paris." holds "Paris"."""
+    held = normal(reference)
+    return f" {held} " in f" {normal(answer)} " if held else normalised(answer, reference)
 
 
 def normal(text: str) -> str:

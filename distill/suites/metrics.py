@@ -52,6 +52,9 @@ METRICS: dict[str, Metric] = {
         "Share of answers that are the reference but for case, articles, punctuation and spaces (as SQuAD compares).",
         right=True,
     ),
+    "contained": Metric(
+        "higher", "share", "Share of answers in which the reference stands, compared in the same way.", right=True
+    ),
     "correct": Metric(
         "higher", "share", "Share of answers whose final number or expression equals the reference's.", right=True
     ),

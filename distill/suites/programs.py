@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import comb
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,7 @@ class Programs(Answering):
     """Problems, each answered with a program that its tests decide on."""
 
     kind: Literal["programs"] = "programs"
+    LATER: ClassVar[tuple[str, ...]] = (*Answering.LATER, "k", "limits")
     source: Real
     """Data with a `prompt` and `evidence: {tests: …}`; an `answer` is shown beside the arms' programs."""
     items: int | None = Field(None, gt=0)
@@ -60,8 +61,6 @@ class Programs(Answering):
             raise ValueError(
                 f"pass@{max(self.k)} takes {max(self.k)} samples of an item or more: samples: {max(self.k)}"
             )
-        if self.samples > 1 and self.temperature == 0:
-            raise ValueError("without a temperature all samples of an item are alike: write temperature: 0.8")
         return self
 
     @property

@@ -23,7 +23,7 @@ class Text(Sourced, Answering):
     """Answers as texts: the same, the same but for case and punctuation, or with so much in common."""
 
     kind: Literal["text"] = "text"
-    METRICS: ClassVar[tuple[str, ...]] = ("normalised_match", "exact_match", "chrf", "rouge_l")
+    METRICS: ClassVar[tuple[str, ...]] = ("normalised_match", "exact_match", "contained", "chrf", "rouge_l")
 
     def prepared(self, rows: Sequence[Row]) -> list[Row]:
         return [self._answered(row) for row in rows]
@@ -74,6 +74,7 @@ def compared(answer: str, references: Sequence[str]) -> dict[str, float]:
     return {
         "exact_match": float(any(matching.exact(answer, one) for one in references)),
         "normalised_match": float(any(matching.normalised(answer, one) for one in references)),
+        "contained": float(any(matching.contained(answer, one) for one in references)),
         "chrf": max(against.chrf(one) for one in references),
         "rouge_l": max(against.rouge_l(one) for one in references),
     }

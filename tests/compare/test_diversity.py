@@ -1,47 +1,34 @@
-"""Variety is compared at equal length."""
+"""The panel over the rows of a run."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from distill.compare.diversity import compare, read_diversity
+from distill.collapse.sample import Drawn
+from distill.compare.diversity import beside, read_diversity
 from distill.rows import read_rows, write_rows
+from tests.collapse.texts import texts
 
 Make = Callable[..., dict[str, Path]]
 
 
-def texts(count: int, words: int, vocabulary: int, seed: int = 0) -> list[list[str]]:
-    draw = random.Random(seed)
-    return [[f"w{draw.randrange(vocabulary)}" for _ in range(words)] for _ in range(count)]
+def drawn(count: int, vocabulary: int, seed: int = 0) -> Drawn:
+    found = texts(count, 20, vocabulary, seed)
+    return Drawn(found, [len(text) for text in found], count)
 
 
-def test_a_smaller_vocabulary_is_seen() -> None:
-    found = compare(texts(50, 20, 30), texts(50, 20, 2000))
-    assert found.teacher is not None and found.real is not None
-    assert found.teacher.distinct_1 < found.real.distinct_1
-    assert found.teacher.compression_ratio > found.real.compression_ratio
+def test_a_teacher_of_few_words_fell() -> None:
+    found = beside({"real": drawn(100, 2000), "teacher": drawn(100, 100, 1), "mix": drawn(100, 2000, 2)}, 0)
+    for name in ("coverage", "entropy_1", "distinct_1", "compression"):
+        assert found.measures[name].fell("teacher"), name
+        assert not found.measures[name].fell("real")
+    assert not found.measures["entropy_1"].fell("mix")
 
 
-def test_length_alone_makes_no_difference() -> None:
-    # Raw, the longer corpus has a far lower share of different words; cut to equal length it has the same.
-    found = compare(texts(100, 80, 300, seed=1), texts(100, 10, 300, seed=2))
-    assert found.words == 1000 and found.teacher is not None and found.real is not None
-    assert found.teacher.distinct_1 == pytest.approx(found.real.distinct_1, abs=0.03)
-
-
-def test_known_values() -> None:
-    found = compare([["a", "b", "a"]], [["a", "b", "c"]])
-    assert found.teacher is not None and found.teacher.distinct_1 == pytest.approx(2 / 3)
-    assert found.teacher.distinct_2 == 1.0
-
-
-def test_nothing_to_compare_with_is_undefined() -> None:
-    found = compare(texts(5, 5, 5), [])
-    assert found.teacher is None and found.real is None and "real answers" in str(found.undefined)
+def test_too_few_texts_are_undefined() -> None:
+    found = beside({"real": drawn(10, 50), "teacher": drawn(100, 50)}, 0)
+    assert "10 texts of real" in str(found.undefined) and not found.measures
 
 
 def test_the_order_of_the_rows_does_not_matter(make_run: Make) -> None:

@@ -80,7 +80,7 @@ def test_several_seeds_are_one_student(make_run: Make, tmp_path: Path) -> None:
 def test_arms_are_in_the_order_of_seeds_and_steps(make_run: Make) -> None:
     arms = {**LOSS, "student@100": 2.1, "student#10": 2.0, "student@20": 2.3, "student#2": 2.1, "real_only": 2.4}
     names = [arm.name for arm in read_arms(make_run(arms))]
-    assert names == ["teacher", "base", "student", "real_only", "student#2", "student#10", "student@20", "student@100"]
+    assert names == ["teacher", "base", "student", "student#2", "student#10", "real_only", "student@20", "student@100"]
 
 
 def test_the_primary_metric_is_tested_alone_and_the_other_suites_by_holm(make_run: Make) -> None:
@@ -208,6 +208,15 @@ def test_all_of_it_is_shown_everywhere(full: Report) -> None:
     for place in (page, text):
         assert "Holm" in place and "etention" in place and "alibration" in place
     assert "student#2" in page and "McNemar" in page
+
+
+@pytest.mark.parametrize(("alone", "said"), [(2.4, "is better than one that learnt"), (2.02, "cannot be told: beside")])
+def test_what_the_teacher_added_stands_near_the_headline(make_run: Make, alone: float, said: str) -> None:
+    report = build(make_run({**LOSS, "real_only": alone}))
+    assert report.added is not None and report.added.b == "real_only"
+    for place in (html.render(report), markdown.render(report), terminal.table(json.loads(report.to_json()))):
+        assert said in place
+    assert markdown.render(report).splitlines()[4].startswith(("The student is better", "What the teacher added"))
 
 
 def test_one_seed_is_said_to_be_one(make_run: Make) -> None:

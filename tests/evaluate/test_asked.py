@@ -59,7 +59,7 @@ def test_an_answered_suite_has_its_measures(monkeypatch: pytest.MonkeyPatch, tmp
     assert [line["answer"] for line in found] == [record["a"] for record in RECORDS]
     assert [line["found"] for line in found] == [record["a"][: -len("Say")].strip() + " ya" for record in RECORDS]
     assert all(line["metrics"]["exact_match"] == {"value": 0, "weight": 1} for line in found)
-    assert list(summary["metrics"]) == ["text.normalised_match", "text.exact_match", "text.chrf", "text.rouge_l"]
+    assert list(summary["metrics"]) == [f"text.{name}" for name in Text.METRICS]
     assert summary["metrics"]["text.exact_match"]["right"]
     assert summary["decoding"]["text"]["max_new_tokens"] == 20
     assert summary["counts"] == {"requested": 3, "scored": 3, "failed": 0}

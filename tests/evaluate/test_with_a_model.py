@@ -17,7 +17,9 @@ from distill.errors import DistillError
 from distill.evaluate import stage, teacher
 from distill.evaluate.settings import Generation, Spec
 from distill.rows import write_rows
+from distill.suites.choices import Choices
 from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.text import Text
 from tests.evaluate.fakes import row
 
 SPEC = Spec(
@@ -193,13 +195,29 @@ def test_an_item_that_is_too_long_fails_alone(inputs: dict[str, Path], resolved:
     assert "loss" not in failed["metrics"]
 
 
+ASKED = (
+    Text.model_validate({"source": {"data": "unread", "prompt": "q"}, "max_new_tokens": 6}),
+    Choices.model_validate({"source": {"data": "unread", "prompt": "q"}, "options": "o", "right": "r"}),
+)
+"""Suites whose items are there: answered and chosen."""
+
+
+def _items(folder: Path) -> Path:
+    folder.mkdir()
+    items = [row(question, "no") for question in QUESTIONS]
+    write_rows(folder / "text.jsonl", items)
+    evidence = {"options": '["yes, it is", "no", "perhaps"]', "right": "1"}
+    write_rows(folder / "choices.jsonl", [item.model_copy(update={"evidence": evidence}) for item in items])
+    return folder
+
+
 def _rank(rank: int, inputs: dict[str, Path], resolved: Resolved, port: int) -> None:
     import torch.distributed as dist
 
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     ranks = Ranks(rank, 2)
     inputs[stage.TEACHER] = evaluate(SPEC, inputs, resolved, ranks, "two-")[1]
-    evaluate(BASE, inputs, resolved, ranks, "two-")
+    evaluate(BASE.model_copy(update={"suites": (*BASE.suites, *ASKED)}), inputs, resolved, ranks, "two-")
     dist.destroy_process_group()
 
 
@@ -207,6 +225,7 @@ def _rank(rank: int, inputs: dict[str, Path], resolved: Resolved, port: int) -> 
 def test_two_processes_find_what_one_does(inputs: dict[str, Path], resolved: Resolved) -> None:
     import socket
 
+    inputs["suites"] = _items(inputs["split"].parent / "suites")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -219,7 +238,8 @@ def test_two_processes_find_what_one_does(inputs: dict[str, Path], resolved: Res
         assert process.exitcode == 0
     one = evaluate(SPEC, inputs, resolved)[1]
     inputs[stage.TEACHER] = one
-    other = evaluate(BASE, inputs, resolved)[1]
+    other = evaluate(BASE.model_copy(update={"suites": (*BASE.suites, *ASKED)}), inputs, resolved)[1]
+    assert all("accuracy" in line["metrics"] for line in lines(other) if line["suite"] == "choices")
     root = inputs["split"].parent
     assert lines(root / "two-teacher") == lines(one)
     assert lines(root / "two-base") == lines(other)

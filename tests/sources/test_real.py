@@ -369,3 +369,12 @@ def test_which_data_may_have_answers(fields: dict[str, Any], answered: bool) -> 
     real = Real(**{"data": "x.json", **fields})
     assert real.answered is answered
     assert real.teaches is (answered or "text" in fields)
+
+
+def test_evidence_of_lists_and_objects_is_json(tmp_path: Path) -> None:
+    record = {"q": "Who?", "names": ["Ann", "Zoë"], "more": {"a": [1, None]}, "none": [], "said": "as it is"}
+    evidence = {"names": "names", "more": "more", "none": "none", "said": "said", "one": "{{ names[0] }}"}
+    (row,) = reading(tmp_path, [record], prompt="q", evidence=evidence)
+    assert row.evidence == {
+        "names": '["Ann", "Zoë"]', "more": '{"a": [1, null]}', "none": "[]", "said": "as it is", "one": "Ann",
+    }  # fmt: skip

@@ -63,5 +63,5 @@ def test_every_metric_of_a_suite_says_what_it_is() -> None:
         assert set(kind.METRICS) <= METRICS.keys()
     right = {name for name, metric in METRICS.items() if metric.right}
     assert right == {
-        "exact_match", "normalised_match", "correct", "accuracy", "accuracy_norm", "followed", "followed_loose",
+        "exact_match", "normalised_match", "contained", "correct", "accuracy", "accuracy_norm", "followed", "followed_loose",
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.suites.matching import exact, normal, normalised
+from distill.suites.matching import contained, exact, normal, normalised
 
 
 def test_exact_is_sign_for_sign() -> None:
@@ -38,3 +38,13 @@ def test_nothing_left_is_not_the_same_as_nothing_said() -> None:
 
 def test_an_article_that_punctuation_hides_goes_too() -> None:
     assert normalised("the, cat", "cat")
+
+
+def test_an_answer_holds_a_reference_by_whole_words() -> None:
+    assert contained("It is Paris, of course.", "paris")
+    assert contained("Paris", "The Paris")
+    assert contained("He is the King of Spain.", "king of a Spain")
+    assert not contained("It is Parisian.", "Paris")
+    assert not contained("of Paris the city", "city of Paris")
+    assert not contained("", "Paris")
+    assert not contained("Anything", "The") and contained("the", "The")

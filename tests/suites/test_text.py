@@ -30,19 +30,27 @@ def values(suite: Text, answer: str) -> dict[str, float]:
 def test_an_answer_is_measured(tmp_path: Path) -> None:
     one = suite(tmp_path, answer="a")
     assert values(one, "in Paris") == pytest.approx(
-        {"exact_match": 1, "normalised_match": 1, "chrf": 100, "rouge_l": 100}
+        {"exact_match": 1, "normalised_match": 1, "contained": 1, "chrf": 100, "rouge_l": 100}
     )
     assert values(one, "In Paris!") == pytest.approx(
-        {"exact_match": 0, "normalised_match": 1, "chrf": values(one, "In Paris!")["chrf"], "rouge_l": 100}
+        {
+            "exact_match": 0,
+            "normalised_match": 1,
+            "contained": 1,
+            "chrf": values(one, "In Paris!")["chrf"],
+            "rouge_l": 100,
+        }
     )
-    assert values(one, "") == {"exact_match": 0, "normalised_match": 0, "chrf": 0, "rouge_l": 0}
+    assert values(one, "") == dict.fromkeys(one.metrics, 0)
 
 
 @pytest.mark.parametrize("source", [{"answer": "a"}, {}, {"answer": "{{ others[0] }}"}])
 def test_of_several_references_the_best_counts(tmp_path: Path, source: dict[str, str]) -> None:
     one = suite(tmp_path, evidence={"references": "others"}, **source)
     for right in ("Paris", "Paris, France"):
-        assert values(one, right)["exact_match"] == 1
+        assert values(one, right) == pytest.approx(
+            {"exact_match": 1, "normalised_match": 1, "contained": 1, "chrf": 100, "rouge_l": 100}
+        )
     assert values(one, "in Paris")["exact_match"] == (source == {"answer": "a"})
     assert load(one)[0].answer == ("in Paris" if source == {"answer": "a"} else "Paris")
 

@@ -1,0 +1,72 @@
+"""vectors of texts -> how far apart they lie: the Vendi score and their dispersion.
+
+Without an embedder a text's vector is its words, weighed by how rare they are: texts lie apart that share no rare word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float64]
+
+SIZE = 512
+"""Numbers of a vector of words: those of words that fall together are added, with a sign of their own."""
+
+
+def word_vectors(texts: Sequence[npt.NDArray[np.int64]], rarity: npt.NDArray[np.float64]) -> Vectors:
+    """(texts, SIZE), each of length 1.
+
+    Args:
+        texts: words as numbers.
+        rarity: weight of each word, such as log(texts / texts that have it).
+    """
+    import numpy as np
+
+    found = np.zeros((len(texts), SIZE))
+    for place, text in enumerate(texts):
+        ids = np.unique(text)
+        mixed = _mixed(ids)
+        signs = np.where(mixed & np.uint64(1), 1.0, -1.0)
+        np.add.at(found[place], ((mixed >> np.uint64(1)) % np.uint64(SIZE)).astype(np.int64), signs * rarity[ids])
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    return found / np.where(length > 0, length, 1)
+
+
+def _mixed(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Numbers without a pattern for numbers in a row, which the words of one text often have (splitmix64)."""
+    import numpy as np
+
+    found = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
+    return found ^ (found >> np.uint64(31))
+
+
+def vendi(vectors: Vectors) -> float:
+    """exp of the entropy of the eigenvalues of K / n, K the cosines of all pairs (Friedman and Dieng 2023,
+    arXiv:2210.02410): how many texts that have nothing in common would be as varied. By the (d, d) side, whose eigenvalues
+    are the same."""
+    import numpy as np
+
+    if not len(vectors):
+        return 0.0
+    values = np.linalg.eigvalsh(vectors.T @ vectors / len(vectors))
+    shares = values[values > 1e-12]
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def dispersion(vectors: Vectors) -> float:
+    """Mean of 1 - cosine over all pairs of different texts."""
+    import numpy as np
+
+    n = len(vectors)
+    if n < 2:
+        return 0.0
+    together = float(np.square(vectors.sum(axis=0)).sum())
+    own = float(np.square(vectors).sum())
+    return 1 - (together - own) / (n * (n - 1))

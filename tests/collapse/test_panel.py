@@ -1,0 +1,79 @@
+"""The panel: what is less varied is seen, what is alike is not, and how much there is makes no difference."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from distill.collapse.panel import KINDS, apart, panel
+from distill.collapse.sample import FEWEST, draw, matched
+from tests.collapse.texts import texts
+from tests.evaluate.fakes import row
+
+REAL = texts(400, 30, 1500)
+
+
+def beside(name: str, other: list[list[str]], real: list[list[str]] = REAL) -> tuple[float, float, float]:
+    found = panel({"real": real, "other": other}, "real")
+    assert found is not None
+    number = found.beside[name]["other"]
+    return number.value, number.low, number.high
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {"distinct_3", "hapax", "self_repetition"}))
+def test_a_smaller_vocabulary_is_seen(name: str) -> None:
+    _, low, high = beside(name, texts(400, 30, 300, seed=1))
+    assert high < 0 if KINDS[name].better == "higher" else low > 0
+
+
+@pytest.mark.parametrize("name", ["distinct_3", "compression", "self_repetition", "vendi"])
+def test_texts_that_are_there_four_times_are_seen(name: str) -> None:
+    _, low, high = beside(name, texts(100, 30, 1500, seed=1) * 4)
+    assert high < 0 if KINDS[name].better == "higher" else low > 0
+
+
+def test_length_alone_makes_no_difference() -> None:
+    value, low, high = beside("distinct_1", texts(400, 120, 1500, seed=2))
+    assert low < 0 < high and abs(value) < 0.02
+
+
+def test_how_many_there_are_makes_no_difference() -> None:
+    few, many = (beside("entropy_1", texts(count, 30, 300, seed=3))[0] for count in (400, 1600))
+    assert few == pytest.approx(many, abs=0.1)
+
+
+def test_intervals_of_two_halves_of_one_set_hold_zero_about_as_often_as_they_say() -> None:
+    outside = 0
+    for seed in range(12):
+        both = texts(400, 25, 900, seed=100 + seed)
+        found = panel({"real": both[:200], "other": both[200:]}, "real", seed)
+        assert found is not None
+        outside += sum(not n.low <= 0 <= n.high for of in found.beside.values() for n in of.values())
+    assert outside / (12 * len(KINDS)) < 0.15
+
+
+def test_too_few_texts_say_nothing() -> None:
+    assert panel({"real": REAL, "other": REAL[: FEWEST - 1]}, "real") is None
+
+
+def test_matched_texts_are_of_one_number_and_one_length() -> None:
+    cut = matched({"a": texts(9, 40, 5), "b": [text[:n] for n, text in enumerate(texts(12, 40, 5), 5)]})
+    assert [len(text) for text in cut["a"]] == [len(text) for text in cut["b"]]
+    assert len(cut["a"]) == 9
+
+
+def test_what_is_drawn_does_not_depend_on_the_order_of_the_rows() -> None:
+    rows = [row(f"Why {n}?", f"Because of {n} things.") for n in range(50)]
+    shuffled = random.Random(0).sample(rows, len(rows))
+    assert draw(rows, 1).texts == draw(shuffled, 1).texts
+    assert draw(rows, 1).rows == 50
+
+
+def test_lengths_apart_is_kolmogorovs() -> None:
+    from scipy.stats import ks_2samp
+
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 30, 80).tolist(), rng.integers(5, 40, 120).tolist()
+    assert apart(a, b) == pytest.approx(ks_2samp(a, b).statistic)
