@@ -108,8 +108,17 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
     shower.add_argument("-n", type=count, default=3, help="how many rows (default: 3)")
-    comparer = add_command(commands, "compare", _compare, "runs side by side")
-    comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    comparer = add_command(commands, "compare", _compare, "arms of several runs side by side, item by item")
+    comparer.add_argument(
+        "run",
+        nargs="+",
+        metavar="RUN[:ARM][@STEP]",
+        help="name or folder of a run: its student, another arm of it, or its student at a checkpoint",
+    )
+    comparer.add_argument(
+        "--out", metavar="FILE.html", type=Path, help="for the page (default: compare-….html beside the first run)"
+    )
+    comparer.add_argument("--json", action="store_true", help="JSON instead of the table; a page only where --out says")
     results.add(commands)
 
 
@@ -285,7 +294,12 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    print(show.compare([run_folder(name, options.runs) for name in options.run]))
+    from distill import comparing
+
+    def find(name: str) -> Path:
+        return run_folder(name, options.runs)
+
+    print(comparing.told(options.run, find, options.cache, options.out, options.json))
 
 
 def _terms(options: argparse.Namespace) -> None:

@@ -162,13 +162,6 @@ def filtered(folder: Path) -> Iterator[str]:
     yield from beside(ledger)
 
 
-def compare(runs: Sequence[Path]) -> str:
-    """Finished runs side by side."""
-    from distill.compare.terminal import side_by_side
-
-    return str(side_by_side({run.name: _report(run / "6-compare") for run in runs}))
-
-
 def _report(folder: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))

@@ -38,9 +38,13 @@ LEVELS = {
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(
-        ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm", "trail"), 8
+        (
+            *("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show"),
+            *("slurm", "trail"),
+        ),
+        8,
     ),
-    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
+    **dict.fromkeys(("evaluated", "finished", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4
