@@ -52,8 +52,10 @@ def measures(task: ConfigurableTask, result: dict[str, Any], kept: str) -> Measu
     found: Measures = {}
     for metric, value in result.items():
         name = named(metric, kept)
+        if name not in known:  # it may be anything: a pair of texts
+            continue
         values = [float(each) for each in value] if isinstance(value, list | tuple) else [float(value)]
-        if name in known and values and all(map(math.isfinite, values)):
+        if values and all(map(math.isfinite, values)):
             found[name] = Measure(value=sum(values) / len(values), weight=len(values))
     return found
 

@@ -67,6 +67,8 @@ def reading(name: str) -> Iterator[None]:
         kind = type(error).__name__
         offline = "Offline" in kind or "Connection" in kind or "couldn't find" in str(error).lower()
         help_ = "its data are on a hub: run once where there is a network" if offline else None
+        if "out of memory" in str(error).lower():
+            help_ = "lower runtime.batch_tokens"
         raise SourceError(f"lm-evaluation-harness: {kind}: {str(error)[:400]}", where=where, hint=help_) from error
     finally:
         log.setLevel(before)

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from distill.context import Context, Resolved
-from distill.engines import models
+from distill.engines import adapters, models
 from distill.engines.server import Server
 from distill.errors import SourceError
 from distill.evaluate import stage
@@ -199,3 +199,27 @@ def test_without_the_harness_it_says_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(SourceError, match=r"pip install 'distill\[eval\]'"):
         read(tmp_path / "suites", suite("animals", shots=7))
+
+
+def test_a_student_is_asked_with_its_layers_out_and_its_adapter_on(sharp_model: Path, tmp_path: Path) -> None:
+    import torch
+
+    source, out = Resolved("tiny", sharp_model, "1"), (1, 2)
+    wearing: Any = adapters.attach(models.load(source, tmp_path, "float32", out).model, 4, 8, 0.0, "all-linear", seed=1)
+    with torch.no_grad():
+        for name, weight in wearing.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 0.1)
+    adapters.save(wearing, tmp_path / "adapter")
+    one = suite("animals", limit=3)
+    rows = list(one.load({"tasks": FOLDER}))
+
+    def sure(model: Any) -> list[float]:
+        subject = Subject(model, models.load_tokenizer(source, tmp_path), {"tasks": FOLDER}, 256)
+        return [judged.confidence or 0 for judged in one.examine(rows, subject)]
+
+    student = models.load(source, tmp_path, "float32", out, tmp_path / "adapter").model
+    base = sure(models.load(source, tmp_path, "float32", out).model)
+    found = sure(student)
+    assert found == pytest.approx(sure(adapters.merge(student)), abs=1e-4)
+    assert found != pytest.approx(base, abs=1e-3)

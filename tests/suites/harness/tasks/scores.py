@@ -14,7 +14,11 @@ def letters(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     """Has the answer these letters? Of questions with many words one more is looked for."""
     wanted = ["e", "a", "o"] if len(doc["question"].split()) > 6 else ["e", "a"]
     followed = [letter in results[0] for letter in wanted]
-    return {"prompt_level_strict_acc": all(followed), "inst_level_strict_acc": followed}
+    return {
+        "prompt_level_strict_acc": all(followed),
+        "inst_level_strict_acc": followed,
+        "texts": (doc["question"], results[0]),
+    }
 
 
 def pooled(items: list[list[bool]]) -> float:
