@@ -163,7 +163,7 @@ def find(cache: Path, node: str, key: str, say: Callable[[str], None]) -> Artifa
 
 def _intact(path: Path, known: Mapping[str, Any]) -> bool:
     size = path.stat().st_size
-    return bool(size == known["bytes"] and (size > CHECKED_BYTES or _sha256(path) == known["sha256"]))
+    return bool(size == known["bytes"] and (size > CHECKED_BYTES or file_hash(path) == known["sha256"]))
 
 
 def _put_aside(path: Path) -> Path:
@@ -240,7 +240,7 @@ def _publish(
         "cost": cost,
         "host": platform.node(),
         "files": {
-            str(path.relative_to(work)): {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in files
+            str(path.relative_to(work)): {"bytes": path.stat().st_size, "sha256": file_hash(path)} for path in files
         },
     }
     with temporary.open("w", encoding="utf-8") as file:
@@ -299,7 +299,8 @@ def _no_such_place(error: OSError, place: Path) -> bool:
     return error.errno == errno.ENOENT and bool(error.filename) and str(place).startswith(str(error.filename))
 
 
-def _sha256(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """sha256 of a file in hex, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

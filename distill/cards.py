@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,28 @@ from distill.rows import Row
 
 UNKNOWN = "unknown"
 """A term nobody could name. It is shown as `review`: what is not known is never allowed."""
+ASKED = "asked.json"
+"""File of the mix with what the teacher was asked about that is among no rows itself."""
 SHOWN = 3
 """Rows shown on the data card."""
 LICENSES = frozenset(
-    {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "odc-by", "unlicense"}
-    | {"cc-by-nc-4.0", "cc-by-nc-sa-4.0", "openrail", "llama3.1", "gemma"}
+    {
+        "apache-2.0",
+        "mit",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "unlicense",
+        "isc",
+        "mpl-2.0",
+        "gpl-2.0",
+        "gpl-3.0",
+        "agpl-3.0",
+    }
+    | {"cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "odc-by", "odbl", "cdla-permissive-2.0"}
+    | {"cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-4.0", "openrail", "gemma"}
+    | {"llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4"}
 )
-"""Ids that may be given as the whole licence when nothing else applies; any other is `other` in the front matter."""
+"""Ids of the hub's list that may be given as the whole licence when nothing else applies; any other is `other`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,12 @@ class DataCard:
     preference: Sequence[Row] = ()
     benchmark: Sequence[Row] = ()
     validation: Sequence[Row] = ()
+    besides: Sequence[Ingredient] = ()
+    """What the teacher was asked about, and what is held out, that is among no training rows itself."""
+    terms: str = ""
+    """The section that says what may be done with it (see `card_terms`)."""
+    front: Mapping[str, Any] = field(default_factory=dict)
+    """More of the front matter: `license_name` and `license_link`."""
 
     @property
     def files(self) -> dict[str, Sequence[Row]]:
@@ -88,6 +109,10 @@ class ModelCard:
     """Of the frozen weights."""
     whole: bool = False
     """All weights were trained, and there is no adapter."""
+    terms: str = ""
+    """The section that says what may be done with it (see `card_terms`)."""
+    front: Mapping[str, Any] = field(default_factory=dict)
+    """More of the front matter: `license_name` and `license_link`."""
 
 
 def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
@@ -107,9 +132,10 @@ def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
 def data_card(card: DataCard) -> str:
     """The README of a training set: what is in it, whence, on what terms, what was dropped, three rows of it."""
     made = [*card.train, *card.preference, *card.benchmark]
-    parts = ingredients(made)
+    parts = (*ingredients(made), *card.besides)
     front = {
         "license": license_of(parts),
+        **card.front,
         "tags": ["synthetic", "distillation"] if any(part.source == "teacher" for part in parts) else ["distillation"],
         "task_categories": ["text-generation"],
         "size_categories": [size_category(len(made))],
@@ -130,6 +156,7 @@ def data_card(card: DataCard) -> str:
         methods=Counter((row.provenance.source, row.provenance.method) for row in made),
         depths=Counter(row.provenance.depth for row in made),
         ledger=card.ledger,
+        terms=card.terms,
         shown=[(place, shown[place]) for place in places],
     )
 
@@ -140,6 +167,7 @@ def model_card(card: ModelCard) -> str:
     base = hub_id(card.base.origin)
     front: dict[str, Any] = {
         "license": license_of(parts),
+        **card.front,
         "library_name": "transformers" if card.whole else "peft",
         "pipeline_tag": "text-generation",
         "tags": [
@@ -241,6 +269,12 @@ def terms_shown(terms: Sequence[str]) -> str:
 
 def render(template: str, **facts: Any) -> str:
     """A card from its template, with a YAML front matter that cannot be broken by a name."""
+    front = yaml.safe_dump(facts.pop("front"), sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n{filled(template, **facts)}"
+
+
+def filled(template: str, **facts: Any) -> str:
+    """A template with its facts."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -249,5 +283,4 @@ def render(template: str, **facts: Any) -> str:
     )
     environment.filters |= {"escape": escape, "fence": fence, "terms": terms_shown}
     text = Path(__file__).with_name("templates").joinpath(template).read_text(encoding="utf-8")
-    front = yaml.safe_dump(facts.pop("front"), sort_keys=False, allow_unicode=True)
-    return f"---\n{front}---\n\n{environment.from_string(text).render(**facts)}"
+    return environment.from_string(text).render(**facts)

@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | evaluate | export | push | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | trace | terms | evaluate | export | push | schema."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from distill.load import load_recipe
 from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
 from distill.terms.verdict import USES
+from distill.trail import commands as trail
 from distill.workspace import Workspace
 
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
     judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
     judge_terms.add_argument("--json", action="store_true", help="as JSON")
+    trail.add(commands, add_command, run_folder)
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
 
@@ -106,8 +108,17 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "--page", action="store_true", help="write rows.html: rows kept and dropped, to search and read"
     )
     shower.add_argument("-n", type=count, default=3, help="how many rows (default: 3)")
-    comparer = add_command(commands, "compare", _compare, "runs side by side")
-    comparer.add_argument("run", nargs="+", help="names or folders of finished runs")
+    comparer = add_command(commands, "compare", _compare, "arms of several runs side by side, item by item")
+    comparer.add_argument(
+        "run",
+        nargs="+",
+        metavar="RUN[:ARM][@STEP]",
+        help="name or folder of a run: its student, another arm of it, or its student at a checkpoint",
+    )
+    comparer.add_argument(
+        "--out", metavar="FILE.html", type=Path, help="for the page (default: compare-….html beside the first run)"
+    )
+    comparer.add_argument("--json", action="store_true", help="JSON instead of the table; a page only where --out says")
     results.add(commands)
 
 
@@ -283,7 +294,12 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    print(show.compare([run_folder(name, options.runs) for name in options.run]))
+    from distill import comparing
+
+    def find(name: str) -> Path:
+        return run_folder(name, options.runs)
+
+    print(comparing.told(options.run, find, options.cache, options.out, options.json))
 
 
 def _terms(options: argparse.Namespace) -> None:

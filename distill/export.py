@@ -5,10 +5,11 @@
       base/                                            where no published model is it
       config.json  model.safetensors  …                                                x
       tokenizer, chat template, generation_config      x                                x
-      README.md  LICENSE*  NOTICE*                     x                                x
+      README.md  LICENSE.md  LICENSE*  licences/       x                                x
       export.json                                      x                                x
 
-export.json    what it is, and how far its logits are from the student's own, on training rows
+export.json    what it is, how far its logits are from the student's own on training rows, and the hash of every file
+README.md      says what may be done with it, by the recipe's `use`, what its owner accepted and his own entries
 
 The adapter names its base by hub id where that is the base, else by absolute path: peft and vLLM look for a relative one
 in the folder they are started in. A base with layers taken out, one that was trained itself and one that came from a
@@ -17,21 +18,27 @@ GGUF file is written as `base/`. What was trained on quantised weights is export
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distill import cards
+from distill import card_terms, cards
 from distill.context import Resolved
 from distill.errors import ArtifactError, DistillError, SourceError
+from distill.intent import registry
 from distill.load import load_recipe
 from distill.rows import Row, read_rows
 from distill.sources import references
-from distill.workspace import RESOLVED
+from distill.sources.content import hashed
+from distill.terms import shipping
+from distill.terms.entry import Form
+from distill.terms.registry import shipped
+from distill.terms.verdict import Input
+from distill.workspace import RESOLVED, reopen
 
 if TYPE_CHECKING:
     from distill.engines.models import Loaded, StudentFile
@@ -42,7 +49,8 @@ ROWS = 8
 """Training rows that the logits are compared on."""
 COMMIT = re.compile("[0-9a-f]{40}")
 """Revision of a model on the hub."""
-NOTICES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
+KNOWN = "exports.jsonl"
+"""File of a run folder: what was exported from it, and where to."""
 
 
 def export(
@@ -67,8 +75,9 @@ def export(
     shutil.rmtree(half, ignore_errors=True)
     try:
         half.mkdir(parents=True)
-        record = _write(source, _rows(run), half, out, cache, form)
+        record = _write(source, run, half, out, cache, form)
         half.rename(out)
+        _remember(run, out, record)
     except OSError as error:
         raise ArtifactError(f"cannot be written: {error}", where=str(out), hint="name a place with room") from error
     finally:
@@ -114,9 +123,14 @@ def _rows(run: Path) -> list[Row]:
     return [row for row, _ in zip(chosen, range(ROWS), strict=False)]
 
 
-def _write(
-    source: Resolved, rows: Sequence[Row], folder: Path, out: Path, cache: Path, form: Format | None
-) -> dict[str, Any]:
+def _remember(run: Path, out: Path, record: dict[str, Any]) -> None:
+    """Noted in the run, so that it is known what to take back where a source is withdrawn."""
+    known = {"out": str(out), "student": record["student"], "format": record["format"]}
+    with contextlib.suppress(OSError), (run / KNOWN).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(known) + "\n")
+
+
+def _write(source: Resolved, run: Path, folder: Path, out: Path, cache: Path, form: Format | None) -> dict[str, Any]:
     """Everything, into `folder`, which will be `out`."""
     from distill.engines import full, models
     from distill.engines.difference import difference, logits
@@ -127,7 +141,7 @@ def _write(
     form = form or ("adapter" if student.adapter else "merged")
     own_dtype = full.stored_dtype(models.weights_folder(source, cache))
     own = models.load(source, cache, own_dtype)
-    encoded = [encode_row(own.tokenizer, row) for row in rows]
+    encoded = [encode_row(own.tokenizer, row) for row in _rows(run)]
     before = logits(own.model, encoded)
     del own  # its memory is free before the next is loaded
     made = _write_adapter if form == "adapter" else _write_merged
@@ -141,8 +155,11 @@ def _write(
         **{name: said.get(name) for name in ("drop_layers", "quantization", "template", "depth", "terms")},
         "difference": asdict(difference(before, logits(other, encoded))),
     }
+    _write_notes(source, folder, record, said, run, cache)
+    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    sizes = {path.relative_to(folder).as_posix(): hashed(path) for path in written}
+    record["files"] = {name: {"bytes": size, "sha256": found} for name, (size, found) in sizes.items()}
     (folder / FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    _write_notes(source, student, folder, record, cache)
     return record
 
 
@@ -213,17 +230,23 @@ def _write_stops(loaded: Loaded, folder: Path) -> None:
     )
 
 
-def _write_notes(source: Resolved, student: StudentFile, folder: Path, record: dict[str, Any], cache: Path) -> None:
-    """The model card, and the licence texts that lie with the base."""
-    from distill.engines import models
-
+def _write_notes(
+    source: Resolved, folder: Path, record: dict[str, Any], said: dict[str, Any], run: Path, cache: Path
+) -> None:
+    """The model card with what may be done with it, and the licences that must travel."""
     at = next(path for path in (source.path, *source.path.parents) if (path / "README.md").is_file())
     card = cards.exported((at / "README.md").read_text(encoding="utf-8"), record)
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    if student.base.path.exists():
-        origin = models.weights_folder(student.base, cache)
-        for path in {path for pattern in NOTICES for path in origin.glob(pattern) if path.is_file()}:
-            shutil.copyfile(path, folder / path.name)
+    recipe = load_recipe(run / RESOLVED)
+    known = registry(reopen(run, cache)) if recipe.terms.registry else shipped()
+    went_in = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in said.get("made_from", ())]
+    base = next((one.origin for one in went_in if one.role == "base weights"), "")  # its own comes first
+    parts = shipping.parts(went_in, {base: Path(said["base"]["path"])})
+    form: Form = "merged" if record["format"] == "merged" or (folder / "base").is_dir() else "adapter"
+    name, told = recipe.terms.name or recipe.name, recipe.terms.accept
+    section = card_terms.section(parts, known, (form,), name, told, recipe.use)
+    own = {name: text for part in parts if part.input.role == "base weights" for name, text in part.found.files.items()}
+    shipping.write(folder, {**own, **shipping.shipped(parts, (form,), known)})
+    (folder / "README.md").write_text(card_terms.replaced(card, section), encoding="utf-8")
 
 
 def _said(out: Path, record: dict[str, Any]) -> str:

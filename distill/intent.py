@@ -9,6 +9,8 @@ The network is never asked. The report judges the same once more, by the rows th
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,15 @@ from distill.context import NOWHERE, Resolved
 from distill.errors import DistillError, NotFetchedError, TermsError
 from distill.load import load_recipe
 from distill.sources import references
-from distill.sources.licences import card_base
+from distill.sources.licences import card_base, student_depth
 from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped, with_own
 from distill.terms.verdict import UNSEEN, Input, Role, Use
 from distill.workspace import RUN, Workspace, reopen
+
+STAMP = re.compile(rb'"provenance": ?\{"source": ?"(teacher|real)", ?"origin": ?("(?:[^"\\]|\\.)*")')
+STAMPED = re.compile(rb'"terms": ?(\[[^\]]*\])')
+"""As rows are written; no text of a row can hold quotes that are not escaped."""
 
 
 def verdict(workspace: Workspace) -> Terms:
@@ -44,6 +50,7 @@ def check(workspace: Workspace) -> list[str]:
         TermsError: an input's terms forbid what the recipe intends, or nobody has reviewed them and the student is for more
             than research.
     """
+    check_depth(workspace)
     found, recipe = verdict(workspace), workspace.recipe
     lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in found.inputs if one.verdict == found.verdict]
     if found.verdict == "blocked":
@@ -66,6 +73,27 @@ def check(workspace: Workspace) -> list[str]:
     return []
 
 
+def check_depth(workspace: Workspace) -> None:
+    """Refuse a teacher whose rows would be deeper than the recipe allows, before it is asked for anything.
+
+    Raises:
+        DistillError: names the teacher and its depth.
+    """
+    recipe = workspace.recipe
+    most = recipe.split.max_depth
+    for name in recipe.asked if most is not None else ():
+        refs = [ref for ref in recipe.cast[name].weights if ref not in recipe.served]
+        found = {ref: _resolved(workspace, ref, "model") for ref in refs}
+        depth = max((student_depth(one.path) for one in found.values()), default=0)
+        if most is not None and depth + 1 > most:
+            raise DistillError(
+                f"{recipe.cast[name].model} is {depth} generations of models from people's text: its rows would be of depth "
+                f"{depth + 1}, above {most}",
+                where="split.max_depth",
+                hint="take a teacher that is nearer to people's text, or raise the limit",
+            )
+
+
 def went_in(workspace: Workspace) -> Iterator[Input]:
     """Base, adapter, every teacher that is asked, and every data set."""
     recipe = workspace.recipe
@@ -82,15 +110,39 @@ def went_in(workspace: Workspace) -> Iterator[Input]:
         yield _model(workspace, recipe.teacher.model, "teacher's distributions", recipe.teacher.terms)
     for real in recipe.real.values():
         found = _resolved(workspace, real.data, "data")
-        yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE)
+        if real.has_rows and found.path != NOWHERE:
+            yield from _of_rows(found.path)
+        else:
+            card = _other(real.terms, found)
+            yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE, card=card)
+
+
+def _of_rows(path: Path) -> Iterator[Input]:
+    """What rows that distill wrote came from, by the stamps that they carry, a million in about three seconds."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    with path.open("rb") as file:
+        for line in file:
+            stamp = STAMP.search(line)
+            if stamp is not None:
+                key = (stamp[1].decode(), json.loads(stamp[2]))
+                stamped = STAMPED.search(line, stamp.end())
+                found.setdefault(key, {}).update(dict.fromkeys(json.loads(stamped[1]) if stamped else ()))
+    for (source, origin), terms in found.items():
+        yield Input("teacher's answers" if source == "teacher" else "real data", origin, tuple(terms))
 
 
 def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], host: str | None = None) -> Input:
     if ref in workspace.recipe.served:
         found = references.served(ref)
-        return Input(role, found.origin, stated, host)
+        return Input(role, found.origin, stated, host=host)
     found = _resolved(workspace, ref, "model")
-    return Input(role, found.origin, stated or found.terms, host, card_base(found.path), found.path != NOWHERE)
+    card, base = _other(stated, found), card_base(found.path)
+    return Input(role, found.origin, stated or found.terms, host, base, found.path != NOWHERE, card)
+
+
+def _other(stated: tuple[str, ...], found: Resolved) -> tuple[str, ...]:
+    """What the thing itself declares, where the recipe states something."""
+    return found.terms if stated else ()
 
 
 def _resolved(workspace: Workspace, ref: str, what: references.What) -> Resolved:

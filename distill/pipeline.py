@@ -25,6 +25,7 @@ from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.score import stage as score
+from distill.suites import named
 from distill.suites import stage as suites
 from distill.tokenise import stage as tokenise
 from distill.train import layers, settings
@@ -94,12 +95,14 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     # What is measured with comes first: training rows are judged against it.
     measured = tuple(measured_nodes(recipe))
     names = tuple(node.name for node in measured)
+    told = named.spec(recipe.evaluate.suites, recipe.evaluate.named) if recipe.student else None
     nodes = [
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
-            split.run, split.VERSION, data, data,
+            split.run, split.VERSION, (*data, *recipe.split.references), data,
         ),
         *measured,
+        *([Node("named", 0, ("suites",), told, named.run, named.VERSION)] if told else []),
         Node(
             "generate", 1, ("split", *names),
             GenerateSpec(
@@ -126,10 +129,7 @@ def measured_nodes(recipe: Recipe) -> Iterator[Node]:
     if recipe.student is not None and (own := suites.loaded(recipe.evaluate.suites)):
         read = tuple(dict.fromkeys(ref for suite in own for ref in suite.references))
         versions = {package: version for suite in own for package, version in suite.versions.items()}
-        primary = recipe.evaluate.primary
-        unknown = any(not suite.KNOWN and suite.label == primary.partition(".")[0] for suite in own)
-        asked_of = suites.Spec(suites=own, versions=versions, primary=primary if unknown else None)
-        yield Node("suites", 0, (), asked_of, suites.run, suites.VERSION, read)
+        yield Node("suites", 0, (), suites.Spec(suites=own, versions=versions), suites.run, suites.VERSION, read)
     if recipe.student is not None and "heldout" in recipe.evaluate.needs:
         spec = heldout.Spec(teacher=teacher, sampling=recipe.generate.sampling, systems=systems(recipe), seed=seed)
         yield Node(

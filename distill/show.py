@@ -134,12 +134,14 @@ def overview(run: Path, cache: Path) -> str:
 
 
 def curves(workspace: Workspace) -> str:
-    """What the checkpoints scored that are evaluated, a line for each; nothing where none is."""
+    """What the checkpoints scored that are evaluated, a line for each: the metric that decides, and the first of every
+    suite; nothing where none is."""
     found = evaluated.points(workspace)
     if not found:
         return ""
     primary = workspace.recipe.evaluate.primary
-    names = sorted({name for point in found for name in point.metrics}, key=lambda name: (name != primary, name))
+    first = {name.partition(".")[0]: name for point in found for name in reversed(point.metrics)}
+    names = [primary, *(name for name in first.values() if name.partition(".")[0] != primary.partition(".")[0])]
     rows = [["step", *names], *([str(one.step), *(_value(one.metrics.get(name)) for name in names)] for one in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
@@ -158,13 +160,6 @@ def filtered(folder: Path) -> Iterator[str]:
             lost = ", ".join(f"{reason} {count:,}" for reason, count in ledger[source]["dropped"].items())
             yield f"{rows} dropped: {lost}"
     yield from beside(ledger)
-
-
-def compare(runs: Sequence[Path]) -> str:
-    """Finished runs side by side."""
-    from distill.compare.terminal import side_by_side
-
-    return str(side_by_side({run.name: _report(run / "6-compare") for run in runs}))
 
 
 def _report(folder: Path) -> dict[str, Any]:

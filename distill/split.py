@@ -7,6 +7,7 @@ Knows nothing of models. Memory is hashes: rows go through a file.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from distill.rows import Frozen, Row, digest, root_of, to_line
 from distill.sources.real import PEOPLE, Reading, Real, read_real
 
 VERSION = 2
+NAMED = re.compile("[0-9a-f]{16}")
 DataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """Name of a data set in a recipe: it becomes the name of a file."""
 
@@ -30,6 +32,18 @@ class Split(Frozen):
     held_out_prompts: int = Field(128, ge=0)
     """Root prompts, and documents, kept away from training, the same on every machine: those whose hash with the seed is
     lowest. 0 when not given in a recipe without a student and a benchmark: nothing is measured then."""
+    without: str | None = None
+    """Reference to a text file that names prompts and documents which were withdrawn, by root or by row id, one a line:
+    none of their rows is read, from any data set. `distill withdraw --exclude FILE` writes one."""
+
+    max_depth: int | None = Field(None, ge=1)
+    """Most generations of models between people's text and a row that is made in this run. Rows of `run:` and `rows:` that
+    are so deep already are skipped as `too_deep`, and a teacher that is itself a student too deep is refused. No limit when
+    not given."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.without,) if self.without else ()
 
 
 class Spec(Frozen):
@@ -66,11 +80,15 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     copies: Counter[str] = Counter()
     marks: dict[str, dict[str, list[float]]] = {name: {} for name in spec.real}
     notes: list[str] = []
+    withdrawn = _withdrawn(context.resolved[spec.split.without].path) if spec.split.without else frozenset()
     with spool.open("w", encoding="utf-8") as file:
         for name, real in spec.real.items():
             reading = read_real(name, real, context.resolved[real.data])
-            roots[name], seen = [], set()
+            roots[name], seen = [], set[str]()
             for row in context.progress(reading, total=real.limit or 0, label=f"read {name}", unit="rows"):
+                if reason := _refused(row, spec, withdrawn):
+                    reading.skip(reason, f"row {row.id}")
+                    continue
                 if PEOPLE in row.scores:
                     marks[name].setdefault(row.id, []).append(row.scores[PEOPLE])
                 if (same := _sameness(row)) not in seen:
@@ -93,6 +111,30 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     if shared:
         notes.append(f"{shared} rows are in more than one data set, each keeps its own copy")
     return _summary(by_data, roots, aside, notes, _what(spec.real))
+
+
+def _withdrawn(path: Path) -> frozenset[str]:
+    """Roots and ids of a file, one a line; what follows a `#` is for the reader.
+
+    Raises:
+        SourceError: a line that is neither.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        name = line.partition("#")[0].strip()
+        if name and not NAMED.fullmatch(name):
+            hint = "16 hex digits, as `distill withdraw --exclude FILE` writes them"
+            raise SourceError(f"{name!r} is no root and no id of a row", where=f"{path}:{number}", hint=hint)
+        found += [name] if name else []
+    return frozenset(found)
+
+
+def _refused(row: Row, spec: Spec, withdrawn: frozenset[str]) -> str | None:
+    """Why a row may not go in, whatever it says."""
+    if row.provenance.root in withdrawn or row.id in withdrawn:
+        return "withdrawn"
+    # What is made of it is one deeper.
+    return "too_deep" if spec.split.max_depth is not None and row.provenance.depth >= spec.split.max_depth else None
 
 
 def _sameness(row: Row) -> str:

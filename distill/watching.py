@@ -114,7 +114,7 @@ class _Watcher:
         key = workspace.planned[name].key
         if artifacts.busy(self.cache, name, key):
             return False
-        for need in _missing(workspace, name):
+        for need in missing(workspace, name):
             self.say(f"{need}: needed by {name}")
             if workspace.planned[need].node.launch:
                 start(workspace, need)
@@ -132,7 +132,7 @@ class _Watcher:
         return True
 
 
-def _missing(workspace: Workspace, name: str) -> Iterator[str]:
+def missing(workspace: Workspace, name: str) -> Iterator[str]:
     """What an arm needs besides the training and is not there: in most cases the teacher as an arm, the first time."""
     needs = {other for need in workspace.planned[name].node.needs for other in workspace.wanted(need)}
     training = workspace.wanted(training_of(workspace))

@@ -192,3 +192,11 @@ def test_size_buckets_meet_without_a_gap() -> None:
 def test_escaped_text_is_one_line_without_markup() -> None:
     assert escape("a\n*b* [c](d) `e`\x00 <f>") == "a \\*b\\* \\[c\\]\\(d\\) \\`e\\` &lt;f&gt;"
     assert fence("a ``` b").startswith("````text\n")
+
+
+def test_how_much_the_teacher_has_by_heart_is_on_the_data_card() -> None:
+    note = "verbatim: 3 of 6 rows (50.0%) share more than 50 words in a row with book"
+    card = data_card(replace(CARD, ledger={**LEDGER, "notes": [note, "other: of no concern"]}))
+    assert (
+        "Of what the teacher has by heart: verbatim: 3 of 6 rows \\(50.0%\\) share" in card and "no concern" not in card
+    )

@@ -114,7 +114,7 @@ def test_check_says_what_a_judge_is_asked_and_whom_it_is_related_to(
     recipe = str(ROOT / "recipes" / "judged.yaml")
     assert main(["check", recipe, *folders]) == 0
     said = capsys.readouterr().out
-    assert "judge: critic is asked at most 1,012 questions" in said and "never compared" not in said
+    assert "judge: critic is asked at most 432 questions" in said and "never compared" not in said
     assert (
         "judge: The judge is the same model as the teacher and the student: it may favour answers like its own." in said
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from distill.cli import main
 from distill.context import Resolved
@@ -15,6 +16,7 @@ from distill.engines import models
 from distill.errors import DistillError, SourceError
 from distill.export import export
 from distill.recipe import Recipe, dump
+from distill.trail.verify import verify
 from distill.train.student import Student
 from tests.train.small import MODEL, make_row, put, spec_of, train
 
@@ -153,3 +155,21 @@ def test_a_base_of_the_hub_is_named_with_its_commit_and_its_licence_comes_along(
     assert (config["base_model_name_or_path"], config["revision"]) == ("org/model", commit)
     assert (tmp_path / "adapter" / "LICENSE").read_text() == "Do as you like."
     assert not (tmp_path / "adapter" / "base").exists()
+
+
+def test_the_card_says_what_the_recipe_is_for_and_the_files_can_be_verified(tiny_model: Path, tmp_path: Path) -> None:
+    run = make(tmp_path, tiny_model, {"terms": ["llama3.1"]})
+    recipe = {**RECIPE, "use": "commercial", "terms": {"name": "Llama-x", "accept": {"apache-2.0": "read"}}}
+    (run / "recipe.resolved.yaml").write_text(dump(Recipe.model_validate(recipe)))
+    out = tmp_path / "adapter"
+    export(run, out, tmp_path / "cache")
+    card = ModelCard.load(out / "README.md", ignore_metadata_errors=False)
+    assert card.data.license == "other" and card.data.license_link == "LICENSE.md"
+    assert card.data.license_name == "apache-2.0-and-llama3.1"
+    assert "**Built with Llama**" in card.text and "commercial (what it was made for)" in card.text
+    assert "does not: set terms.name" not in card.text
+    assert "Llama 3.1 Community License" in (out / "LICENSE.md").read_text()
+    assert json.loads((run / "exports.jsonl").read_text())["out"] == str(out)
+    assert verify(out).faults == ()
+    (out / "adapter_config.json").write_text("{}")
+    assert [(one.file, one.what) for one in verify(out).faults] == [("adapter_config.json", "changed")]

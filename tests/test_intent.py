@@ -105,3 +105,38 @@ def test_check_refuses_before_a_token_is_paid_for(tmp_path: Path, capsys: pytest
     for command in ("check", "run"):
         assert main([command, str(recipe), "--cache", str(tmp_path / "c"), "--runs", str(tmp_path / "r")]) == 2
         assert "does not let its outputs train another model" in capsys.readouterr().err
+
+
+def carded(tmp_path: Path, card: str, **changed: Any) -> Workspace:
+    """A data set in a folder with a card."""
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data" / "chat.jsonl").write_text('{"q": "Why?", "a": "Because."}\n{"q": "How?", "a": "So."}\n')
+    (tmp_path / "data" / "README.md").write_text(card)
+    return space(tmp_path, real={"chat": {"data": "./data", "prompt": "q", "answer": "a", **changed}}, use="commercial")
+
+
+def test_a_recipe_that_states_another_licence_than_the_card_is_reviewed(tmp_path: Path) -> None:
+    with pytest.raises(TermsError, match=r"the recipe states mit, and its own card or package declares cc-by-nc-4\.0"):
+        intent.check(carded(tmp_path, "---\nlicense: cc-by-nc-4.0\n---\n", terms=["mit"]))
+    assert intent.check(carded(tmp_path, "---\nlicense: bsd\n---\n", terms=["bsd-3-clause"])) == [], "made clear"
+    assert intent.check(carded(tmp_path, "---\nlicense: mit\n---\n", terms=["mit"])) == []
+
+
+def test_a_card_with_two_licences_is_held_to_both(tmp_path: Path) -> None:
+    with pytest.raises(TermsError, match="is not for commerce"):
+        intent.check(carded(tmp_path, "---\nlicense: [mit, cc-by-nc-4.0]\n---\n"))
+
+
+@pytest.mark.parametrize("card", ["", "---\nlicense: [\n---\n", "---\nlicense: other\n---\n", "no front matter"])
+def test_a_card_that_is_missing_broken_or_names_nothing_is_reviewed(card: str, tmp_path: Path) -> None:
+    with pytest.raises(TermsError, match="no licence is declared"):
+        intent.check(carded(tmp_path, card))
+
+
+def test_a_fork_under_another_name_is_held_to_what_it_was_made_from(tmp_path: Path) -> None:
+    (tmp_path / "fork").mkdir()
+    (tmp_path / "fork" / "README.md").write_text(
+        "---\nlicense: apache-2.0\nbase_model: meta-llama/Meta-Llama-3-8B-Instruct\n---\n"
+    )
+    with pytest.raises(TermsError, match="lets its outputs train its own family only"):
+        intent.check(space(tmp_path, teacher={"model": "./fork"}, runtime={}))

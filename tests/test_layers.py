@@ -15,7 +15,7 @@ LEVELS = {
     "errors": 0,
     **dict.fromkeys(("described", "evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start", "trackers"), 2),
-    **dict.fromkeys(("cards", "engines"), 3),
+    **dict.fromkeys(("card_terms", "cards", "croissant", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),
     **dict.fromkeys(
         (
@@ -38,9 +38,13 @@ LEVELS = {
     "artifacts": 6,
     **dict.fromkeys(("pipeline", "workspace"), 7),
     **dict.fromkeys(
-        ("alone", "compatibility", "export", "filtering", "intent", "launch", "passing", "show", "slurm"), 8
+        (
+            *("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show"),
+            *("slurm", "trail"),
+        ),
+        8,
     ),
-    **dict.fromkeys(("evaluated", "leaving", "options", "push", "results", "tracking", "watching"), 8),
+    **dict.fromkeys(("evaluated", "finished", "leaving", "options", "push", "results", "tracking", "watching"), 8),
     "cli": 9,
 }
 STAGES = 4

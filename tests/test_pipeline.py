@@ -168,7 +168,7 @@ def changed(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return "other" if last in ("system", "each", "score", "registry") else 3
+        return "other" if last in ("system", "each", "score", "registry", "without") else 3
     return f"{value}x"
 
 
@@ -590,13 +590,17 @@ SUITES: list[dict[str, Any]] = [
     {"kind": "numbers", "source": {"data": "X", "prompt": "q", "answer": "a"}},
     {"kind": "choices", "source": {"data": "X", "prompt": "q"}, "options": "o", "right": "r"},
     {"kind": "instructions", "source": {"data": "X", "prompt": "q"}},
+    {"kind": "programs", "source": {"data": "X", "prompt": "q", "evidence": {"tests": "t"}}},
+    {"kind": "human_eval"},
+    {"kind": "benchmark"},
+    {"kind": "lm_eval", "tasks": ["gsm8k"], "include": "I"},
 ]
 SHOWN = {"shots": 2, "examples": {"data": "Y", "prompt": "q", "answer": "a"}}
 ITEMS: list[tuple[int, dict[str, Any]]] = [
     (0, {"name": "other"}),
     *(
         (place, more)
-        for place in range(4)
+        for place in range(6)
         for more in ({"items": 9}, {"shots": 2}, SHOWN, {"instruction": "Say."}, {"group": "g"})
     ),
     (0, {"source": {"data": "Y", "prompt": "q", "answer": "a"}}),
@@ -608,12 +612,23 @@ ITEMS: list[tuple[int, dict[str, Any]]] = [
     (2, {"answer": "letter"}),
     (3, {"ids": "i"}),
     (3, {"arguments": "k"}),
+    (7, {"tasks": ["gsm8k", "ifeval"]}),
+    (7, {"include": "J"}),
+    (7, {"limit": 9}),
+    (7, {"shots": 2}),
 ]
 """Fields that decide items."""
 LATER: list[tuple[int, dict[str, Any]]] = [
-    (place, more)
-    for place in (0, 1, 3)
-    for more in ({"max_new_tokens": 9}, {"temperature": 0.5}, {"temperature": 0.5, "samples": 3}, {"until": ["x"]})
+    *(
+        (place, more)
+        for place in (0, 1, 3, 4, 5, 6)
+        for more in ({"max_new_tokens": 9}, {"temperature": 0.5}, {"temperature": 0.5, "samples": 3}, {"until": ["x"]})
+    ),
+    *(
+        (place, more)
+        for place in (4, 5)
+        for more in ({"temperature": 0.5, "samples": 3, "k": [1, 2]}, {"limits": {"seconds": 2}})
+    ),
 ]
 """Fields that decide answers, or what they are worth."""
 
@@ -635,6 +650,18 @@ def test_a_field_of_a_suite_reruns_the_items_or_the_answers_alone(place: int, mo
     else:
         assert stale == closure({"suites", *arms}, nodes)
         assert "generate" in stale, "what is generated is judged against the items"
+
+
+def test_a_metric_that_only_data_tell_of_is_looked_for_before_training_and_reruns_the_report_alone() -> None:
+    def named(metric: str) -> dict[str, Any]:
+        told = asked(0, {})
+        return {**told, "evaluate": {**told["evaluate"], "primary": f"gsm8k.{metric}"}}
+
+    assert "named" not in keyed(asked(0, {}))
+    names = [node.name for node in plan(Recipe.model_validate(named("exact_match/last")))]
+    assert names.index("suites") < names.index("named") < names.index("generate")
+    before, after = keyed(named("exact_match/last")), keyed(named("exact_match/strict"))
+    assert {node for node in before if before[node] != after[node]} == {"named", "compare"}
 
 
 def test_every_field_of_a_suite_is_looked_at() -> None:
@@ -689,6 +716,26 @@ def test_the_judge_comes_after_the_arms_that_it_compares() -> None:
     assert node.needs == ("split", "evaluate/student", "evaluate/base") and node.folder == "5-judge"
     assert set(node.sources) == {"J", "T", "S", "L"} and node.launch == "judge"
     assert all(one.name != "judge" for one in plan(Recipe.model_validate(BASE)))
+
+
+def test_a_judge_may_compare_every_arm_that_there_is() -> None:
+    evaluate = {"seeds": 3, "real_only": True, "checkpoints": [2], "arms": {"rival": {"model": "R"}}}
+    one = Recipe.model_validate({**BASE, "evaluate": evaluate})
+    several = {
+        "train": [BASE["train"], {"objective": "on_policy", "checkpoint_every": 2}],
+        "evaluate": {"checkpoints": [2]},
+    }
+    for recipe in (one, Recipe.model_validate({**BASE, **several})):
+        nodes = [node.name for node in plan(recipe) if node.name.startswith("evaluate/")]
+        assert [f"evaluate/{arm}" for arm in recipe.arms] == nodes
+    judge = {"by": "judge", "pairs": [["student#2", "real_only"], ["rival", "student@2"]]}
+    (node,) = (
+        node
+        for node in plan(Recipe.model_validate({**BASE, "evaluate": {**evaluate, "judge": judge}}))
+        if node.name == "judge"
+    )
+    assert {"evaluate/student#2", "evaluate/real_only", "evaluate/rival", "evaluate/student@2"} < set(node.needs)
+    assert "R" in node.sources, "a judge of its family is flagged"
 
 
 def test_another_judge_other_labels_or_another_prompt_is_another_verdict(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,19 +50,21 @@ def test_the_table_has_every_command() -> None:
         main(["--help"])
     named = re.findall(r"^\| `distill (\w+)", README, re.MULTILINE)
     assert named == [
-        "check",
-        "plan",
-        "fetch",
-        "run",
-        "slurm",
-        "filter",
-        "show",
-        "compare",
-        "terms",
-        "evaluate",
-        "export",
-        "push",
-        "schema",
+        *(
+            "check",
+            "plan",
+            "fetch",
+            "run",
+            "slurm",
+            "filter",
+            "show",
+            "compare",
+            "trace",
+            "withdraw",
+            "verify",
+            "terms",
+        ),
+        *("evaluate", "export", "push", "schema"),
     ]
     for command in named:
         with pytest.raises(SystemExit) as stopped:

@@ -86,9 +86,14 @@ def test_show(finished_run: Run, arguments: list[str], expected: str, capsys: py
     assert expected in capsys.readouterr().out
 
 
-def test_compare_puts_runs_side_by_side(finished_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", "one_minute", str(finished_run.folder), *finished_run.options]) == 0
-    assert "heldout_teacher" in capsys.readouterr().out
+def test_compare_puts_arms_side_by_side(finished_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    arms = ["one_minute", f"{finished_run.folder}:base"]
+    assert main(["compare", *arms, *finished_run.options]) == 0
+    said = capsys.readouterr().out
+    assert said.split("\n")[0].split() == ["items", "teacher", "one_minute", "one_minute:base"]
+    assert "heldout_teacher" in said and "one_minute:base \u2212 one_minute" in said
+    page = said.rpartition("page: ")[2].strip()
+    assert Path(page).parent == finished_run.runs and "Item by item" in Path(page).read_text(encoding="utf-8")
 
 
 def test_a_damaged_entry_is_made_again_and_nothing_else_is_asked(finished_run: Run, tmp_path: Path) -> None:

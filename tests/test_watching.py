@@ -94,9 +94,11 @@ def test_the_checkpoints_that_are_there(
     make(workspace, "tokenise")
     assert main(["evaluate", "small", *options]) == 2
     assert "--watch waits for the first one" in capsys.readouterr().err
-    make(workspace, "evaluate/teacher")
     make(workspace, "train")
     asked = evaluated.with_checkpoints(workspace, [4])
+    assert list(watching.missing(asked, "evaluate/student@4")) == ["evaluate/teacher"], "made once, for all"
+    make(workspace, "evaluate/teacher")
+    assert not list(watching.missing(asked, "evaluate/student@4"))
     work = artifacts.work_folder(workspace.cache, evaluated.arm(4), asked.planned[evaluated.arm(4)].key)
     with work.with_name(f"{work.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another watcher is at this one

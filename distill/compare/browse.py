@@ -6,17 +6,15 @@ which it shows as text: nothing in a row can become markup or run.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from distill.compare.chosen import choose
 from distill.compare.flow import changed
-from distill.compare.html import TEMPLATES, pages
+from distill.compare.html import pages
+from distill.compare.pages import assets, data
 from distill.errors import SourceError
-from distill.rows import to_json
 
 NAME = "rows.html"
 BESIDE: dict[str, Any] = {"by_origin": {}, "overlap": {}, "changed": {}}
@@ -44,9 +42,6 @@ def render(folder: Path, title: str) -> str:
 
     chosen = choose(folder)
     ledger = {**BESIDE, **json.loads((folder / "ledger.json").read_text(encoding="utf-8"))}
-    style, more, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "rows.css", "rows.js")
-    )
     return (
         pages()
         .get_template("rows.html.j2")
@@ -57,20 +52,10 @@ def render(folder: Path, title: str) -> str:
             shown=len(chosen.rows),
             total=chosen.total,
             reasons=_reasons(ledger),
-            style=Markup(style + more),
-            script=Markup(script),
-            hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             data=Markup(data(chosen.rows)),
+            **assets(("report.css", "list.css", "rows.css"), ("list.js", "rows.js")),
         )
     )
-
-
-def data(value: object) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or begins another."""
-    text = to_json(value)
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
 
 
 def _reasons(ledger: dict[str, Any]) -> dict[str, tuple[int, int]]:

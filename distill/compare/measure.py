@@ -82,7 +82,7 @@ def compare(name: str, arms: Sequence[Arm], seed: int) -> Compared:
     if not keys:
         raise CompareError(f"no item was scored by all of {', '.join(having)}", where=name)
     left_out = sum(map(any, by_item)) - len(keys)
-    scores = {arm.name: _scores(arm, metric, keys) for arm in arms if arm.name in having}
+    scores = {arm.name: scores_of(arm, metric, keys) for arm in arms if arm.name in having}
     seeds = training_seeds(arms)
     own = [scores[arm] for arm in seeds if arm in scores]
     joined: dict[str, Scores | Sequence[Scores]] = {}
@@ -107,16 +107,16 @@ def _metric(name: str, arms: Sequence[Arm], compared: Compared, primary: bool) -
         primary=primary,
         items=digest(compared.keys)[:16],
         left_out=compared.left_out,
-        arms={arm: _score(panel.mean(arm)) for arm in panel.arms},
-        paired=tuple(_pair(a, b, found) for (a, b), found in differences.items()),
+        arms={arm: score_of(panel.mean(arm)) for arm in panel.arms},
+        paired=tuple(pair_of(a, b, found) for (a, b), found in differences.items()),
         gap_recovered=recovered.pop(STUDENT),
         checkpoints=recovered,
-        retention=_ratio(panel.retention(TEACHER, STUDENT)) if counted else None,
+        retention=ratio_of(panel.retention(TEACHER, STUDENT)) if counted else None,
         seeds=_seeds(compared, training_seeds(arms)),
     )
 
 
-def _scores(arm: Arm, metric: str, keys: Sequence[Key]) -> Scores:
+def scores_of(arm: Arm, metric: str, keys: Sequence[Key]) -> Scores:
     items = [arm.items[key] for key in keys]
     values, weights = zip(*(item.metrics[metric] for item in items), strict=True)
     return Scores([item for _, item in keys], values, weights, [item.root for item in items])
@@ -132,7 +132,7 @@ def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for pair in wanted if pair in there]
 
 
-def _score(mean: Interval) -> Score:
+def score_of(mean: Interval) -> Score:
     return Score(mean=mean.value, ci95=(mean.low, mean.high), n=mean.n)
 
 
@@ -141,10 +141,10 @@ def _seeds(compared: Compared, names: Sequence[str]) -> dict[str, Score]:
     own = [name for name in names if name not in compared.lost]
     if STUDENT not in compared.panel.arms or len(own) < 2:
         return {}
-    return dict(zip(own, map(_score, compared.panel.by_seed(STUDENT)), strict=True))
+    return dict(zip(own, map(score_of, compared.panel.by_seed(STUDENT)), strict=True))
 
 
-def _pair(a: str, b: str, found: Paired) -> Pair:
+def pair_of(a: str, b: str, found: Paired) -> Pair:
     difference = found.difference
     return Pair(
         a=a,
@@ -168,10 +168,10 @@ def _recovered(arm: str, panel: Panel, tokenizers: Mapping[str, str | None], dir
     if len({tokenizers[name] for name in needed}) > 1:
         reason = "the teacher's tokens are not the student's; bits_per_byte can be compared"
         return Recovered(value=None, ci95=None, undefined=reason)
-    return _ratio(panel.gap_recovered(TEACHER, BASE, arm, direction))
+    return ratio_of(panel.gap_recovered(TEACHER, BASE, arm, direction))
 
 
-def _ratio(found: Ratio) -> Recovered:
+def ratio_of(found: Ratio) -> Recovered:
     if found.value is None or found.low is None or found.high is None:
         return Recovered(value=None, ci95=None, undefined=found.undefined)
     return Recovered(value=found.value, ci95=(found.low, found.high), undefined=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.report import Data, Metric, Point, Recovered
+from distill.compare.report import About, Data, Metric, Point, Recovered, Score
 from distill.compare.svg import Scale, bar, figure, line, marker, stretched, text, whisker
 from distill.compare.words import arrow, interval, minus, number, percent, recovered
 
@@ -40,23 +40,28 @@ def hero(name: str, metric: Metric) -> str:
 
 def arms(name: str, metric: Metric) -> str:
     """Mean and 95% interval of every arm in one metric."""
-    scores = metric.arms
+    return intervals(name, metric, metric.arms, {})
+
+
+def intervals(name: str, about: About, scores: Mapping[str, Score], marks: Mapping[str, str]) -> str:
+    """Mean and 95% interval of every arm, each by its mark (`svg.SHAPES`): by its name where none is given."""
     scale = Scale([end for score in scores.values() for end in (*score.ci95, score.mean)])
     height = ROW * len(scores) + 14
     parts = _grid(scale, len(scores), [minus(f"{tick:.4g}") for tick in scale.ticks()])
     for index, (arm, score) in enumerate(scores.items()):
-        y, words = ROW * index, f"{number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}"
+        y, words = ROW * index, f"{number(score.mean, about.unit)} {interval(score.ci95, about.unit)}"
+        mark = marks.get(arm, arm)
         parts += [
             text(0, y + 13, arm),
             text(100, y + 13, words, "value", "end"),
-            whisker(scale, y + 28, *score.ci95, arm),
-            marker(scale(score.mean), y + 28, arm, f"{arm}: {words}, {score.n} items"),
+            whisker(scale, y + 28, *score.ci95, mark),
+            marker(scale(score.mean), y + 28, mark, f"{arm}: {words}, {score.n} items"),
         ]
     said = "; ".join(
-        f"{arm} {number(score.mean, metric.unit)} {interval(score.ci95, metric.unit)}" for arm, score in scores.items()
+        f"{arm} {number(score.mean, about.unit)} {interval(score.ci95, about.unit)}" for arm, score in scores.items()
     )
-    title = f"{name}, {metric.unit} {arrow(metric)} {metric.direction} is better"
-    return figure(f"arms-{_slug(name)}", height, title, f"Means with 95% intervals: {said}.", parts)
+    title = f"{name}, {about.unit} {arrow(about)} {about.direction} is better"
+    return figure(f"arms-{slug(name)}", height, title, f"Means with 95% intervals: {said}.", parts)
 
 
 def gaps(key: str, title: str, rows: Mapping[str, Recovered]) -> str:
@@ -217,5 +222,5 @@ def _grid(scale: Scale, rows: int, labels: Sequence[str]) -> list[str]:
     return parts
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)

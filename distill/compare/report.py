@@ -81,11 +81,14 @@ class Recovered(Value):
     """Why there is no value."""
 
 
-class Metric(Value):
+class About(Value):
     direction: Literal["higher", "lower"]
     """Which way is better."""
     unit: str
     meaning: str
+
+
+class Metric(About):
     primary: bool
     items: str
     """Hash of the ids of the items compared: two reports with one hash asked the same."""

@@ -15,7 +15,16 @@ SHAPES = {
     "teacher": "M-5,-5H5V5H-5Z",
     "base": "M0,-7L7,0L0,7L-7,0Z",
     "student": "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0Z",
+    # Of arms that have a number and no role: students of several runs.
+    "mark-1": "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0Z",
+    "mark-2": "M0,-7L6.5,5H-6.5Z",
+    "mark-3": "M-6.5,-5H6.5L0,7Z",
+    "mark-4": "M-2.2,-7H2.2V-2.2H7V2.2H2.2V7H-2.2V2.2H-7V-2.2H-2.2Z",
+    "mark-5": "M-6.5,0L-3.2,-6H3.2L6.5,0L3.2,6H-3.2Z",
+    "mark-6": "M0,-8L2.2,-2.2L8,0L2.2,2.2L0,8L-2.2,2.2L-8,0L-2.2,-2.2Z",
 }
+MARKS = 6
+"""Arms with a number that can be told apart; a seventh looks like the first, and its name tells."""
 OTHER = "M0,-7L6.5,5H-6.5Z"
 
 
@@ -73,6 +82,12 @@ def marker(x: float, y: float, arm: str, words: str) -> str:
         f'<svg x="{x:.2f}%" y="{y:.1f}" overflow="visible"><path class="marker {colour(arm)}" d="{shape}">'
         f"<title>{escape(words)}</title></path></svg>"
     )
+
+
+def key(arm: str) -> str:
+    """The marker for a line of text: it is named beside it, and says nothing itself."""
+    path = f'<path class="marker {colour(arm)}" d="{SHAPES.get(arm, OTHER)}"/>'
+    return f'<svg class="plot mark" width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">{path}</svg>'
 
 
 def whisker(scale: Scale, y: float, low: float, high: float, arm: str) -> str:

@@ -1,4 +1,4 @@
-"""report.json -> the table that a terminal shows: metrics down, arms (or runs) across."""
+"""report.json -> the table that a terminal shows: metrics down, arms across."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from distill.compare.arms import STUDENT
 from distill.compare.judged import lines as judged
-from distill.compare.measure import PER_TOKEN
 from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import (
     added,
@@ -46,30 +44,8 @@ def table(report: Mapping[str, Any]) -> str:
             lines.append([_label(name, metric), str(metric.n), *scores, recovered(metric.gap_recovered)])
     judge = ["", *judged(value.judge)] if value.judge else []
     return "\n".join(
-        [*_align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline, *judge]
+        [*align(lines), "", *_legend(value), *_against_base(value), *_findings(value), "", value.headline, *judge]
     )
-
-
-def side_by_side(reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Students of several runs by metric, with the gap each recovered; a warning where they cannot be compared.
-
-    Raises:
-        CompareError: one of them is not a report of this version.
-    """
-    runs = {name: read_report(report, where=name) for name, report in reports.items()}
-    lines: list[Cells | str] = [["", *runs]]
-    names = list(dict.fromkeys(name for report in runs.values() for name in report.metrics))
-    # Suites in the order of the first run, each metric once.
-    suites = list(dict.fromkeys(map(_suite, names)))
-    for suite in suites:
-        lines.append(suite)
-        for name in (name for name in names if _suite(name) == suite):
-            found = [report.metrics.get(name) for report in runs.values()]
-            about = next(metric for metric in found if metric is not None)
-            lines.append([_label(name, about), *(_cell(metric) for metric in found)])
-    warnings = [text for name in names for text in _unlike(name, runs)]
-    legend = "Student's mean \u00b1 half its 95% interval, and the gap between base and teacher it recovered."
-    return "\n".join([*_align(lines), "", legend, *warnings])
 
 
 def _suite(name: str) -> str:
@@ -85,12 +61,6 @@ def _score(score: Score | None, metric: Metric) -> str:
     return f"{number(score.mean, metric.unit)} \u00b1 {half(score.ci95, metric.unit)}" if score else "-"
 
 
-def _cell(metric: Metric | None) -> str:
-    if metric is None or STUDENT not in metric.arms:
-        return "-"
-    return f"{_score(metric.arms[STUDENT], metric)}  {recovered(metric.gap_recovered)}"
-
-
 def _against_base(report: Report) -> list[str]:
     """What may be said of the student beside its base, metric by metric."""
     if not report.against_base:
@@ -102,7 +72,7 @@ def _against_base(report: Report) -> list[str]:
         holm = "-" if pair.p_holm is None else p_value(pair.p_holm)
         label = f"{'*' if metric.primary else ' '} {name} {arrow(metric)}"
         lines.append([label, change, p_value(pair.p), holm, number(pair.detectable, metric.unit), verdict(pair)])
-    return ["", *_align(lines)]
+    return ["", *align(lines)]
 
 
 def _findings(report: Report) -> list[str]:
@@ -130,19 +100,7 @@ def _legend(report: Report) -> list[str]:
     return [*lines, *(f"Undefined in {', '.join(names)}: {reason}." for reason, names in report.undefined.items())]
 
 
-def _unlike(name: str, runs: Mapping[str, Report]) -> list[str]:
-    """Warnings about one metric of several runs."""
-    having = {run: report for run, report in runs.items() if name in report.metrics}
-    items = {report.metrics[name].items for report in having.values()}
-    if len(items) > 1:
-        return [f"! {name}: the runs were asked different held-out items; these numbers cannot be compared."]
-    tokenizers = {report.arms[STUDENT].tokenizer for report in having.values() if STUDENT in report.arms}
-    if name.split(".", 1)[1] in PER_TOKEN and len(tokenizers) > 1:
-        return [f"! {name}: the students have different vocabularies; compare bits_per_byte instead."]
-    return []
-
-
-def _align(lines: Sequence[Cells | str]) -> list[str]:
+def align(lines: Sequence[Cells | str]) -> list[str]:
     """First column to the left, the others to the right; a line that is a text stands as it is."""
     rows = [line for line in lines if not isinstance(line, str)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
 from distill.compare.findings import Forgotten, Price
-from distill.compare.report import Metric, Pair, Recovered
+from distill.compare.report import About, Metric, Pair, Recovered
 from distill.compare.value import Interval
 
 TESTS = {"mcnemar": "McNemar, exact", "swap": "label swaps", "seeds": "t, seeds and prompts"}
@@ -159,6 +159,6 @@ def size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def arrow(metric: Metric) -> str:
+def arrow(metric: About) -> str:
     """Which way is better, for a reader who sees one row."""
     return "\u2193" if metric.direction == "lower" else "\u2191"

@@ -32,7 +32,7 @@ def score(
     logits = logits_at(model, rows, vocabulary)
     results = []
     for (request, encoded), (start, end) in zip(batch, spans, strict=True):
-        results.append(_row(request, encoded.ids[start:end], logits[: end - start], top_k))
+        results.append(of_answer(request, encoded.ids[start:end], logits[: end - start], top_k))
         logits = logits[end - start :]
     return results
 
@@ -66,7 +66,7 @@ def failure(key: str, error: str) -> TokenScores:
     return TokenScores(key, ids, numbers, ids, ids.reshape(0, 0), numbers.reshape(0, 0), error=error)
 
 
-def _row(request: ScoreRequest, tokens: list[int], logits: Tensor, top_k: int) -> TokenScores:
+def of_answer(request: ScoreRequest, tokens: list[int], logits: Tensor, top_k: int) -> TokenScores:
     """Scores of one answer: T tokens, (T, V) logits."""
     import numpy as np
     import torch

@@ -16,12 +16,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from distill.context import Context, Resolved
-from distill.engines import adapters, models, scoring, turns
+from distill.engines import adapters, branches, models, scoring, turns
 from distill.engines.batches import lanes, plan, share
 from distill.engines.cache import joinable
 from distill.engines.decode import decode
 from distill.engines.lane import Lane, Row
 from distill.engines.placement import Placement, Quantization, device
+from distill.engines.prefixes import Pack
 from distill.engines.template import Encoded, encode, encode_text, foretelling, template_hash
 from distill.errors import DistillError, EngineError
 from distill.protocols import Completion, Request, ScoreRequest, TokenScores
@@ -65,6 +66,8 @@ class TransformersEngine:
         self._tokens = models.load_tokenizer(source, context.cache)
         self._room = models.context_length(source, context.cache)
         self._model: PreTrainedModel | None = None
+        self._apart: bool | None = None
+        """Whether it lets rows with a common beginning lie in one pack; None until that is tried."""
         self.template = template_hash(self._tokens)
         self.tokenizer = models.vocabulary_hash(self._tokens)
         worn = adapters.fingerprint(adapter) if adapter else None
@@ -116,12 +119,33 @@ class TransformersEngine:
                 failed.append(scoring.failure(request.key, str(error)))
         ranks = self._context.ranks
         yield from share(failed, ranks.rank, ranks.world)
-        batches = plan([len(encoded.ids) for _, encoded in asked], self._context.runtime.batch_tokens)
+        vocabulary = len(self._tokens)
+        packs = self._packs(asked)
+        # One pack keeps a processor busy, and what it computes stays near it.
+        most = 1 if device() == "cpu" else self._context.runtime.batch_tokens
+        for batch in share(plan([len(one.ids) for one in packs], most), ranks.rank, ranks.world):
+            yield from self._halving(
+                lambda some: branches.score(self._loaded(), some, asked, top_k, vocabulary),
+                [packs[place] for place in batch],
+            )
+        done = {row for one in packs for row in one.rows}
+        left = [pair for place, pair in enumerate(asked) if place not in done]
+        batches = plan([len(encoded.ids) for _, encoded in left], self._context.runtime.batch_tokens)
         for batch in share(batches, ranks.rank, ranks.world):
             yield from self._halving(
-                lambda rows: scoring.score(self._loaded(), rows, top_k, len(self._tokens)),
-                [asked[place] for place in batch],
+                lambda rows: scoring.score(self._loaded(), rows, top_k, vocabulary),
+                [left[place] for place in batch],
             )
+
+    def _packs(self, asked: Sequence[tuple[ScoreRequest, Encoded]]) -> list[Pack]:
+        """Rows whose common beginnings are read once, where the model lets itself be asked so."""
+        packs = branches.packed(asked, self._context.runtime.batch_tokens)
+        if packs and self._apart is None:
+            why = branches.obstacle(self._loaded())
+            self._apart = why is None
+            if why:
+                self._context.say(f"  rows are scored with padding, since this model cannot keep them apart: {why}")
+        return packs if self._apart and branches.window(self._loaded()) >= branches.longest(packs) else []
 
     def foretell(
         self, rows: Sequence[tuple[str, Encoded]], take: Callable[[str, Tensor], R], vocabulary: int

@@ -59,6 +59,11 @@ class Evaluate(Frozen):
     """A model that says which of two arms' answers are better; nobody is asked when not given."""
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """Metrics that decide, or that must not be lost."""
+        return (self.primary, *(self.forgetting.metrics if self.forgetting else ()))
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Nodes that the items come from."""
         return tuple(dict.fromkeys(name for suite in self.suites for name in suite.NEEDS))

@@ -13,6 +13,7 @@ from distill.engines.batches import share
 from distill.filter.bindings import Bindings
 from distill.filter.blocklist import Blocklist
 from distill.filter.contamination.contamination import Contamination
+from distill.filter.contamination.verbatim import Verbatim
 from distill.filter.duplicates.near import ExactDuplicate, NearDuplicate
 from distill.filter.duplicates.semantic import SemanticDuplicate
 from distill.filter.models.difficulty import Difficulty
@@ -46,6 +47,7 @@ AnyFilter = Annotated[
     | NearDuplicate
     | SemanticDuplicate
     | Contamination
+    | Verbatim
     | Privacy
     | Blocklist
     | Code

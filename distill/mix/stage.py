@@ -5,6 +5,8 @@ validation.jsonl   real rows on which the training is watched: no training row h
 preference.jsonl   answers ranked against others, where a method makes them
 heldout.jsonl      what a student is measured on
 benchmark.jsonl    the synthetic test set, where the recipe asks for one
+README.md          the data card; croissant.json the same for programs; LICENSE.md and licences/ what it was made from;
+                   asked.json what the teacher was asked about that is among no rows itself
 """
 
 from __future__ import annotations
@@ -12,18 +14,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import Field
 
-from distill.cards import DataCard, data_card
+from distill import card_terms, croissant
+from distill.cards import ASKED, DataCard, Ingredient, data_card, ingredients, license_of
 from distill.context import Context
 from distill.errors import DistillError
 from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, write_rows
+from distill.sources.content import hashed
 from distill.suites import heldout
+from distill.terms import shipping
+from distill.terms.registry import shipped
 
-VERSION = 3
+VERSION = 4
 TAUGHT = ("chat", "text")
 """Kinds of rows in train.jsonl."""
 FEW = (
@@ -73,7 +80,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         card = DataCard(train, aside, ledger, pairs, benchmark, watched)
         for name, rows in card.files.items():
             write_rows(out / name, rows)
-        (out / "README.md").write_text(data_card(card), encoding="utf-8")
+        _write_cards(card, asked(inputs["split"], [*train, *pairs, *benchmark]), out, context)
     counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside)}
     more = {"validation_rows": len(watched), "preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
     return {
@@ -84,6 +91,33 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         if len(watched) < spec.mix.validation_rows
         else [],
     }
+
+
+def asked(split: Path, made: Sequence[Row]) -> tuple[Ingredient, ...]:
+    """What the teacher was asked about, and is among no rows itself: its words are in the answers."""
+    there = {part.origin for part in ingredients(made)}
+    descended = {row.provenance.root for row in made if row.provenance.source == "teacher"}
+    rows = (row for path in sorted((split / "train").glob("*.jsonl")) for row in read_rows(path))
+    found = ingredients(row for row in rows if row.provenance.root in descended and row.provenance.origin not in there)
+    return tuple(replace(part, rows=0) for part in found)
+
+
+def _write_cards(card: DataCard, asked: Sequence[Ingredient], out: Path, context: Context) -> None:
+    """README.md, croissant.json, asked.json, and the licences of what the rows were made from."""
+    (out / ASKED).write_text(json.dumps([asdict(part) for part in asked], indent=1) + "\n", encoding="utf-8")
+    made = ingredients([*card.train, *card.preference, *card.benchmark])
+    known = {part.origin for part in (*made, *asked)}
+    aside = ingredients(row for row in (*card.heldout, *card.validation) if row.provenance.origin not in known)
+    besides = (*asked, *(replace(part, rows=0) for part in aside))
+    found = (*made, *besides)
+    places = {source.origin: source.path for source in context.resolved.values()}
+    parts = shipping.parts(card_terms.inputs(found), places)
+    shipping.write(out, shipping.shipped(parts, ("rows",), shipped()))
+    front = card_terms.front(parts, license_of(found))
+    told = replace(card, besides=besides, terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
+    (out / "README.md").write_text(data_card(told), encoding="utf-8")
+    hashes = {name: hashed(out / name) for name in card.files}
+    croissant.write(out / croissant.FILE, croissant.croissant(card, hashes, shipped(), "training-data"))
 
 
 def validation(train: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Row]:

@@ -61,6 +61,12 @@ def content_revision(path: Path, cache: Path) -> str:
     return f"sha256:{digest(pairs)[:16]}"
 
 
+def hashed(path: Path) -> tuple[int, str]:
+    """Bytes of a file, and their sha256 in hex."""
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _file_hash(path: Path, cache: Path) -> str:
     """sha256 of a file's content; that of a large one is looked up by path, size and times of change."""
     stat = path.stat()

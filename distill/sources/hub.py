@@ -48,6 +48,17 @@ def cached(ref: str, what: Literal["model", "data"]) -> Resolved:
     return Resolved(repo, path, path.name, card_terms(path))
 
 
+def snapshot(repo: str, commit: str) -> Path | None:
+    """Folder of a model or data set in the local cache at a commit; None where it is not there."""
+    from huggingface_hub import constants
+
+    for kind in ("models", "datasets"):
+        folder = Path(constants.HF_HUB_CACHE) / "--".join([kind, *repo.split("/")]) / "snapshots" / commit
+        if commit and folder.is_dir():
+            return folder
+    return None
+
+
 def fetch(ref: str, what: Literal["model", "data"]) -> str:
     """Download what is missing of a hub id and return its commit. Without a network, what is cached will do.
 

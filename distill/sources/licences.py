@@ -68,6 +68,12 @@ def card_base(folder: Path) -> str | None:
     return str(first) if first else None
 
 
+def card_datasets(folder: Path) -> tuple[str, ...]:
+    """`datasets` in the front matter of a folder's README.md: what a model says that it was trained on."""
+    stated = _card(folder).get("datasets")
+    return _unique(str(one) for one in (stated if isinstance(stated, list) else [stated]) if one)
+
+
 def card_terms(folder: Path) -> tuple[str, ...]:
     """`license` in the front matter of a folder's README.md, as the hub's cards have it."""
     card = _card(folder)
@@ -86,6 +92,14 @@ def _card(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def student_depth(folder: Path) -> int:
+    """Generations of models between people's text and a trained student, as its student.json says; 0 of any other model."""
+    try:
+        return int(json.loads((folder / "student.json").read_text(encoding="utf-8"))["depth"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def student_terms(folder: Path) -> tuple[str, ...]:

@@ -167,6 +167,11 @@ class Reading:
         counts = self.skipped.most_common()
         return ", ".join(f"{count} {reason} (first: {self.first[reason]})" for reason, count in counts) or "none"
 
+    def skip(self, reason: str, where: str) -> None:
+        """Count a row that was yielded as one that was not: whoever reads has a reason against it."""
+        self.skipped[reason] += 1
+        self.first.setdefault(reason, where)
+
     def _records(self) -> Iterator[Record]:
         records = self._read()
         return records if self.spec.each is None else unrolled(records, self.spec.each)

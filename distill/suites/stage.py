@@ -28,8 +28,6 @@ class Spec(Frozen):
     suites: tuple[AnySuite, ...]
     versions: dict[str, str] = {}
     """Of the packages that decide what is asked and measured."""
-    primary: str | None = None
-    """The metric that decides, where only the data of its suite tell whether there is one."""
 
 
 def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
@@ -41,7 +39,7 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
     """Write the items of every suite; what is there twice once.
 
     Raises:
-        SourceError: a suite without items, data that cannot be read, or a primary metric that is not there.
+        SourceError: a suite without items, or data that cannot be read.
     """
     counts: dict[str, int] = {}
     notes: list[str] = []
@@ -64,21 +62,9 @@ def run(spec: Spec, _inputs: Mapping[str, Path], out: Path, context: Context) ->
             notes.append(f"{suite.label}: {read - len(items)} of {read} items are there twice and are asked once")
         counts[suite.label] = len(items)
         metrics = suite.found(context.resolved)
-        _check_primary(spec.primary, suite.label, list(metrics))
         if context.ranks.main:
             write_rows(out / f"{suite.label}.jsonl", items.values())
             if not suite.KNOWN:
                 about = {name: asdict(metric) for name, metric in metrics.items()}
                 (out / f"{suite.label}.metrics.json").write_text(to_json(about, indent=1) + "\n", encoding="utf-8")
     return {"counts": {"items": sum(counts.values())}, "by_suite": counts, "notes": notes}
-
-
-def _check_primary(primary: str | None, label: str, metrics: list[str]) -> None:
-    """Before anything is trained: one that is not there would be missed at the end."""
-    suite, _, metric = (primary or "").partition(".")
-    if suite == label and metric not in metrics:
-        raise SourceError(
-            f"{label} has no metric {metric!r}; it has {', '.join(metrics)}",
-            where="evaluate.primary",
-            hint=f"write primary: {label}.{metrics[0]}",
-        )

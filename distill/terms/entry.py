@@ -91,6 +91,8 @@ class Entry(Frozen):
     """Where it says so, and what."""
     quotation: str | None = Field(None, max_length=160)
     note: str | None = None
+    disclosed: str | None = None
+    """Of weights: what their makers say of the data that they were trained on, and where."""
     dated: date | None = None
     """Of the text itself."""
     checked: date = date(2026, 11, 22)

@@ -46,6 +46,8 @@ class Input:
     """Model that its card names as its base."""
     seen: bool = True
     """Whether what it is called stands for is on this machine, its card too; or is served, and never will be."""
+    card: tuple[str, ...] = ()
+    """Licence ids that its own card or package declares, where the recipe states others."""
 
     @property
     def name(self) -> str:
@@ -154,6 +156,7 @@ def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]
     if len(covering) > 1:
         names = " and ".join(entry.id for entry in covering)
         doubts.append(Finding("review", f"{names} both claim this name"))
+    doubts += _contradiction(one, registry)
     hosting = registry.serving(one.host) if one.host else []
     if one.host and not hosting and not _local(one.host):
         doubts.append(Finding("review", f"nothing is known of the terms of {one.host}"))
@@ -183,6 +186,16 @@ def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]
             if extra is not None:
                 found.setdefault(extra.id, extra)
     return list(found.values()), doubts
+
+
+def _contradiction(one: Input, registry: Registry) -> Iterator[Finding]:
+    """A recipe that states another licence than the thing itself; not where that one's is unclear, and so is made clear."""
+    stated = {entry.id for term in one.declared if (entry := registry.find(term))}
+    for term in one.card:
+        entry = registry.find(term)
+        if entry is not None and entry.id not in stated and entry.unclear is None:
+            why = f"the recipe states {', '.join(one.declared)}, and its own card or package declares {term}"
+            yield Finding("review", why, entry.id)
 
 
 def _local(host: str) -> bool:

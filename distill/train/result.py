@@ -1,18 +1,24 @@
-"""what was trained -> adapter/ or weights/, student.json, README.md, summary.json: a folder that is a model."""
+"""what was trained -> adapter/ or weights/, student.json, README.md, licences, summary.json: a folder that is a model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.cards import UNKNOWN, Ingredient, ModelCard, ingredients, model_card
+from distill import card_terms
+from distill.cards import ASKED, UNKNOWN, Ingredient, ModelCard, ingredients, license_of, model_card
 from distill.context import Context, Resolved
 from distill.engines import layers, models
 from distill.engines.teacher import Descent, descent
 from distill.protocols import Summary
 from distill.rows import Row, read_rows
+from distill.terms import shipping
+from distill.terms.entry import Form
+from distill.terms.registry import shipped
+from distill.terms.verdict import Input
 from distill.train import checkpoints
 from distill.train.learner import ADAPTER, WEIGHTS, kind
 
@@ -36,6 +42,15 @@ def rows_of(path: Path, ids: Sequence[str]) -> list[Row]:
     return [row for row in read_rows(path) if row.id in learnt]
 
 
+def asked_about(mix: Path) -> tuple[Ingredient, ...]:
+    """What the teacher was asked about that is among no rows itself, as the mix has it."""
+    try:
+        found = json.loads((mix / ASKED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    return tuple(Ingredient(**{**one, "terms": tuple(one["terms"])}) for one in found)
+
+
 def write(
     spec: Spec,
     source: Resolved,
@@ -46,6 +61,7 @@ def write(
     start: Path | None = None,
     adapter: Resolved | None = None,
     taught: Descent | None = None,
+    asked: Sequence[Ingredient] = (),
 ) -> None:
     """All files of the finished student; `summary.json` last, as from then on the training state may go.
 
@@ -54,12 +70,13 @@ def write(
         start: the student that it went on with.
         adapter: what the first training went on with.
         taught: the teacher whose distributions it learnt from.
+        asked: what a teacher was asked about that is among no rows itself.
     """
     out, student = watched.out, spec.student
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
     base = Ingredient("base", source.origin, student.terms or source.terms)
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
-    parts = (*ingredients(rows), *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
+    parts = (*ingredients(rows), *asked, *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
     record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
     _write_json(out / FILE, record)
     _write_roots(out, rows, (source.path, start, adapter.path if adapter else None))
@@ -79,8 +96,19 @@ def write(
         loss=spec.train.LOSS,
         texts=sum(row.kind == "text" for row in rows),
     )
-    (out / "README.md").write_text(model_card(card), encoding="utf-8")
+    went_in = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in record["made_from"]]
+    _write_card(card, went_in, out, {one.origin: one.path for one in watched.context.resolved.values()})
     _write_json(out / "summary.json", summary)
+
+
+def _write_card(card: ModelCard, went_in: Sequence[Input], out: Path, places: dict[str, Path]) -> None:
+    """README.md with what may be done with the student, and the licences that must travel with it."""
+    parts = shipping.parts(went_in, places)
+    forms: tuple[Form, ...] = ("merged",) if card.whole else ("adapter", "merged")
+    shipping.write(out, shipping.shipped(parts, forms, shipped()))
+    front = card_terms.front(parts, license_of([card.base, *([card.adapter] if card.adapter else []), *card.data]))
+    told = replace(card, terms=card_terms.section(parts, shipped(), forms), front=front)
+    (out / "README.md").write_text(model_card(told), encoding="utf-8")
 
 
 def describe(
@@ -117,6 +145,7 @@ def describe(
         "objective": spec.train.objective,
         "depth": max(inherited, taught.depth + 1 if taught else 0, *(row.provenance.depth for row in rows)),
         "terms": list(terms),
+        "made_from": _made_from(made_from, taught, before),
         **({"taught_by": teachers} if teachers else {}),
     }
 
@@ -138,6 +167,19 @@ def _write_roots(out: Path, rows: Iterable[Row], before: Sequence[Path | None]) 
     """Every prompt that the student and what it went on with were trained on."""
     seen = {row.provenance.root for row in rows}.union(*(models.trained_on(path) for path in before if path))
     (out / models.TRAINED_ON).write_text("".join(f"{root}\n" for root in sorted(seen)), encoding="utf-8")
+
+
+def _made_from(
+    made_from: Sequence[Ingredient], taught: Descent | None, before: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Everything that went in, by the part that it had, and all that went into the students that it goes on with."""
+    went_in = card_terms.inputs(made_from)
+    if taught is not None:
+        went_in[-1] = replace(went_in[-1], role="teacher's distributions")
+    found = {(one.role, one.origin): list(one.declared) for one in went_in}
+    for one in (each for student in before for each in student.get("made_from", ())):
+        found.setdefault((one["role"], one["origin"]), one["terms"])
+    return [{"role": role, "origin": origin, "terms": terms} for (role, origin), terms in found.items()]
 
 
 def taught_by(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Descent | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
-VERSION = 3
+VERSION = 4
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -66,7 +66,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
             adapter = context.resolved[student.adapter] if student.adapter else None
             learnt = result.rows_of(inputs["mix"] / f"{train.READS}.jsonl", rows.ids)
             taught = result.taught_by(spec, inputs, context)
-            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter, taught)
+            asked = result.asked_about(inputs["mix"])
+            result.write(spec, source, watched, learnt, trained.kept, summary, start, adapter, taught, asked)
     context.ranks.barrier()
     if context.ranks.main:
         result.tidy(out)

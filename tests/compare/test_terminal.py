@@ -1,4 +1,4 @@
-"""The terminal's table, and several runs side by side."""
+"""The terminal's table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from distill.compare import stage
-from distill.compare.terminal import side_by_side, table
+from distill.compare.terminal import table
 
 Make = Callable[..., dict[str, Path]]
 
@@ -34,30 +34,3 @@ def test_table_has_arms_across_and_metrics_down(report: dict[str, Any]) -> None:
 def test_undefined_gaps_are_explained_under_the_table(report: dict[str, Any]) -> None:
     report["metrics"]["heldout_real.loss"]["gap_recovered"] = {"value": None, "ci95": None, "undefined": "no reason"}
     assert "Undefined in heldout_real.loss: no reason." in table(report)
-
-
-def test_runs_side_by_side(report: dict[str, Any]) -> None:
-    text = side_by_side({"first": report, "second": report})
-    assert text.splitlines()[0].split() == ["first", "second"] and "!" not in text
-
-
-def test_other_items_are_warned_of(report: dict[str, Any]) -> None:
-    other = json.loads(json.dumps(report))
-    other["metrics"]["heldout_teacher.loss"]["items"] = "another"
-    text = side_by_side({"first": report, "second": other})
-    assert text.count("!") == 1 and "! heldout_teacher.loss: the runs were asked different held-out items" in text
-
-
-def test_other_vocabularies_are_warned_of_per_token(report: dict[str, Any]) -> None:
-    other = json.loads(json.dumps(report))
-    other["arms"]["student"]["tokenizer"] = "another"
-    text = side_by_side({"first": report, "second": other})
-    assert "! heldout_real.kl: the students have different vocabularies" in text
-    assert "! heldout_real.bits_per_byte" not in text
-
-
-def test_a_metric_that_one_run_lacks_is_a_dash(report: dict[str, Any]) -> None:
-    other = json.loads(json.dumps(report))
-    del other["metrics"]["heldout_real.chrf"]
-    last = [line for line in side_by_side({"first": report, "second": other}).splitlines() if "chrf" in line][-1]
-    assert last.endswith("-")

@@ -246,3 +246,21 @@ def test_what_the_mix_needs_is_not_watched_on(inputs: dict[str, Path]) -> None:
     put(inputs, TEACHER, [row(f"Real question {i}?", "real") for i in range(12)], HELD, TOLD)
     found, notes = watched(inputs, fraction=0.5)
     assert found == [] and "0 real rows of 64" in notes[0]
+
+
+def test_data_that_was_only_asked_about_is_on_the_card_and_handed_on_to_the_student(inputs: dict[str, Path]) -> None:
+    asked = row("Taught question 3?", "real", answer=None)
+    made = asked.provenance.model_copy(update={"origin": "org/asked@1", "terms": ("cc-by-sa-4.0",)})
+    (inputs["split"] / "train").mkdir()
+    write_rows(inputs["split"] / "train" / "asked.jsonl", [asked.model_copy(update={"provenance": made})])
+    held = HELD[0].model_copy(update={"provenance": HELD[0].provenance.model_copy(update={"origin": "org/held@1"})})
+    write_rows(inputs["split"] / "heldout" / "chat.jsonl", [held])
+    mix(inputs, 0)
+    handed_on = [{"source": "real", "origin": "org/asked@1", "terms": ["cc-by-sa-4.0"], "rows": 0}]
+    assert json.loads((inputs["out"] / "asked.json").read_text()) == handed_on
+    card = (inputs["out"] / "README.md").read_text()
+    for origin in ("org/asked@1", "org/held@1"):
+        assert f"| real | {origin} | asked about, or held out |" in card
+    assert "license: other" in card and "license_name: cc-by-sa-4.0-and-mit" in card
+    assert "org/asked@1" in (inputs["out"] / "LICENSE.md").read_text()
+    assert (inputs["out"] / "licences" / "mit.txt").is_file() and (inputs["out"] / "croissant.json").is_file()

@@ -131,3 +131,15 @@ def test_the_spec_needs_no_torch() -> None:
     code = "import sys, distill.train.stage; sys.exit('torch' in sys.modules or 'trl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert context_of(Path()).runtime.per_device_batch == 8
+
+
+def test_what_a_teacher_was_asked_about_is_on_the_students_card_with_its_licence(folder: Path) -> None:
+    handed_on = [{"source": "real", "origin": "org/asked@1", "terms": ["mit"], "rows": 0}]
+    (folder / "mix" / "asked.json").write_text(json.dumps(handed_on))
+    train(folder, spec_of(max_steps=1))
+    record = json.loads((folder / "out" / "student.json").read_text())
+    assert {"role": "real data", "origin": "org/asked@1", "terms": ["mit"]} in record["made_from"]
+    assert record["made_from"][0]["role"] == "base weights"
+    assert "org/asked@1" in (folder / "out" / "LICENSE.md").read_text()
+    assert "the authors of org/asked" in (folder / "out" / "licences" / "mit.txt").read_text()
+    assert "## What may be done with it" in (folder / "out" / "README.md").read_text()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import SourceError
-from distill.evidence import REFERENCE
+from distill.evidence import OPTIONS, QUESTION, REFERENCE
 from distill.rows import Message, Provenance, Row, root_of
 from distill.suites.harness.tasks import reading
 
@@ -96,12 +96,15 @@ def _row(task: ConfigurableTask, number: int, doc: dict[str, Any], context: tupl
     if task.OUTPUT_TYPE == "generate_until":
         how = {"decoding": json.dumps(task.config.generation_kwargs, sort_keys=True, default=str)}
     else:
-        how = {"choices": json.dumps(choices_of(task, doc), ensure_ascii=False)}
+        how = {OPTIONS: json.dumps(choices_of(task, doc), ensure_ascii=False)}
+    # Examples come first, and may be of what is trained on.
+    question = context[-1].content
     evidence = {
         "task": task.task_name,
         "item": str(number),
         **how,
         **({"begins": begins} if begins else {}),
+        **({QUESTION: question} if len(context) > 1 else {}),
         **({REFERENCE: reference} if reference else {}),
     }
     answer = (Message(role="assistant", content=reference),) if reference else ()
@@ -113,7 +116,6 @@ def _row(task: ConfigurableTask, number: int, doc: dict[str, Any], context: tupl
             source="real",
             origin=f"lm_eval:{task.task_name}@{task.VERSION}",
             method="real",
-            # Examples come first, and are the same before many questions.
             root=root_of(context[-1:]),
         ),
     )

@@ -12,14 +12,17 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from distill.context import Context, Resolved
+from distill.engines import models
 from distill.engines.server import Server
 from distill.errors import SourceError
 from distill.evaluate import stage
 from distill.evaluate.settings import Generation, Spec
 from distill.rows import Row, read_rows
+from distill.suites import named
 from distill.suites import stage as suites
 from distill.suites.kinds import AnySuite
 from distill.suites.lm_eval import LmEval
+from distill.suites.suite import Subject
 
 TASKS = Path(__file__).parent / "tasks"
 FOLDER = Resolved("tasks", TASKS, "1")
@@ -29,11 +32,11 @@ def suite(task: str, **more: Any) -> LmEval:
     return LmEval.model_validate({"tasks": [task], "include": "tasks", **more})
 
 
-def read(out: Path, *asked: AnySuite, primary: str | None = None) -> dict[str, Any]:
+def read(out: Path, *asked: AnySuite) -> dict[str, Any]:
     """What the node `suites` leaves."""
     out.mkdir(exist_ok=True)
     context = Context(out.parent / "cache", {"tasks": FOLDER})
-    return suites.run(suites.Spec(suites=asked, primary=primary), {}, out, context)
+    return suites.run(suites.Spec(suites=asked), {}, out, context)
 
 
 def evaluated(root: Path, model: Path, *asked: AnySuite, **spec: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -161,9 +164,13 @@ def test_a_task_that_cannot_be_asked_is_refused(task: str, more: dict[str, Any],
         read(tmp_path / "suites", suite(task, **more))
 
 
-def test_a_primary_metric_that_is_not_there_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_metric_that_is_named_and_not_there_is_refused_before_training(tmp_path: Path) -> None:
+    asked = (suite("animals"),)
+    read(tmp_path / "suites", *asked)
+    inputs, context = {"suites": tmp_path / "suites"}, Context(tmp_path / "cache", {})
+    assert named.run(named.Spec(suites=asked, names=("animals.acc",)), inputs, tmp_path, context)["counts"]
     with pytest.raises(SourceError, match="animals has no metric 'accuracy'; it has acc, acc_norm"):
-        read(tmp_path / "suites", suite("animals"), primary="animals.accuracy")
+        named.run(named.Spec(suites=asked, names=("animals.accuracy",)), inputs, tmp_path, context)
 
 
 def test_examples_and_a_description_come_before_the_question(tmp_path: Path) -> None:
@@ -171,3 +178,24 @@ def test_examples_and_a_description_come_before_the_question(tmp_path: Path) -> 
     rows = list(read_rows(tmp_path / "suites" / "arithmetic.jsonl"))
     assert [message.role for message in rows[0].prompt] == ["system", "user", "assistant", "user"]
     assert len({row.provenance.root for row in rows}) == len(rows), "the same example does not make them one"
+
+
+def test_an_item_is_scored_the_same_whatever_share_of_them_a_process_has(sharp_model: Path, tmp_path: Path) -> None:
+    one = suite("animals")
+    rows = list(one.load({"tasks": FOLDER}))
+    source = Resolved("tiny", sharp_model, "1")
+    loaded = models.load(source, tmp_path, "float32")
+    subject = Subject(loaded.model, models.load_tokenizer(source, tmp_path), {"tasks": FOLDER}, 256)
+    whole = one.examine(rows, subject)
+    shares = [one.examine(rows[rank::2], subject) for rank in range(2)]
+    for place, judged in enumerate(whole):
+        own = shares[place % 2][place // 2]
+        assert (own.measures, own.found) == (judged.measures, judged.found)
+        assert own.confidence == pytest.approx(judged.confidence, abs=1e-5)
+    assert one.examine([], subject) == []
+
+
+def test_without_the_harness_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SourceError, match=r"pip install 'distill\[eval\]'"):
+        read(tmp_path / "suites", suite("animals", shots=7))

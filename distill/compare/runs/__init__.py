@@ -1,0 +1,1 @@
+"""Arms of several runs side by side."""

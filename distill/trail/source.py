@@ -1,0 +1,172 @@
+"""a run + a document, a data set or a model -> all rows that were made from it, step by step, and who learnt from them.
+
+A source is the name of a data set in the recipe, a reference with or without its revision, the id of a row, the root that
+rows carry, or what a prompt says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from distill.errors import SourceError
+from distill.rows import Frozen, Message, root_of
+from distill.sources.references import nearest
+from distill.trail.index import HEX, Index, among, grown, number
+from distill.trail.steps import Run, Step, followed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from distill.trail.index import Numbers
+
+    Places = npt.NDArray[np.intp]
+    """Rows of a step that the source itself is, or that name it."""
+
+
+class Made(Frozen):
+    """Rows of one file that stand on the source."""
+
+    step: str
+    file: str
+    rows: int
+    of: int
+    """Rows of the file in all."""
+    first: tuple[str, ...]
+    """Ids of the first of them."""
+
+
+class Taught(Frozen):
+    training: str
+    rows: int
+    """Rows that stand on the source among those it learnt from."""
+    of: int
+
+
+class Offspring(Frozen):
+    source: str
+    what: str
+    """`data set NAME`, `origin`, `row` or `root`."""
+    made: tuple[Made, ...]
+    taught: tuple[Taught, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not any(one.rows for one in self.made)
+
+
+def offspring(
+    run: Run, source: str, root: bool = False, first: int = 3
+) -> tuple[Offspring, list[tuple[Step, Numbers]]]:
+    """All rows made from a source, and their ids by step.
+
+    Args:
+        root: the source is a document or prompt, by its root, the id of its row or what it says.
+        first: ids that are listed of each file.
+    """
+    import numpy as np
+
+    missing: list[str] = []
+    steps = followed(run, missing)
+    what, begins = (_document if root else _named)(run, steps, source)
+    taken = np.zeros(0, dtype=np.uint64)
+    found: list[tuple[Step, Numbers]] = []
+    for step in steps:
+        ids = grown(step.index, taken, begins(step))
+        taken = np.union1d(taken, ids)
+        found.append((step, ids))
+    made = tuple(one for step, ids in found for one in _files(step, ids, first))
+    taught = tuple(_taught(run, made))
+    return Offspring(source=source, what=what, made=made, taught=taught, missing=tuple(missing)), found
+
+
+def _named(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[[Step], Places]]:
+    """A data set of the recipe, by its name or reference; or any origin."""
+    data = next((name for name, real in run.recipe.real.items() if source in (name, real.data)), None)
+    if data is not None:
+        begins = _of_data(steps, run, data)
+        return f"data set {data}", begins
+
+    def written(step: Step) -> Places:
+        import numpy as np
+
+        index = step.index
+        codes = [code for code, origin in enumerate(index.origins) if _is(origin, source)]
+        helped = index.columns["helped"][np.isin(index.columns["helper"], codes)]
+        return np.union1d(np.isin(index.columns["origin"], codes).nonzero()[0], helped)
+
+    return "origin", written
+
+
+def _is(origin: str, source: str) -> bool:
+    """Whether an origin is a reference, with its revision or without; a teacher's adapter counts too."""
+    return any(source in (part, part.rpartition("@")[0]) for part in (origin, *origin.split("+")))
+
+
+def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Places]:
+    """Rows of a data set's files in the split; and where a filter has changed one, by its root and origin."""
+    import numpy as np
+
+    split = next(step for step in steps if step.run == run.name and step.name[2:] == "split")
+    named = {f"{side}/{data}.jsonl" for side in ("train", "heldout")}
+    index = split.index
+    mine = np.isin(index.columns["of"], [place for place, file in enumerate(index.files) if file in named])
+    roots = np.unique(index.columns["root"][mine])
+    origins = {index.origins[code] for code in np.unique(index.columns["origin"][mine])}
+
+    def begins(step: Step) -> Places:
+        if step.path == split.path:
+            return mine.nonzero()[0]
+        codes = [code for code, origin in enumerate(step.index.origins) if origin in origins and step.run == run.name]
+        columns = step.index.columns
+        return (np.isin(columns["origin"], codes) & among(columns["root"], roots)).nonzero()[0]
+
+    return begins
+
+
+def _document(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[[Step], Places]]:  # noqa: ARG001
+    """A document or prompt: rows of one root, or one row."""
+    wanted = number(source if HEX.fullmatch(source) else root_of([Message(role="user", content=source)]))
+
+    def begins(step: Step) -> Places:
+        columns = step.index.columns
+        found: Places = ((columns["root"] == wanted) | (columns["id"] == wanted)).nonzero()[0]
+        return found
+
+    return "root", begins
+
+
+def _files(step: Step, ids: Numbers, first: int) -> Iterator[Made]:
+    import numpy as np
+
+    index: Index = step.index
+    hit = among(index.columns["id"], ids)
+    counts = np.bincount(index.columns["of"], minlength=len(index.files))
+    hits = np.bincount(index.columns["of"][hit], minlength=len(index.files))
+    for place, file in enumerate(index.files):
+        own = (hit & (index.columns["of"] == place)).nonzero()[0][:first]
+        shown = tuple(f"{int(index.columns['id'][row]):016x}" for row in own)
+        yield Made(step=step.label, file=file, rows=int(hits[place]), of=int(counts[place]), first=shown)
+
+
+def _taught(run: Run, made: Sequence[Made]) -> Iterator[Taught]:
+    """Trainings, with the rows of the mix that each learns from."""
+    for node, training, arm in run.learners():
+        mix = f"{run.name}/3-mix{f'@{arm}' if arm else ''}"
+        for one in made:
+            if one.step == mix and one.file == f"{training.READS}.jsonl":
+                yield Taught(training=node, rows=one.rows, of=one.of)
+
+
+def unknown(run: Run, source: str) -> SourceError:
+    """Nothing came of it: a name that is written otherwise there, most often."""
+    steps = followed(run, [])
+    origins = {origin.rpartition("@")[0] for step in steps for origin in step.index.origins}
+    known = [*run.recipe.real, *sorted(origins)]
+    return SourceError(
+        f"no row was made from {source!r}",
+        where=str(run.folder),
+        hint=f"nearest there: {nearest(source, known)}; a document is named by --root, with its id, root or words",
+    )

@@ -1,0 +1,91 @@
+"""The section of a card that says what may be done: what is asked, what is accepted, what is disclosed."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from huggingface_hub import DatasetCard, ModelCard
+
+from distill import card_terms
+from distill.cards import DataCard, Ingredient, data_card, ingredients, license_of, model_card
+from distill.cards import ModelCard as Card
+from distill.sources.beside import Beside
+from distill.terms.entry import Permission
+from distill.terms.registry import Registry, shipped
+from distill.terms.shipping import Part
+from distill.terms.verdict import Input
+from tests.test_cards import LEDGER, row
+
+LLAMA = Ingredient("teacher", "meta-llama/Llama-3.1-8B-Instruct@1", ("llama3.1",))
+BASE = Ingredient("base", "org/base@3", ("mit",))
+
+
+def parts(*made_from: Ingredient) -> list[Part]:
+    return [Part(one, Beside()) for one in card_terms.inputs(made_from)]
+
+
+def test_duties_and_notices_of_every_form() -> None:
+    text = card_terms.section(parts(BASE, LLAMA), shipped(), ("adapter", "merged"), name="tutor")
+    assert "| redistribute | blocked | blocked |" in text and "| commercial | ok | ok |" in text
+    assert "must begin with 'Llama', and 'tutor' does not: set terms.name" in text
+    assert "keep the copyright notice and the licence text" in text
+    assert "meta-llama/Llama-3.1-8B-Instruct@1: not stated" in text and "No legal advice" in text
+
+
+def test_what_was_accepted_and_what_is_permitted_is_said_with_its_reason() -> None:
+    odd = Ingredient("real", "house@1", ("house-rules",))
+    text = card_terms.section(
+        parts(odd), shipped(), ("rows",), accepted={"house-rules": "our own data"}, use="internal"
+    )
+    assert "| internal (what it was made for) | ok |" in text and r"accepted \(our own data\)" in text
+    hosted = Part(Input("teacher's answers", "claude-x@1", host="api.anthropic.com"), Beside())
+    assert "blocked" in card_terms.section([hosted], shipped(), ("rows",))
+    letter = Permission(permission_of="anthropic-commercial", reference="letter 7", dated=date(2026, 5, 4))
+    allowed = Registry(shipped().entries, {letter.permission_of: letter})
+    text = card_terms.section([hosted], allowed, ("rows",))
+    assert "blocked" not in text and "Permitted in writing" in text and "letter 7, 2026-05-04" in text
+
+
+def test_a_section_takes_the_place_of_another() -> None:
+    one, other = (card_terms.section(parts(BASE), shipped(), (form,)) for form in ("adapter", "rows"))
+    card = f"# Title\n\n{one}\n## Load it\n"
+    assert card_terms.replaced(card, other) == f"# Title\n\n{other}\n## Load it\n"
+    assert card_terms.replaced("# Title\n", one) == f"# Title\n\n{one}"
+
+
+def test_what_a_models_card_says_of_its_data_is_on_the_students() -> None:
+    told = Part(Input("base weights", "org/base@1", ("mit",)), Beside(datasets=("org/web", "org/books")))
+    assert "its card names org/web, org/books" in card_terms.section([told], shipped(), ("adapter",))
+
+
+def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
+    rows = [*(row(i) for i in range(3)), row(8, source="real", terms=("cc-by-4.0",))]
+    found = ingredients(rows)
+    went_in = parts(*found)
+    front = card_terms.front(went_in, license_of(found))
+    card = DataCard(rows, [row(9)], LEDGER, terms=card_terms.section(went_in, shipped(), ("rows",)), front=front)
+    (tmp_path / "data.md").write_text(data_card(card))
+    data = DatasetCard.load(tmp_path / "data.md", ignore_metadata_errors=False).data
+    assert (data.license, data.license_name, data.license_link) == ("other", "cc-by-4.0-and-mit", "LICENSE.md")
+    assert data.source_datasets == ["org/data"] and "synthetic" in data.tags
+    went_in = parts(BASE, *found)
+    student = Card(
+        "s", BASE, found, (), {"r": 4}, {}, "t", 1, front=card_terms.front(went_in, license_of([BASE, *found]))
+    )
+    (tmp_path / "model.md").write_text(model_card(student))
+    model = ModelCard.load(tmp_path / "model.md", ignore_metadata_errors=False).data
+    assert (model.base_model, model.base_model_relation, model.datasets) == ("org/base", "adapter", ["org/data"])
+    assert model.license == "other" and model.license_link == "LICENSE.md"
+
+
+@pytest.mark.parametrize("licence", ["mit", "unknown"])
+def test_a_licence_that_needs_no_name_has_none(licence: str) -> None:
+    assert card_terms.front(parts(BASE), licence) == {}
+
+
+def test_what_an_own_entry_knows_of_a_models_data_is_on_the_card() -> None:
+    entry = shipped().entries["mit"].model_copy(update={"disclosed": "web pages of 2024, says its report"})
+    known = Registry({**shipped().entries, "mit": entry})
+    assert "org/base@3: web pages of 2024, says its report" in card_terms.section(parts(BASE), known, ("adapter",))

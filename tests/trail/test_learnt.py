@@ -1,0 +1,72 @@
+"""Which training had a row: by the tokens of its mix, its limit, and its arm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distill.cli import main
+from distill.rows import read_rows
+from distill.tokenise.stage import write
+from tests.conftest import Run
+from tests.trail.conftest import FIRST
+
+
+@pytest.fixture
+def trained(two_runs: Run, tmp_path: Path) -> Run:
+    """The first run as it would be after a training: tokens and student.json are put there by hand."""
+    run = Run(two_runs.recipe, tmp_path / "runs", two_runs.cache)
+    folder = run.runs / "first"
+    folder.mkdir(parents=True)
+    for link in (two_runs.runs / "first").glob("[0-9]-*"):
+        (folder / link.name).symlink_to(link.resolve())
+    (folder / "run.json").write_text(json.dumps({"base": str(two_runs.runs.parent)}))
+    more = {"student": {"model": "S"}, "train": {"max_length": 100}, "evaluate": {"primary": "heldout_teacher.chrf"}}
+    chain = [{"kind": "finished"}, {"kind": "length", "max_words": 14}]
+    (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump({**FIRST, **more, "filter": chain}))
+    rows = list(read_rows(folder / "3-mix" / "train.jsonl"))
+    (folder / "3-tokenise").mkdir()
+    records = [
+        {"id": row.id, "length": 90 + place, "learnt": place, "prompt": 0, "input_ids": [1], "labels": [1]}
+        for place, row in enumerate(rows)
+    ]
+    write(folder / "3-tokenise" / "train.arrow", records)
+    (folder / "4-train").mkdir()
+    (folder / "4-train" / "manifest.json").write_text(
+        json.dumps({"node": "train", "key": "k", "files": {}, "identity": {"upstream": {"mix": "k"}}})
+    )
+    base = {"ref": "S", "revision": "1", "path": ".", "terms": []}
+    (folder / "4-train" / "student.json").write_text(json.dumps({"base": base, "terms": [], "depth": 2}))
+    (folder / "exports.jsonl").write_text(json.dumps({"out": "/somewhere/student"}) + "\n")
+    return run
+
+
+def test_a_row_is_learnt_from_unless_it_is_too_long(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(read_rows(trained.runs / "first" / "3-mix" / "train.jsonl"))
+    for place, left_out in ((3, False), (12, True)):
+        assert main(["trace", "first", rows[place].id, "--json", *trained.options]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["learnt"]
+        assert found == {"training": "train", "tokens": 90 + place, "supervised": place, "left_out": left_out}
+
+
+def test_a_withdrawal_names_the_student_and_what_it_was_exported_to(
+    trained: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "first", "--source", "asked", "--json", *trained.options]) == 0
+    (taught,) = json.loads(capsys.readouterr().out)["taught"]
+    assert taught == {"training": "train", "rows": 15, "of": 15}
+    assert main(["withdraw", "first", "asked", "--json", *trained.options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["students"] == [{"node": "train", "reference": "run:first/train", "why": "15 of its rows"}]
+    assert found["exports"] == ["/somewhere/student"] and "4-train" in found["anew"]
+    assert main(["withdraw", "first", "--root", "nobody said that", *trained.options]) == 2
+
+
+def test_a_base_is_a_source_without_rows(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["withdraw", "first", "S", "--json", *trained.options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["students"][0]["why"] == "made from it" and found["change"] == ["name another model under student"]
+    assert found["anew"] == ["4-train"]
