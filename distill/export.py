@@ -54,7 +54,13 @@ KNOWN = "exports.jsonl"
 
 
 def export(
-    run: Path, out: Path, cache: Path, node: str | None = None, step: int | None = None, form: Format | None = None
+    run: Path,
+    out: Path,
+    cache: Path,
+    node: str | None = None,
+    step: int | None = None,
+    form: Format | None = None,
+    stays: bool = True,
 ) -> str:
     """Write the student of a run, whole or not at all; a few lines about it.
 
@@ -62,6 +68,7 @@ def export(
         node: of the training; the last one when not given.
         step: a checkpoint instead of the end.
         form: an adapter where there is one, when not given.
+        stays: the folder is kept, and the run remembers it.
 
     Raises:
         DistillError: `out` is there already, or the student cannot be written in that form.
@@ -77,7 +84,8 @@ def export(
         half.mkdir(parents=True)
         record = _write(source, run, half, out, cache, form)
         half.rename(out)
-        _remember(run, out, record)
+        if stays:
+            remember(run, str(out), record["student"], record["format"])
     except OSError as error:
         raise ArtifactError(f"cannot be written: {error}", where=str(out), hint="name a place with room") from error
     finally:
@@ -123,11 +131,21 @@ def _rows(run: Path) -> list[Row]:
     return [row for row, _ in zip(chosen, range(ROWS), strict=False)]
 
 
-def _remember(run: Path, out: Path, record: dict[str, Any]) -> None:
-    """Noted in the run, so that it is known what to take back where a source is withdrawn."""
-    known = {"out": str(out), "student": record["student"], "format": record["format"]}
+def remember(run: Path, out: str, of: str, form: Form) -> None:
+    """Note in the run what left it and where to, so that it is known what to take back where a source is withdrawn."""
+    known = {"out": out, "student" if form != "rows" else "rows": of, "format": form}
     with contextlib.suppress(OSError), (run / KNOWN).open("a", encoding="utf-8") as file:
         file.write(json.dumps(known) + "\n")
+
+
+def seal(folder: Path) -> None:
+    """Write the size and hash of every file into `export.json`, as they are now."""
+    path = folder / FILE
+    record = json.loads(path.read_text(encoding="utf-8"))
+    written = sorted(one for one in folder.rglob("*") if one.is_file() and one != path)
+    sizes = {one.relative_to(folder).as_posix(): hashed(one) for one in written}
+    record["files"] = {name: {"bytes": size, "sha256": found} for name, (size, found) in sizes.items()}
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _write(source: Resolved, run: Path, folder: Path, out: Path, cache: Path, form: Format | None) -> dict[str, Any]:
@@ -156,10 +174,8 @@ def _write(source: Resolved, run: Path, folder: Path, out: Path, cache: Path, fo
         "difference": asdict(difference(before, logits(other, encoded))),
     }
     _write_notes(source, folder, record, said, run, cache)
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
-    sizes = {path.relative_to(folder).as_posix(): hashed(path) for path in written}
-    record["files"] = {name: {"bytes": size, "sha256": found} for name, (size, found) in sizes.items()}
-    (folder / FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (folder / FILE).write_text(json.dumps(record), encoding="utf-8")
+    seal(folder)
     return record
 
 

@@ -9,6 +9,7 @@ All of it is put together in a folder first, freed of what belongs to this machi
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,8 @@ def parcels(run: Path, cache: Path, asked: Asked) -> Iterator[list[Parcel]]:
         for parcel in found:
             leaving.clean(parcel.folder, _named(workspace), (workspace.base, workspace.runs, cache, run, Path(place)))
             leaving.refuse_secrets(parcel.folder)
+            if parcel.kind == "model":
+                export.seal(parcel.folder)
         yield found
 
 
@@ -117,7 +120,7 @@ def _form(workspace: Workspace, run: Path, asked: Asked) -> Format:
 
 
 def _model(run: Path, cache: Path, asked: Asked, form: Format, out: Path) -> Path:
-    export.export(run, out, cache, asked.node, asked.step, form)
+    export.export(run, out, cache, asked.node, asked.step, form, stays=False)
     report = run / "6-compare"
     if (report / "report.json").is_file():
         (out / FOLDER).mkdir()
@@ -161,10 +164,13 @@ def _named(workspace: Workspace) -> Mapping[str, str]:
 
 
 def upload(parcel: Parcel, run: Path, private: bool) -> str:
-    """Send it, and return where it is; see `hub.upload`."""
-    return hub.upload(
-        parcel.folder, parcel.repo, parcel.kind, private, f"distill push {run.name}", REPLACED[parcel.kind]
-    )
+    """Send it, note it in the run, and return where it is; see `hub.upload`."""
+    message = f"distill push {run.name}"
+    address = hub.upload(parcel.folder, parcel.repo, parcel.kind, private, message, REPLACED[parcel.kind])
+    said = parcel.folder / export.FILE
+    of = json.loads(said.read_text(encoding="utf-8"))["student"] if said.is_file() else f"run:{run.name}/mix"
+    export.remember(run, address, of, parcel.form)
+    return address
 
 
 def permitted(run: Path, cache: Path, found: Sequence[Parcel], public: bool) -> str:

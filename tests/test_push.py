@@ -13,6 +13,7 @@ from distill import push
 from distill.cli import main
 from distill.errors import DistillError, TermsError
 from distill.rows import read_rows
+from distill.trail.verify import verify
 from distill.workspace import Workspace
 from tests.receiving import TOKEN, Received, hub
 from tests.small_run import REVISION, make, open_run, write_recipe
@@ -61,7 +62,16 @@ def test_what_arrives_is_the_student_and_its_rows(
         and f"pushed: {received.address}/org/student" in said
     )
 
+    went = [json.loads(line) for line in (finished.run_folder / "exports.jsonl").read_text().splitlines()]
+    assert [(one["out"], one["format"]) for one in went[-2:]] == [
+        (f"{received.address}/org/student", "adapter"),
+        (f"{received.address}/datasets/org/rows", "rows"),
+    ]
+    assert not any(one["out"].startswith("/") for one in went), "no folder that is gone by now"
+
     model = received.write(STUDENT, tmp_path / "model")
+    (model / ".gitattributes").write_text("which a hub puts there")
+    assert verify(model).faults == ()
     config = json.loads((model / "adapter_config.json").read_text())
     assert (config["base_model_name_or_path"], config["revision"]) == ("org/base", REVISION)
     worn = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), str(model))

@@ -76,8 +76,11 @@ def _said(step: Path) -> dict[str, Any]:
 
 
 def _added(step: Path, files: Mapping[str, Any]) -> Iterator[Fault]:
+    exported = (step / EXPORTED).is_file()
     for path in sorted(step.rglob("*")):
         name = path.relative_to(step).as_posix()
+        if exported and (name == ".gitattributes" or name.startswith((".git/", ".cache/"))):
+            continue  # what the hub and its client keep in a repository
         if path.is_file() and name not in files and name not in (MANIFEST, EXPORTED):
             yield Fault(step=step.name, file=name, what="added")
 

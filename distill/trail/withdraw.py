@@ -47,7 +47,7 @@ class Withdrawal(Frozen):
     students: tuple[Student, ...]
     heirs: tuple[Heir, ...]
     exports: tuple[str, ...]
-    """Folders that students were exported to, as the run remembers."""
+    """Folders and repositories that students and rows were exported or pushed to, as the run remembers."""
     change: tuple[str, ...]
     """What to change in the recipe."""
     anew: tuple[str, ...]
@@ -85,7 +85,7 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
         found=found,
         students=students,
         heirs=tuple(_heirs(run.folder.absolute().parent, run.name, set())),
-        exports=tuple(_exports(run)) if students else (),
+        exports=tuple(dict.fromkeys(_exports(run, rows=not found.empty, students=bool(students)))),
         change=tuple(change),
         anew=anew,
         remove=tuple(str((run.folder / name).resolve()) for name in anew if (run.folder / name).exists()),
@@ -139,10 +139,13 @@ def _heirs(runs: Path, name: str, seen: set[str]) -> Iterator[Heir]:
             yield from _heirs(runs, path.parent.name, seen)
 
 
-def _exports(run: Run) -> Iterator[str]:
+def _exports(run: Run, rows: bool, students: bool) -> Iterator[str]:
+    """Where its rows went, and its students, where these are meant."""
     path = run.folder / KNOWN
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        yield str(json.loads(line)["out"])
+        known = json.loads(line)
+        if rows if known.get("format") == "rows" else students:
+            yield str(known["out"])
 
 
 def _change(run: Run, source: str, split: Step | None, ids: Numbers | None) -> tuple[list[str], list[str]]:

@@ -40,7 +40,9 @@ def trained(two_runs: Run, tmp_path: Path) -> Run:
     )
     base = {"ref": "S", "revision": "1", "path": ".", "terms": []}
     (folder / "4-train" / "student.json").write_text(json.dumps({"base": base, "terms": [], "depth": 2}))
-    (folder / "exports.jsonl").write_text(json.dumps({"out": "/somewhere/student"}) + "\n")
+    went = [{"out": "/somewhere/student"}, {"out": "https://hub/org/student", "format": "adapter"}]
+    went += [went[1], {"out": "https://hub/datasets/org/rows", "format": "rows"}]
+    (folder / "exports.jsonl").write_text("".join(json.dumps(one) + "\n" for one in went))
     return run
 
 
@@ -61,7 +63,8 @@ def test_a_withdrawal_names_the_student_and_what_it_was_exported_to(
     assert main(["withdraw", "first", "asked", "--json", *trained.options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["students"] == [{"node": "train", "reference": "run:first/train", "why": "15 of its rows"}]
-    assert found["exports"] == ["/somewhere/student"] and "4-train" in found["anew"]
+    pushed = ["https://hub/org/student", "https://hub/datasets/org/rows"]
+    assert found["exports"] == ["/somewhere/student", *pushed] and "4-train" in found["anew"]
     assert main(["withdraw", "first", "--root", "nobody said that", *trained.options]) == 2
 
 
@@ -70,3 +73,4 @@ def test_a_base_is_a_source_without_rows(trained: Run, capsys: pytest.CaptureFix
     found = json.loads(capsys.readouterr().out)
     assert found["students"][0]["why"] == "made from it" and found["change"] == ["name another model under student"]
     assert found["anew"] == ["4-train"]
+    assert found["exports"] == ["/somewhere/student", "https://hub/org/student"], "none of its rows was pushed"
