@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Numbers = npt.NDArray[np.uint64]
+    Mask = npt.NDArray[np.bool_]
 
 VERSION = 2
 HEX = re.compile("[0-9a-f]{16}")
@@ -222,9 +223,9 @@ def _slow(line: bytes) -> Facts | None:
     return Facts(row.id, made.origin, made.root, made.parents, made.depth, made.sampling.get("helped", ()), reason)
 
 
-def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> Numbers:
-    """Ids of the rows of an index that are among some (sorted), have one of them as a parent, or stand at a place in `also`;
-    and of those made of these, until there are no more."""
+def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> tuple[Mask, Numbers]:
+    """Which rows of an index are among some ids (sorted), have one of them as a parent, or stand at a place in `also`;
+    and those made of these, until there are no more. With their ids, sorted."""
     import numpy as np
 
     columns = index.columns
@@ -241,7 +242,7 @@ def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> Numbers:
         before = hit.copy()
         hit[children[among(parents, ids[new[order]])]] = True
         new = hit & ~before
-    return distinct(ids[hit[order]])
+    return hit, distinct(ids[hit[order]])
 
 
 def distinct(sorted_ids: Numbers) -> Numbers:
@@ -252,7 +253,7 @@ def distinct(sorted_ids: Numbers) -> Numbers:
     return np.asarray(sorted_ids[first])
 
 
-def among(values: Numbers, taken: Numbers) -> npt.NDArray[np.bool_]:
+def among(values: Numbers, taken: Numbers) -> Mask:
     """Which of the values are among some, which are sorted."""
     import numpy as np
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import yaml
 from distill import artifacts
 from distill.context import Context, Ranks
 from distill.filter import stage as filtering
+from distill.filter.contamination.contamination import Contamination
 from distill.filter.duplicates.near import NearDuplicate
 from distill.filter.text.finished import Finished
 from distill.filter.text.length import Length
@@ -35,6 +37,7 @@ from distill.rows import Frozen, Message, Provenance, Row, digest, read_rows, ro
 from distill.terms.registry import shipped
 from distill.trail.index import opened
 
+HELD_OUT = 128
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE: dict[str, Any] = {
     "name": "million",
@@ -97,8 +100,11 @@ def generation(cache: Path, count: int) -> tuple[artifacts.Artifact, artifacts.A
 
     def split(out: Path) -> Summary:
         (out / "train").mkdir(exist_ok=True)
-        with (out / "train" / "asked.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(map(to_line, parents))
+        (out / "heldout").mkdir(exist_ok=True)
+        aside = list(islice(prompts(len(parents) + HELD_OUT), len(parents), None))
+        for side, rows in (("train", parents), ("heldout", aside)):
+            with (out / side / "asked.jsonl").open("w", encoding="utf-8") as file:
+                file.writelines(map(to_line, rows))
         return {}
 
     def generate(out: Path) -> Summary:
@@ -114,7 +120,8 @@ def generation(cache: Path, count: int) -> tuple[artifacts.Artifact, artifacts.A
 def stamping(folder: Path, count: int) -> tuple[float, dict[str, float]]:
     """Share of a filter run that stamps and hashes cost, and the CPU seconds of each."""
     split, generate = generation(folder / "cache", count)
-    chain = (Finished(), Length(min_tokens=None, max_tokens=None, max_words=500), Repetition(), NearDuplicate())
+    length = Length(min_tokens=None, max_tokens=None, max_words=500)
+    chain = (Finished(), length, Repetition(), NearDuplicate(), Contamination())
     spec = filtering.Spec(filter=chain, rows=1, shares={"answer": 1.0}, min_yield=0, student=None)
     spec = spec.model_copy(update={"rows": count // 2})
     context = Context(folder / "cache", {})
