@@ -4,9 +4,9 @@
 
 The two held-out suites as a recipe has them when it says nothing, at half the size: real and teacher's answers to 64 prompts
 of chatterbot-corpus, scored by the base arm (SmolLM2 in float32, six of thirty layers out) against the teacher, and greedy
-answers of up to 64 tokens to half of them. Once as `distill` does it, and once by a plain loop of transformers alone: one row a forward pass, one answer at a
-time. Models are loaded before the clock starts, and the teacher's own part is done. The loop runs between two runs of ours,
-whose mean counts.
+answers of up to 64 tokens to half of them. Once as `distill` does it, and once by a plain loop of transformers alone: one row
+a forward pass, one answer at a time. Models are loaded before the clock starts, and the teacher's own part is done. The loop
+runs between two runs of ours, whose mean counts.
 
 `over_one_row` is for all of it, scores and answers; the table has both apart. `largest_difference` is over every measure of
 every item (chrF in hundredths). `evaluate_statistics.py` says what the other three keys are. Last line: one JSON object.
