@@ -120,7 +120,8 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
             return mine.nonzero()[0]
         codes = [code for code, origin in enumerate(step.index.origins) if origin in origins and step.run == run.name]
         columns = step.index.columns
-        return (np.isin(columns["origin"], codes) & among(columns["root"], roots)).nonzero()[0]
+        own = np.isin(columns["origin"], codes).nonzero()[0]
+        return np.asarray(own[among(columns["root"][own], roots)])
 
     return begins
 
