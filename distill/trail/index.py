@@ -246,6 +246,7 @@ def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> tuple[Mas
 
 
 def distinct(sorted_ids: Numbers) -> Numbers:
+    """Each once: several times as fast as `np.unique`, which does not know that they are sorted."""
     import numpy as np
 
     first = np.ones(len(sorted_ids), dtype=bool)
