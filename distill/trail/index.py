@@ -11,7 +11,7 @@
     inside       (links,) bool     whether the parent is a row of this folder too
     helper, helped (links,)        place in `origins` of a model that helped, and the row
 
-One pass over the files makes it, about 90,000 rows a second; it is kept in `<cache>/trail/` under the name of the
+One pass over the files makes it, about 140,000 rows a second; it is kept in `<cache>/trail/` under the name of the
 artifact, which holds its key, or under a hash of what the files are. Knows nothing of runs and recipes.
 """
 
