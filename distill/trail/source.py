@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from distill.errors import SourceError
 from distill.rows import Frozen, Message, root_of
 from distill.sources.references import nearest
-from distill.trail.index import HEX, Index, among, grown, number
+from distill.trail.index import HEX, Index, among, distinct, grown, number
 from distill.trail.steps import Run, Step, followed
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def offspring(run: Run, source: str, root: bool = False, first: int = 3) -> tupl
     found: list[tuple[Step, Mask]] = []
     for step in steps:
         hit, ids = grown(step.index, taken, begins(step))
-        taken = np.union1d(taken, ids) if len(taken) else ids
+        taken = distinct(np.sort(np.concatenate([taken, ids]))) if len(taken) else ids
         found.append((step, hit))
     made = tuple(one for step, hit in found for one in _files(step, hit, first))
     taught = tuple(_taught(run, made))
@@ -112,7 +112,7 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
     named = {f"{side}/{data}.jsonl" for side in ("train", "heldout")}
     index = split.index
     mine = np.isin(index.columns["of"], [place for place, file in enumerate(index.files) if file in named])
-    roots = np.unique(index.columns["root"][mine])
+    roots = distinct(np.sort(index.columns["root"][mine]))
     origins = {index.origins[code] for code in np.unique(index.columns["origin"][mine])}
 
     def begins(step: Step) -> Places:
@@ -120,7 +120,8 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
             return mine.nonzero()[0]
         codes = [code for code, origin in enumerate(step.index.origins) if origin in origins and step.run == run.name]
         columns = step.index.columns
-        return (np.isin(columns["origin"], codes) & among(columns["root"], roots)).nonzero()[0]
+        own = np.isin(columns["origin"], codes).nonzero()[0]
+        return np.asarray(own[among(columns["root"][own], roots)])
 
     return begins
 
