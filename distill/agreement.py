@@ -32,7 +32,7 @@ def accuracy(a: Array, b: Array) -> float:
 
 
 def kappa(a: Array, b: Array) -> float:
-    """Of two columns of labels, two or more; 0 where both say the same of all."""
+    """Of two columns of labels, two or more; 0 where one of them is all equal, of which nothing follows."""
     seen = float((a == b).mean())
     chance = sum(float((a == label).mean() * (b == label).mean()) for label in {*a.tolist(), *b.tolist()})
     return (seen - chance) / (1 - chance) if chance < 1 else 0.0

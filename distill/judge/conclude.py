@@ -184,6 +184,7 @@ def cautions(
     if people is None:
         yield "The judge was never compared with people: evaluate.judge.labels names pairs that they have labelled."
     elif people.undefined:
-        yield f"The agreement with people is not known: {people.undefined}."
+        what = "agreement" if people.share is None else "kappa"
+        yield f"The {what} with people is not known: {people.undefined}."
     elif people.read < labels.ENOUGH:
         yield f"The agreement with people is of {people.read} pairs; {labels.ENOUGH} are the least that say something."

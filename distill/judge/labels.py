@@ -64,5 +64,9 @@ def agreed(judged: Sequence[Judged], people: Sequence[float]) -> Agreement:
     if len(set(roots)) < 2:
         why = f"the judge gave a verdict on {len(read)} of {len(people)} labelled pairs"
         return Agreement(**known, share=None, kappa=None, commonest=commonest, undefined=why)
-    share, beyond = (Rate.of(agreement(measure, told, said, roots)) for measure in (accuracy, kappa))
+    share = Rate.of(agreement(accuracy, told, said, roots))
+    if commonest == 1:  # whatever a judge says of these, chance gives as much
+        why = f"people said the same of all {len(read)} pairs, and such labels cannot test a judge"
+        return Agreement(**known, share=share, kappa=None, commonest=commonest, undefined=why)
+    beyond = Rate.of(agreement(kappa, told, said, roots))
     return Agreement(**known, share=share, kappa=beyond, commonest=commonest)

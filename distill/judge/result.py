@@ -97,10 +97,11 @@ class Agreement(Value):
     share: Rate | None
     """Of the read, the share on which both say the same: a, b or tie."""
     kappa: Rate | None
-    """The same beyond what chance would give."""
+    """The same beyond what chance would give; None where people said the same of all."""
     commonest: float | None
     """Share that saying always the commonest label would have."""
     undefined: str | None = None
+    """Why there is no kappa, or neither number."""
 
 
 class Judged(Value):

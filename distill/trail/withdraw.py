@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill.artifacts import MANIFEST
 from distill.export import KNOWN
+from distill.names import folder_name
 from distill.recipe import Recipe
 from distill.rows import Frozen
 from distill.trail.source import Offspring, offspring, unknown
@@ -76,7 +77,7 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
     students = tuple(_students(run, found, source))
     if found.empty and not students:
         raise unknown(run, source)
-    touched |= {f"4-{student.node.replace('/', '-')}" for student in students}
+    touched |= {f"4-{folder_name(student.node)}" for student in students}
     anew = tuple(_downstream(run, touched))
     change, roots = _change(run, source, split, hit)
     return Withdrawal(
