@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from distill import compatibility
+from distill import compatibility, intent
 from distill.launch import asked_for, guarded, make, prepare, ranks
 from distill.load import load_recipe
 from distill.passing import die_with_parent
@@ -35,6 +36,8 @@ def stage_main(stage: str, arguments: Sequence[str]) -> int:
         alone = Workspace(recipe, options.recipe.resolve().parent, options.runs, options.cache)
         if asked := asked_for():
             compatibility.refuse(recipe, [compatibility.Launch(stage, asked[1], asked[0])])
+        for line in intent.check(alone) if os.environ.get("RANK", "0") == "0" else ():
+            print(line, file=sys.stderr)
         names = [node.name for node in alone.nodes if node.launch == stage]
         prepare(alone, names, int(os.environ.get("RANK", "0")))
         workspace = replace(alone, ranks=ranks())

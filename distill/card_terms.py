@@ -61,8 +61,8 @@ def section(
         conditions=_conditions({form: widest[form] for form in forms}),
         notices=_notices([widest[form] for form in forms]),
         permissions=[one for key, one in registry.permissions.items() if key in entries],
-        disclosed=[(part.input.origin, _disclosed(part, registry)) for part in went_in if part.input.role in MODELS],
-        checked=min((entry.checked.isoformat() for entry in entries.values()), default=None),
+        disclosed={part.input.origin: _disclosed(part, registry) for part in went_in if part.input.role in MODELS},
+        checked=min((entry.checked.isoformat() for entry in entries.values() if entry.checked), default=None),
     )
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 

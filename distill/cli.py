@@ -18,7 +18,6 @@ from distill.launch import guarded, start
 from distill.load import load_recipe
 from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
-from distill.terms.verdict import USES
 from distill.trail import commands as trail
 from distill.workspace import Workspace
 
@@ -84,10 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
-    judge_terms = add_command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
-    judge_terms.add_argument("what", help="a recipe, a run, or a reference to a model")
-    judge_terms.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
-    judge_terms.add_argument("--json", action="store_true", help="as JSON")
     trail.add(commands, add_command, run_folder)
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
@@ -300,11 +295,6 @@ def _compare(options: argparse.Namespace) -> None:
         return run_folder(name, options.runs)
 
     print(comparing.told(options.run, find, options.cache, options.out, options.json))
-
-
-def _terms(options: argparse.Namespace) -> None:
-    found = intent.of(options.what, options.use, options.runs, options.cache)
-    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
 
 
 def _schema(_: argparse.Namespace) -> None:

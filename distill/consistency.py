@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from distill.engines.layers import LeastMissed
@@ -222,10 +223,10 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
     if "benchmark" in evaluate.needs and recipe.benchmark is None:
         yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
-    taken = {"teacher", "base", "student", *(name.partition("/")[2] for name in recipe.train_names)}
-    taken |= {REAL_ONLY} if evaluate.real_only else set()
+    # Whether or not there is such an arm: a report would say of another model what holds of that one.
+    taken = {"teacher", "base", "student", REAL_ONLY, *(name.partition("/")[2] for name in recipe.train_names)}
     for name in evaluate.arms:
-        if name in taken:
+        if name in taken or re.fullmatch(r"student-seed\d+", name):  # the folder of another seed
             yield ("evaluate", "arms", name), "is the name of another arm; choose another"
     if recipe.mix.validation_rows == 0 and any(training.patience for training in recipe.trainings):
         yield ("mix", "validation_rows"), "0 leaves nothing that train.patience could wait for"

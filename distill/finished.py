@@ -18,6 +18,7 @@ from distill import artifacts, evaluated
 from distill.compare.arms import STUDENT, manifest_of
 from distill.errors import DistillError, SourceError
 from distill.load import load_recipe
+from distill.names import folder_name
 from distill.recipe import Recipe
 from distill.workspace import RESOLVED, reopen
 
@@ -67,7 +68,7 @@ class Finished:
 
     def find(self, arm: str) -> Path | None:
         """The same, or None where there is none; it may be of an earlier training."""
-        folder = self.folder / f"{EVALUATED}{arm}"
+        folder = self.folder / f"{EVALUATED}{folder_name(arm)}"
         if (folder / artifacts.MANIFEST).is_file():
             return folder
         step = arm.removeprefix(f"{STUDENT}@")
@@ -77,7 +78,8 @@ class Finished:
     def arms(self) -> list[str]:
         """Names of all arms that were evaluated."""
         linked = [path.parent.name.removeprefix(EVALUATED) for path in self.folder.glob(f"{EVALUATED}*/manifest.json")]
-        return sorted({*linked, *(f"{STUDENT}@{step}" for step in self._cached)})
+        named = (re.sub(rf"^{STUDENT}-seed(?=\d+$)", f"{STUDENT}#", name) for name in linked)
+        return sorted({*named, *(f"{STUDENT}@{step}" for step in self._cached)})
 
     @property
     def seeds(self) -> list[str]:
@@ -104,7 +106,7 @@ class Finished:
         return {step: artifact.path for step, artifact in found.items()}
 
     def _training(self, node: str) -> Path:
-        return self.folder / f"4-{node.replace('/', '-')}"
+        return self.folder / f"4-{folder_name(node)}"
 
     def _stale(self, folder: Path) -> bool:
         """Whether the run has by now another training than the arm was evaluated of."""

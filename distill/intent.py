@@ -19,7 +19,7 @@ from distill.context import NOWHERE, Resolved
 from distill.errors import DistillError, NotFetchedError, TermsError
 from distill.load import load_recipe
 from distill.sources import references
-from distill.sources.licences import card_base, student_depth
+from distill.sources.licences import card_bases, student_depth
 from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped, with_own
 from distill.terms.verdict import UNSEEN, Input, Role, Use
@@ -40,7 +40,9 @@ def verdict(workspace: Workspace) -> Terms:
 def registry(workspace: Workspace) -> Registry:
     """The shipped one, with the recipe's own entries."""
     own = workspace.recipe.terms.registry
-    return with_own(_resolved(workspace, own, "data").path) if own else shipped()
+    if not own:
+        return shipped()
+    return with_own(references.resolve(own, "data", workspace.base, workspace.runs, workspace.cache).path)
 
 
 def check(workspace: Workspace) -> list[str]:
@@ -52,6 +54,7 @@ def check(workspace: Workspace) -> list[str]:
     """
     check_depth(workspace)
     found, recipe = verdict(workspace), workspace.recipe
+    told = [f"terms.accept: nothing here asks about {key!r}" for key in found.unused]
     lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in found.inputs if one.verdict == found.verdict]
     if found.verdict == "blocked":
         raise TermsError(
@@ -69,8 +72,8 @@ def check(workspace: Workspace) -> list[str]:
             hint="read them, then say why they are fine: terms: {accept: {ID or REFERENCE: REASON}}",
         )
     if found.verdict == "review":
-        return [f"terms: to be reviewed before the student leaves research: {line}" for line in lines]
-    return []
+        told += [f"terms: to be reviewed before the student leaves research: {line}" for line in lines]
+    return told
 
 
 def check_depth(workspace: Workspace) -> None:
@@ -103,7 +106,8 @@ def went_in(workspace: Workspace) -> Iterator[Input]:
             yield _model(workspace, recipe.student.adapter, "adapter", ())
     for name in dict.fromkeys((*recipe.asked, *recipe.judging)):
         teacher = recipe.cast[name]
-        yield _model(workspace, teacher.model, "teacher's answers", teacher.terms, recipe.host(name))
+        for host in recipe.hosts(name) or (None,):
+            yield _model(workspace, teacher.model, "teacher's answers", teacher.terms, host)
         if teacher.adapter:
             yield _model(workspace, teacher.adapter, "teacher's answers", ())
     if recipe.student is not None and any(one.SCORED or one.TEACHER for one in recipe.trainings):
@@ -136,8 +140,8 @@ def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], 
         found = references.served(ref)
         return Input(role, found.origin, stated, host=host)
     found = _resolved(workspace, ref, "model")
-    card, base = _other(stated, found), card_base(found.path)
-    return Input(role, found.origin, stated or found.terms, host, base, found.path != NOWHERE, card)
+    terms, seen = stated or found.terms, found.path != NOWHERE
+    return Input(role, found.origin, terms, host, card_bases(found.path), seen, _other(stated, found))
 
 
 def _other(stated: tuple[str, ...], found: Resolved) -> tuple[str, ...]:
@@ -177,9 +181,9 @@ def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
         went = taken_from(inputs, recipe.train_names)
         return described(went, use or recipe.use, name, told.accept, registry(workspace))
     found = _followed(what, runs, cache)
-    base = card_base(found.path)
+    bases = card_bases(found.path)
     roles: tuple[Role, ...] = ("base weights", "teacher's answers")
-    went = [Input(role, found.origin, found.terms, made_from=base) for role in roles]
+    went = [Input(role, found.origin, found.terms, made_from=bases) for role in roles]
     return described(went, use or "redistribute", "", {}, shipped())
 
 

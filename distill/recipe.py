@@ -172,11 +172,12 @@ class Recipe(Frozen):
         endpoint = self.runtime.endpoint(teacher)
         return endpoint is not None and endpoint.start is not None
 
-    def host(self, teacher: str) -> str | None:
-        """Name in the address of the server that a teacher is behind; None for one that runs here."""
+    def hosts(self, teacher: str) -> tuple[str, ...]:
+        """Names in the addresses of the servers that a teacher is behind; none for one that runs here."""
         endpoint = self.runtime.endpoint(teacher)
-        served = self.cast[teacher].served and not self.starts(teacher)
-        return urlsplit(endpoint.urls[0]).hostname if served and endpoint and endpoint.urls else None
+        if endpoint is None or not self.cast[teacher].served or self.starts(teacher):
+            return ()
+        return tuple(dict.fromkeys(host for url in endpoint.urls if (host := urlsplit(url).hostname)))
 
     def charges(self, teacher: str) -> bool:
         """Whether a teacher may cost money: it is behind a server of others, or the recipe has a price for it."""

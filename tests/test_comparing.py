@@ -68,6 +68,15 @@ def test_an_evaluation_of_an_earlier_training_is_refused(runs: Runs) -> None:
         runs.compare("a")
 
 
+def test_a_further_seed_of_an_earlier_training_is_refused(runs: Runs) -> None:
+    run = runs.make("a", {"student#2": 2.2})
+    runs.train(run, "key-a", loss=2.2, node="train#2")
+    assert runs.compare("a")[0].arms["a"].seeds == 2
+    runs.train(run, "another key", loss=2.2, node="train#2")
+    with pytest.raises(SourceError, match=r"student#2 was evaluated before its run was trained anew"):
+        runs.compare("a")
+
+
 def test_the_page_lies_beside_the_first_run_and_is_named_for_the_arms(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from distill.cli import main
 from distill.comparing import compare
 from distill.errors import SourceError
 from distill.finished import Finished
+from distill.load import load_recipe
+from distill.pipeline import plan
 from distill.workspace import Workspace
 from tests.small_run import make, open_run, write_recipe
 
@@ -42,3 +44,16 @@ def test_checkpoints_that_evaluate_scored_are_found_in_the_cache(
     shutil.copytree(run.run_folder, apart)
     (apart / "run.json").unlink()
     assert Finished(apart, run.cache).arms == ["base", "student", "teacher"]
+
+
+def test_every_arm_of_a_plan_is_found_under_its_name(tmp_path: Path) -> None:
+    recipe = load_recipe(
+        Path(__file__).parents[1] / "recipes" / "quickstart.yaml", ["evaluate.seeds=3", "evaluate.real_only=true"]
+    )
+    for node in plan(recipe):
+        if node.name.startswith("evaluate/"):
+            (tmp_path / node.folder).mkdir()
+            (tmp_path / node.folder / "manifest.json").write_text("{}")
+    found = Finished(tmp_path, tmp_path / "cache")
+    assert set(found.arms) == set(recipe.arms) and found.seeds == ["student#2", "student#3"]
+    assert all(found.find(arm) for arm in recipe.arms)

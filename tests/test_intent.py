@@ -11,7 +11,7 @@ import yaml
 
 from distill import intent
 from distill.cli import main
-from distill.errors import TermsError
+from distill.errors import DistillError, TermsError
 from distill.load import load_recipe
 from distill.workspace import Workspace
 
@@ -140,3 +140,42 @@ def test_a_fork_under_another_name_is_held_to_what_it_was_made_from(tmp_path: Pa
     )
     with pytest.raises(TermsError, match="lets its outputs train its own family only"):
         intent.check(space(tmp_path, teacher={"model": "./fork"}, runtime={}))
+
+
+def test_every_address_is_looked_at(tmp_path: Path) -> None:
+    both = {"server": {"addresses": ["http://localhost:8000/v1", "https://api.openai.com/v1"]}}
+    with pytest.raises(TermsError, match="OpenAI"):
+        intent.check(space(tmp_path, runtime=both))
+
+
+def test_rows_carry_a_host_of_which_nothing_is_known_beside_what_the_recipe_states(tmp_path: Path) -> None:
+    away = space(tmp_path, runtime={"server": {"address": "https://api.example.com/v1"}})
+    assert away.resolved["qwen-teacher"].terms == ("apache-2.0", "host:api.example.com")
+
+
+def test_a_fork_carries_the_terms_of_what_it_was_made_from(tmp_path: Path) -> None:
+    fork = tmp_path / "fork"
+    fork.mkdir()
+    (fork / "README.md").write_text(
+        "---\nlicense: mit\nbase_model: meta-llama/Meta-Llama-3-8B\n---\n", encoding="utf-8"
+    )
+    (fork / "config.json").write_text("{}", encoding="utf-8")
+    (fork / "model.safetensors").write_bytes(b"")
+    local = {"teacher": {"model": "./fork", "engine": {"kind": "transformers"}}, "runtime": {}}
+    made = space(tmp_path, **local)
+    assert made.resolved["./fork"].terms == ("mit", "llama3")
+    with pytest.raises(TermsError, match="own family"):
+        intent.check(made)
+
+
+def test_a_registry_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DistillError, match="nosuch"):
+        intent.check(space(tmp_path, terms={"registry": "./nosuch"}))
+
+
+def test_a_stage_alone_checks_terms_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from distill.alone import stage_main
+
+    recipe = space(tmp_path, **teacher("claude-sonnet-4-5", "https://api.anthropic.com/v1")).base / "recipe.yaml"
+    assert stage_main("generate", [str(recipe), "--runs", str(tmp_path / "r"), "--cache", str(tmp_path / "c")]) == 2
+    assert "does not let its outputs" in capsys.readouterr().err

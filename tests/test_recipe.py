@@ -117,6 +117,8 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
             "no data set under real has answers or texts to learn from",
         ),
         ({"evaluate": {"real_only": True, "arms": {"real_only": {"model": "T"}}}}, "is the name of another arm"),
+        ({"evaluate": {"arms": {"real_only": {"model": "T"}}}}, "is the name of another arm"),
+        ({"evaluate": {"arms": {"student-seed2": {"model": "T"}}}}, "is the name of another arm"),
         (
             {"train": {"patience": 2}, "mix": {"validation_rows": 0}, "evaluate": {}},
             "nothing that train.patience could",

@@ -11,6 +11,7 @@ from distill.compare.report import Report, Sample
 from distill.compare.words import (
     added,
     arrow,
+    detectable,
     gap_for,
     hours,
     interval,
@@ -85,7 +86,7 @@ def _pairs(report: Report) -> str:
             f"{pair.a} − {pair.b}",
             f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
             p_value(pair.p),
-            number(pair.detectable, metric.unit),
+            detectable(pair, metric.unit),
             f"{pair.a} {verdict(pair)}",
         ]
         for pair in metric.paired
@@ -107,7 +108,7 @@ def _against_base(report: Report) -> str:
                 f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}",
                 p_value(pair.p),
                 "–" if pair.p_holm is None else p_value(pair.p_holm),
-                number(pair.detectable, metric.unit),
+                detectable(pair, metric.unit),
                 verdict(pair),
             ]
         )

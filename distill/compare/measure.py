@@ -17,6 +17,8 @@ from distill.statistics.scores import LEVEL, Direction, Interval, Paired, Ratio,
 
 PER_TOKEN = frozenset({"loss", "agreement", "kl"})
 """Means over tokens: between two vocabularies they are means over different things."""
+AGAINST_TEACHER = frozenset({"agreement", "kl"})
+"""Measured against the teacher's distributions: to another teacher they are other metrics."""
 OF_TEACHER = "agreement"
 """With the teacher, which agrees with itself by definition: a share of that is the number itself."""
 

@@ -11,6 +11,7 @@ from distill.compare.report import Metric, Report, Score, read_report
 from distill.compare.words import (
     added,
     arrow,
+    detectable,
     gap_for,
     half,
     hours,
@@ -71,7 +72,7 @@ def _against_base(report: Report) -> list[str]:
         change = f"{signed(pair.difference, metric.unit)} {interval(pair.ci95, metric.unit)}"
         holm = "-" if pair.p_holm is None else p_value(pair.p_holm)
         label = f"{'*' if metric.primary else ' '} {name} {arrow(metric)}"
-        lines.append([label, change, p_value(pair.p), holm, number(pair.detectable, metric.unit), verdict(pair)])
+        lines.append([label, change, p_value(pair.p), holm, detectable(pair, metric.unit), verdict(pair)])
     return ["", *align(lines)]
 
 

@@ -88,6 +88,11 @@ def seeds(count: int) -> str:
     return "one training seed" if count == 1 else f"{count} training seeds"
 
 
+def detectable(pair: Pair, unit: str) -> str:
+    """The smallest difference that so many items show; where no two answers differ they cannot say which that is."""
+    return number(pair.detectable, unit) if pair.detectable else "–"
+
+
 def verdict(pair: Pair) -> str:
     """`better`, or `cannot be told apart (1,200 items would be needed)`."""
     said = VERDICTS[pair.verdict]

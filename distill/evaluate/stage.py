@@ -68,6 +68,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "arm": spec.arm,
         "model": arm.source.origin,
         **about,
+        "dtype": None if spec.engine else spec.dtype,
         "decoding": record.decoding(suites),
         "metrics": record.metrics(suites),
         "counts": {"requested": len(lines), "scored": len(lines) - failed, "failed": failed},

@@ -61,11 +61,10 @@ def package_terms(module: str) -> tuple[str, ...]:
     return _unique(term for one in found for term in _metadata_terms(one.metadata))
 
 
-def card_base(folder: Path) -> str | None:
-    """`base_model` in the front matter of a folder's README.md: what a fork or a finetune was made from."""
+def card_bases(folder: Path) -> tuple[str, ...]:
+    """`base_model` in the front matter of a folder's README.md: what a fork, a finetune or a merge was made from."""
     stated = _card(folder).get("base_model")
-    first = stated[0] if isinstance(stated, list) and stated else stated
-    return str(first) if first else None
+    return tuple(str(one) for one in (stated if isinstance(stated, list) else [stated]) if one)
 
 
 def card_datasets(folder: Path) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from distill.rows import Frozen, Row, to_json, write_rows
 from distill.suites.kinds import AnySuite
 from distill.suites.suite import LOADED, Suite
 
-VERSION = 1
+VERSION = 2
 FEWEST = 2
 """Items that a mean with an interval needs."""
 

@@ -95,8 +95,8 @@ class Entry(Frozen):
     """Of weights: what their makers say of the data that they were trained on, and where."""
     dated: date | None = None
     """Of the text itself."""
-    checked: date = date(2026, 11, 22)
-    """When it was last looked at."""
+    checked: date | None = None
+    """When it was last looked at; of an own entry that does not say so nobody knows."""
     source: Source
     confidence: Literal["read", "second-hand", "recalled"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from distill.rows import Frozen
 from distill.terms.entry import Form
 from distill.terms.registry import Registry
-from distill.terms.verdict import ORDER, Finding, Input, Judged, Level, Use, Verdict, applying, judge, strictest
+from distill.terms.verdict import ORDER, Finding, Input, Judged, Level, Use, Verdict, applying, judge, strictest, unused
 
 FRESH = timedelta(days=180)
 """After which an entry should be looked at again."""
@@ -37,6 +37,8 @@ class Terms(Frozen):
     """Day on which the oldest of the entries was last looked at."""
     old: tuple[str, ...] = ()
     """Entries that nobody has looked at for half a year."""
+    unused: tuple[str, ...] = ()
+    """What `terms.accept` names and nothing here asks about."""
 
 
 def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str, str], registry: Registry) -> Terms:
@@ -51,8 +53,9 @@ def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str,
         conditions=tuple(_conditions(verdicts)),
         inputs=tuple(_input(one, [verdict.inputs for verdict in verdicts.values()]) for one in went),
         forms={form: verdict.level for form, verdict in verdicts.items()},
-        checked=min(entry.checked for entry in entries).isoformat() if entries else None,
-        old=tuple(dict.fromkeys(entry.id for entry in entries if today - entry.checked > FRESH)),
+        checked=min((entry.checked.isoformat() for entry in entries if entry.checked), default=None),
+        old=tuple(dict.fromkeys(entry.id for entry in entries if not entry.checked or today - entry.checked > FRESH)),
+        unused=tuple(unused(went, verdicts.values(), accepted, registry)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib.resources import files
@@ -17,6 +18,8 @@ from distill.errors import TermsError
 from distill.terms.entry import Entry, Permission
 
 What = Literal["model", "data"]
+CHECKED = date(2026, 11, 22)
+"""When the shipped entries were last looked at that do not say it themselves."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,11 @@ class Registry:
     def covering(self, name: str, what: What) -> list[Entry]:
         """Entries whose patterns cover a reference, without its revision; those of the longest pattern."""
         found: dict[str, int] = {}
+        # Of a path on this machine only the file says what it is, and not whose folder it lies in.
+        name = (Path(name).name if name.startswith(("/", ".", "~")) else name).lower()
         for entry in self.entries.values():
             patterns = entry.models if what == "model" else entry.data
-            sizes = [len(pattern) for pattern in patterns if fnmatchcase(name, pattern)]
+            sizes = [len(pattern) for pattern in patterns if fnmatchcase(name, pattern.lower())]
             if sizes:
                 found[entry.id] = max(sizes)
         longest = max(found.values(), default=0)
@@ -65,7 +70,7 @@ def shipped() -> Registry:
     """The registry of this version."""
     entries: dict[str, Entry] = {}
     for path in sorted(Path(str(files("distill.terms"))).glob("registry/*.yaml")):
-        found, _ = _read(path)
+        found, _ = _read(path, CHECKED)
         for entry in found:
             if entry.id in entries:
                 raise TermsError(f"{entry.id} is there twice", where=str(path))
@@ -104,7 +109,7 @@ def with_own(folder: Path | None) -> Registry:
     return Registry(entries, permissions, frozenset(own))
 
 
-def _read(path: Path) -> tuple[list[Entry], list[Permission]]:
+def _read(path: Path, checked: date | None = None) -> tuple[list[Entry], list[Permission]]:
     try:
         records = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -120,7 +125,7 @@ def _read(path: Path) -> tuple[list[Entry], list[Permission]]:
             if "permission_of" in record:
                 permissions.append(Permission.model_validate(record))
             else:
-                entries.append(Entry.model_validate(record))
+                entries.append(Entry.model_validate({"checked": checked, **record}))
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])

@@ -10,8 +10,8 @@ The strictest of all inputs decides, and what they ask is asked together. Unknow
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Literal
 
 from distill.terms.entry import FORMS, Duty, Entry, Form
@@ -26,6 +26,8 @@ OUTPUTS: tuple[Role, ...] = ("teacher's answers", "teacher's distributions")
 """Roles of a model whose outputs the student learns from."""
 IN_ROWS: tuple[Role, ...] = ("teacher's answers", "real data")
 """Roles of which something stands in the training rows."""
+HOST = "host:"
+"""Begins the term that stands for a host of which nothing is known."""
 UNSEEN = "its card is not on this machine yet: distill fetch"
 MANY_USERS = 100_000_000
 """A threshold of users from which on it is a condition to know of, and nothing that stops anybody here."""
@@ -42,8 +44,8 @@ class Input:
     """Licence ids that it carries."""
     host: str | None = None
     """Name in the address of the server that answered."""
-    made_from: str | None = None
-    """Model that its card names as its base."""
+    made_from: tuple[str, ...] = ()
+    """Models that its card names as its base: several of a merged one."""
     seen: bool = True
     """Whether what it is called stands for is on this machine, its card too; or is served, and never will be."""
     card: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ class Finding:
     """Id."""
     accepted: str | None = None
     """Reason for which the user accepts what was to be reviewed."""
+    identity: bool = False
+    """It is not sure what this is: only a look at it can settle that, not at the entry that it may be of."""
 
 
 @dataclass(frozen=True)
@@ -148,36 +152,29 @@ def judge(
 
 def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]]:
     """Entries that apply to an input, and what is not clear about which do."""
-    doubts: list[Finding] = []
-    found: dict[str, Entry] = {}
-    covering = registry.covering(one.name, "data" if one.role == "real data" else "model")
-    if one.made_from and not covering:
-        covering = registry.covering(one.made_from, "model")
-    if len(covering) > 1:
-        names = " and ".join(entry.id for entry in covering)
-        doubts.append(Finding("review", f"{names} both claim this name"))
+    named, doubts = _named(one, registry)
     doubts += _contradiction(one, registry)
     hosting = registry.serving(one.host) if one.host else []
-    if one.host and not hosting and not _local(one.host):
-        doubts.append(Finding("review", f"nothing is known of the terms of {one.host}"))
-    known = [(term, registry.find(term)) for term in one.declared]
-    for term, entry in known:
-        if entry is None:
-            doubts.append(Finding("review", f"{term!r} is not among the licences that are known here", term))
-        else:
+    if one.host and not hosting and not local(one.host):
+        doubts.append(_unknown_host(one.host))
+    found: dict[str, Entry] = {}
+    for term in one.declared:
+        if (entry := registry.find(term)) is not None:
             found[entry.id] = entry
-    for entry in covering:
+        elif term.startswith(HOST):
+            doubts.append(_unknown_host(term.removeprefix(HOST)))
+        else:
+            doubts.append(Finding("review", f"{term!r} is not among the licences that are known here", term))
+    stated = set(found)
+    for entry in named:
         expected = {entry.id, *entry.aliases, *entry.also, *([entry.licence] if entry.licence else [])}
-        stated = {other.id for _, other in known if other}
-        if one.declared and not stated & expected:
-            shown = ", ".join(one.declared)
-            doubts.append(
-                Finding("review", f"it declares {shown}, and what is known of its name is {entry.name}", entry.id)
-            )
+        if stated and not stated & expected:
+            why = f"it declares {', '.join(one.declared)}, and what is known of its name is {entry.name}"
+            doubts.append(Finding("review", why, entry.id, identity=True))
         found[entry.id] = entry
     if not one.seen:
         doubts.append(Finding("review", UNSEEN))
-    elif not one.declared and not covering and not any(entry.layer == "service" for entry in hosting):
+    elif not one.declared and not named and not any(entry.layer == "service" for entry in hosting):
         doubts.append(Finding("review", "no licence is declared"))
     found |= {entry.id: entry for entry in hosting}
     for entry in list(found.values()):
@@ -188,6 +185,29 @@ def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]
     return list(found.values()), doubts
 
 
+def _named(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]]:
+    """Entries that cover the input's name, or where none does those of what its card says that it was made from."""
+    doubts: list[Finding] = []
+    found: dict[str, Entry] = {}
+    own = registry.covering(one.name, "data" if one.role == "real data" else "model")
+    weights = [entry for entry in own if entry.layer != "service"]
+    elsewhere = one.host is not None and not local(one.host)
+    for covering in [own] if own else [registry.covering(base, "model") for base in one.made_from]:
+        if len([entry for entry in covering if entry in weights or entry not in own]) > 1:
+            names = " and ".join(entry.id for entry in covering)
+            doubts.append(Finding("review", f"{names} both claim this name", identity=True))
+        found |= {entry.id: entry for entry in covering if entry.layer != "service" or elsewhere}
+    if one.host is not None and not elsewhere and "/" not in one.name:
+        for entry in (entry for entry in own if entry.layer == "service"):
+            why = f"the name is one of {entry.name}: if your server passes questions on to it, its terms apply"
+            doubts.append(Finding("review", why, identity=True))
+    return list(found.values()), doubts
+
+
+def _unknown_host(host: str) -> Finding:
+    return Finding("review", f"nothing is known of the terms of {host}", f"{HOST}{host}")
+
+
 def _contradiction(one: Input, registry: Registry) -> Iterator[Finding]:
     """A recipe that states another licence than the thing itself; not where that one's is unclear, and so is made clear."""
     stated = {entry.id for term in one.declared if (entry := registry.find(term))}
@@ -195,26 +215,47 @@ def _contradiction(one: Input, registry: Registry) -> Iterator[Finding]:
         entry = registry.find(term)
         if entry is not None and entry.id not in stated and entry.unclear is None:
             why = f"the recipe states {', '.join(one.declared)}, and its own card or package declares {term}"
-            yield Finding("review", why, entry.id)
+            yield Finding("review", why, entry.id, identity=True)
 
 
-def _local(host: str) -> bool:
-    """Whether it is a machine of one's own: by its number, or by a name without a domain."""
-    return "." not in host or any(
-        fnmatchcase(host, own) for own in ("127.*", "10.*", "192.168.*", "*.local", "*.internal")
-    )
+def local(host: str) -> bool:
+    """Whether it is a machine of one's own: by its number, or by a name that no public one has."""
+    try:
+        number = ip_address(host.strip("[]"))
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".lan"))
+    return number.is_private or number.is_loopback or number.is_link_local
 
 
 def _judged(one: Input, case: Case) -> Judged:
     entries, doubts = applying(one, case.registry)
     duties = [(duty, entry.id) for entry in entries for duty in entry.duties if _asked(duty, entry, one, case.form)]
     findings = [*doubts, *(_finding(one, entry, case) for entry in entries), *_misnamed(duties, case)]
-    reasons = [case.accepted.get(finding.entry or "", case.accepted.get(one.name)) for finding in findings]
-    settled = tuple(
-        Finding(finding.level, finding.why, finding.entry, reason) if reason and finding.level == "review" else finding
-        for finding, reason in zip(findings, reasons, strict=True)
-    )
+    settled = tuple(replace(finding, accepted=_reason(finding, one, case)) for finding in findings)
     return Judged(one, settled, tuple(duties))
+
+
+def _reason(finding: Finding, one: Input, case: Case) -> str | None:
+    """Why the user accepts it: by the reference, or where it is sure what it is by the entry too."""
+    if finding.level != "review":
+        return None
+    for key, reason in case.accepted.items():
+        entry = case.registry.find(key)
+        names_it = finding.entry is not None and finding.entry == (entry.id if entry else key)
+        if key in (one.name, one.origin) or (names_it and not finding.identity):
+            return reason
+    return None
+
+
+def unused(
+    inputs: Sequence[Input], verdicts: Iterable[Verdict], accepted: Mapping[str, str], registry: Registry
+) -> list[str]:
+    """What is accepted and is to be reviewed nowhere: a typing error, as a rule."""
+    known = {name for one in inputs for name in (one.name, one.origin)}
+    met = {finding.entry for verdict in verdicts for one in verdict.inputs for finding in one.findings}
+    return [
+        key for key in accepted if key not in known and (entry.id if (entry := registry.find(key)) else key) not in met
+    ]
 
 
 def _asked(duty: Duty, entry: Entry, one: Input, form: Form) -> bool:

@@ -1,4 +1,4 @@
-"""distill trace | withdraw | verify: their options, and what they print."""
+"""distill trace | withdraw | verify | terms: their options, and what they print."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from distill import intent
 from distill.errors import DistillError
-from distill.intent import registry
+from distill.terms.verdict import USES
 from distill.trail.row import life
 from distill.trail.source import offspring, unknown
 from distill.trail.steps import open_run
@@ -70,6 +71,10 @@ def add(
     )
     verifier.add_argument("run", help="name or folder of a run, its recipe, or the folder of an exported student")
     verifier.add_argument("--json", action="store_true", help="as JSON")
+    judge = command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge.add_argument("what", help="a recipe, a run, or a reference to a model")
+    judge.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
+    judge.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _withdraw(options: argparse.Namespace, find: Find) -> None:
@@ -100,6 +105,11 @@ def _verify(options: argparse.Namespace, find: Find) -> None:
         print(said)
 
 
+def _terms(options: argparse.Namespace) -> None:
+    found = intent.of(options.what, options.use, options.runs, options.cache)
+    print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
+
+
 def _trace(options: argparse.Namespace, find: Find) -> None:
     if sum(value is not None for value in (options.row, options.source, options.root)) != 1:
         raise DistillError(
@@ -107,7 +117,7 @@ def _trace(options: argparse.Namespace, find: Find) -> None:
         )
     run = open_run(find(options.run, options.runs), options.cache)
     if options.row is not None:
-        row = life(run, options.row, registry(reopen(run.folder, options.cache)))
+        row = life(run, options.row, intent.registry(reopen(run.folder, options.cache)))
         print(json.dumps(row.model_dump(mode="json"), indent=1, ensure_ascii=False) if options.json else told(row))
         return
     source = options.root if options.source is None else options.source

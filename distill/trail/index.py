@@ -11,7 +11,7 @@
     inside       (links,) bool     whether the parent is a row of this folder too
     helper, helped (links,)        place in `origins` of a model that helped, and the row
 
-One pass over the files makes it, about 90,000 rows a second; it is kept in `<cache>/trail/` under the name of the
+One pass over the files makes it, about 140,000 rows a second; it is kept in `<cache>/trail/` under the name of the
 artifact, which holds its key, or under a hash of what the files are. Knows nothing of runs and recipes.
 """
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Numbers = npt.NDArray[np.uint64]
+    Mask = npt.NDArray[np.bool_]
 
 VERSION = 2
 HEX = re.compile("[0-9a-f]{16}")
@@ -222,9 +223,9 @@ def _slow(line: bytes) -> Facts | None:
     return Facts(row.id, made.origin, made.root, made.parents, made.depth, made.sampling.get("helped", ()), reason)
 
 
-def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> Numbers:
-    """Ids of the rows of an index that are among some (sorted), have one of them as a parent, or stand at a place in `also`;
-    and of those made of these, until there are no more."""
+def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> tuple[Mask, Numbers]:
+    """Which rows of an index are among some ids (sorted), have one of them as a parent, or stand at a place in `also`;
+    and those made of these, until there are no more. With their ids, sorted."""
     import numpy as np
 
     columns = index.columns
@@ -241,10 +242,11 @@ def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> Numbers:
         before = hit.copy()
         hit[children[among(parents, ids[new[order]])]] = True
         new = hit & ~before
-    return distinct(ids[hit[order]])
+    return hit, distinct(ids[hit[order]])
 
 
 def distinct(sorted_ids: Numbers) -> Numbers:
+    """Each once: several times as fast as `np.unique`, which does not know that they are sorted."""
     import numpy as np
 
     first = np.ones(len(sorted_ids), dtype=bool)
@@ -252,7 +254,7 @@ def distinct(sorted_ids: Numbers) -> Numbers:
     return np.asarray(sorted_ids[first])
 
 
-def among(values: Numbers, taken: Numbers) -> npt.NDArray[np.bool_]:
+def among(values: Numbers, taken: Numbers) -> Mask:
     """Which of the values are among some, which are sorted."""
     import numpy as np
 

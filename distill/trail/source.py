@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from distill.errors import SourceError
 from distill.rows import Frozen, Message, root_of
 from distill.sources.references import nearest
-from distill.trail.index import HEX, Index, among, grown, number
+from distill.trail.index import HEX, Index, among, distinct, grown, number
 from distill.trail.steps import Run, Step, followed
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from distill.trail.index import Numbers
+    from distill.trail.index import Mask
 
     Places = npt.NDArray[np.intp]
     """Rows of a step that the source itself is, or that name it."""
@@ -57,10 +57,8 @@ class Offspring(Frozen):
         return not any(one.rows for one in self.made)
 
 
-def offspring(
-    run: Run, source: str, root: bool = False, first: int = 3
-) -> tuple[Offspring, list[tuple[Step, Numbers]]]:
-    """All rows made from a source, and their ids by step.
+def offspring(run: Run, source: str, root: bool = False, first: int = 3) -> tuple[Offspring, list[tuple[Step, Mask]]]:
+    """All rows made from a source, and which rows of each step they are.
 
     Args:
         root: the source is a document or prompt, by its root, the id of its row or what it says.
@@ -72,12 +70,12 @@ def offspring(
     steps = followed(run, missing)
     what, begins = (_document if root else _named)(run, steps, source)
     taken = np.zeros(0, dtype=np.uint64)
-    found: list[tuple[Step, Numbers]] = []
+    found: list[tuple[Step, Mask]] = []
     for step in steps:
-        ids = grown(step.index, taken, begins(step))
-        taken = np.union1d(taken, ids)
-        found.append((step, ids))
-    made = tuple(one for step, ids in found for one in _files(step, ids, first))
+        hit, ids = grown(step.index, taken, begins(step))
+        taken = distinct(np.sort(np.concatenate([taken, ids]))) if len(taken) else ids
+        found.append((step, hit))
+    made = tuple(one for step, hit in found for one in _files(step, hit, first))
     taught = tuple(_taught(run, made))
     return Offspring(source=source, what=what, made=made, taught=taught, missing=tuple(missing)), found
 
@@ -95,7 +93,8 @@ def _named(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[
         index = step.index
         codes = [code for code, origin in enumerate(index.origins) if _is(origin, source)]
         helped = index.columns["helped"][np.isin(index.columns["helper"], codes)]
-        return np.union1d(np.isin(index.columns["origin"], codes).nonzero()[0], helped)
+        own = np.isin(index.columns["origin"], codes).nonzero()[0]
+        return np.union1d(own, helped) if len(helped) else own
 
     return "origin", written
 
@@ -113,7 +112,7 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
     named = {f"{side}/{data}.jsonl" for side in ("train", "heldout")}
     index = split.index
     mine = np.isin(index.columns["of"], [place for place, file in enumerate(index.files) if file in named])
-    roots = np.unique(index.columns["root"][mine])
+    roots = distinct(np.sort(index.columns["root"][mine]))
     origins = {index.origins[code] for code in np.unique(index.columns["origin"][mine])}
 
     def begins(step: Step) -> Places:
@@ -121,7 +120,8 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
             return mine.nonzero()[0]
         codes = [code for code, origin in enumerate(step.index.origins) if origin in origins and step.run == run.name]
         columns = step.index.columns
-        return (np.isin(columns["origin"], codes) & among(columns["root"], roots)).nonzero()[0]
+        own = np.isin(columns["origin"], codes).nonzero()[0]
+        return np.asarray(own[among(columns["root"][own], roots)])
 
     return begins
 
@@ -138,11 +138,10 @@ def _document(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callab
     return "root", begins
 
 
-def _files(step: Step, ids: Numbers, first: int) -> Iterator[Made]:
+def _files(step: Step, hit: Mask, first: int) -> Iterator[Made]:
     import numpy as np
 
     index: Index = step.index
-    hit = among(index.columns["id"], ids)
     counts = np.bincount(index.columns["of"], minlength=len(index.files))
     hits = np.bincount(index.columns["of"][hit], minlength=len(index.files))
     for place, file in enumerate(index.files):

@@ -20,6 +20,7 @@ from typing import Any
 from distill.artifacts import MANIFEST
 from distill.errors import DistillError, SourceError
 from distill.load import load_recipe
+from distill.names import folder_name
 from distill.recipe import Recipe
 from distill.sources import references
 from distill.trail.index import Index, opened
@@ -94,7 +95,8 @@ class Run:
         settings = dict(zip(self.recipe.train_names, self.recipe.trainings, strict=True))
         for node, _ in self.trainings():
             name, _, arm = node.partition("@")
-            yield node, settings.get(name, self.recipe.trainings[-1]), arm
+            first = name.partition("#")[0]  # every seed has the settings of the first
+            yield node, settings.get(first, self.recipe.trainings[-1]), arm
 
     def source(self, data: str) -> str:
         """Revision of a data set when it was read, as the split's manifest has it."""
@@ -188,7 +190,7 @@ def _upward(folder: Path) -> Iterator[Path]:
     """What an artifact was made from, by the keys in its manifest, then itself; any other folder is itself."""
     if (folder / MANIFEST).is_file():
         upstream = manifest(folder)["identity"]["upstream"]
-        beside = [folder.resolve().parent / f"{node.replace('/', '-')}-{key}" for node, key in upstream.items()]
+        beside = [folder.resolve().parent / f"{folder_name(node)}-{key}" for node, key in upstream.items()]
         for path in beside:
             if path.is_dir() and path.name.partition("-")[0].partition("@")[0] in FLOW:
                 yield from _upward(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from distill.rows import Row
@@ -10,6 +11,7 @@ from distill.trail.source import Offspring
 
 WIDE = 100
 """Characters of a text that are shown."""
+STUDENT = re.compile(r"run:([^/]+)/")
 OUTPUTS = {
     "yes": "outputs may train other models",
     "conditions": "outputs may train other models, on conditions",
@@ -24,6 +26,7 @@ def told(life: Life) -> str:
     row, made = life.row, life.row.provenance
     lines = [f"{life.id}  {row.kind}, depth {made.depth}", *(f"  {line}" for line in _said(row)), ""]
     lines.append(f"  {'data' if made.source == 'real' else 'teacher':9} {made.origin}")
+    lines += [f"            itself a student, of the run {name}" for name in STUDENT.findall(made.origin)]
     lines += [f"  method    {made.method}", f"  root      {made.root}"]
     if made.sampling:
         lines.append("  drawn     " + ", ".join(f"{name} {value}" for name, value in made.sampling.items()))

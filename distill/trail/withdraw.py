@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from distill.artifacts import MANIFEST
 from distill.export import KNOWN
+from distill.names import folder_name
 from distill.recipe import Recipe
 from distill.rows import Frozen
-from distill.trail.index import among
 from distill.trail.source import Offspring, offspring, unknown
 from distill.trail.steps import Run, Step
 from distill.workspace import RESOLVED
 
 if TYPE_CHECKING:
-    from distill.trail.index import Numbers
+    from distill.trail.index import Mask
 
 REMAINS = (
     "Answers to its prompts stay in the cache under answers/ until that is removed, and what was copied or pushed elsewhere "
@@ -69,7 +69,7 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
     """
     found, by_step = offspring(run, source, root)
     split = next((step for step in run.own if step.name[2:] == "split"), None)
-    ids = next((ids for step, ids in by_step if split is not None and step.path == split.path), None)
+    hit = next((hit for step, hit in by_step if split is not None and step.path == split.path), None)
     mine = {one.step: 0 for one in found.made}
     for one in found.made:
         mine[one.step] += one.rows
@@ -77,9 +77,9 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
     students = tuple(_students(run, found, source))
     if found.empty and not students:
         raise unknown(run, source)
-    touched |= {f"4-{student.node.replace('/', '-')}" for student in students}
+    touched |= {f"4-{folder_name(student.node)}" for student in students}
     anew = tuple(_downstream(run, touched))
-    change, roots = _change(run, source, split, ids)
+    change, roots = _change(run, source, split, hit)
     return Withdrawal(
         source=source,
         found=found,
@@ -148,13 +148,12 @@ def _exports(run: Run, rows: bool, students: bool) -> Iterator[str]:
             yield str(known["out"])
 
 
-def _change(run: Run, source: str, split: Step | None, ids: Numbers | None) -> tuple[list[str], list[str]]:
+def _change(run: Run, source: str, split: Step | None, hit: Mask | None) -> tuple[list[str], list[str]]:
     """What to change in the recipe; and the roots to leave out, where only some rows of a data set are meant."""
     recipe, change, roots = run.recipe, list(_models(run.recipe, source)), list[str]()
-    if split is None or ids is None or not len(ids):
+    if split is None or hit is None or not hit.any():
         return change, roots
     columns = split.index.columns
-    hit = among(columns["id"], ids)
     for name in recipe.real:
         own = [place for place, file in enumerate(split.index.files) if file.partition("/")[2] == f"{name}.jsonl"]
         mine = (columns["of"][:, None] == own).any(axis=1)

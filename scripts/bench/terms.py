@@ -10,13 +10,15 @@ itself. Prints a table and, as its last line, one JSON object.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import yaml
 from distill import artifacts
 from distill.context import Context, Ranks
 from distill.filter import stage as filtering
+from distill.filter.contamination.contamination import Contamination
 from distill.filter.duplicates.near import NearDuplicate
 from distill.filter.text.finished import Finished
 from distill.filter.text.length import Length
@@ -35,6 +38,7 @@ from distill.rows import Frozen, Message, Provenance, Row, digest, read_rows, ro
 from distill.terms.registry import shipped
 from distill.trail.index import opened
 
+HELD_OUT = 128
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE: dict[str, Any] = {
     "name": "million",
@@ -97,8 +101,11 @@ def generation(cache: Path, count: int) -> tuple[artifacts.Artifact, artifacts.A
 
     def split(out: Path) -> Summary:
         (out / "train").mkdir(exist_ok=True)
-        with (out / "train" / "asked.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(map(to_line, parents))
+        (out / "heldout").mkdir(exist_ok=True)
+        aside = list(islice(prompts(len(parents) + HELD_OUT), len(parents), None))
+        for side, rows in (("train", parents), ("heldout", aside)):
+            with (out / side / "asked.jsonl").open("w", encoding="utf-8") as file:
+                file.writelines(map(to_line, rows))
         return {}
 
     def generate(out: Path) -> Summary:
@@ -114,7 +121,8 @@ def generation(cache: Path, count: int) -> tuple[artifacts.Artifact, artifacts.A
 def stamping(folder: Path, count: int) -> tuple[float, dict[str, float]]:
     """Share of a filter run that stamps and hashes cost, and the CPU seconds of each."""
     split, generate = generation(folder / "cache", count)
-    chain = (Finished(), Length(min_tokens=None, max_tokens=None, max_words=500), Repetition(), NearDuplicate())
+    length = Length(min_tokens=None, max_tokens=None, max_words=500)
+    chain = (Finished(), length, Repetition(), NearDuplicate(), Contamination())
     spec = filtering.Spec(filter=chain, rows=1, shares={"answer": 1.0}, min_yield=0, student=None)
     spec = spec.model_copy(update={"rows": count // 2})
     context = Context(folder / "cache", {})
@@ -132,28 +140,41 @@ def stamping(folder: Path, count: int) -> tuple[float, dict[str, float]]:
     bare = [
         to_line(row.model_copy(update={"provenance": row.provenance.model_copy(update={"terms": ()})})) for row in rows
     ]
+    with_stamps, without = best(lambda: drain(map(json.loads, lines)), lambda: drain(map(json.loads, bare)))
+    hashing, stamped = best(
+        lambda: drain(artifacts.file_hash(judged.path / name) for name in judged.manifest["files"]),
+        lambda: drain(tuple(dict.fromkeys([*one.terms, *of.terms])) for one, of in pairs),
+    )
     spent = {
-        "hashing its files": best(
-            lambda: [artifacts.file_hash(judged.path / name) for name in judged.manifest["files"]]
-        ),
-        "stamping its rows": best(lambda: [tuple(dict.fromkeys([*one.terms, *of.terms])) for one, of in pairs]),
-        "reading the stamps": best(lambda: list(map(json.loads, lines))) - best(lambda: list(map(json.loads, bare))),
+        "hashing its files": hashing,
+        "stamping its rows": stamped,
+        "reading the stamps": max(with_stamps - without, 0.0),
     }
     return sum(spent.values()) / whole, {"filter run": whole, **spent}
 
 
-def best(work: Callable[[], object]) -> float:
-    """CPU seconds of the fastest of five passes."""
-    found = []
-    for _ in range(5):
-        started = time.process_time()
-        work()
-        found.append(time.process_time() - started)
-    return min(found)
+def drain(work: Iterable[object]) -> None:
+    """Nothing is kept: what is measured is the work, and not the memory that it would fill."""
+    for _ in work:
+        pass
+
+
+def best(*works: Callable[[], object]) -> list[float]:
+    """CPU seconds of the fastest of nine passes of each, one after the other in turn."""
+    gc.collect()
+    gc.disable()
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(9):
+        for times, work in zip(found, works, strict=True):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+    gc.enable()
+    return [min(times) for times in found]
 
 
 def tracing(folder: Path, count: int) -> dict[str, float]:
-    """Seconds of making the index, and of whole commands after it."""
+    """Seconds of making the index, and of whole commands after it, the best of three."""
     cache, run = folder / "cache", folder / "runs" / "million"
     run.mkdir(parents=True, exist_ok=True)
     split, generate = generation(cache, count)
@@ -171,9 +192,12 @@ def tracing(folder: Path, count: int) -> dict[str, float]:
     asked = {"a row": [name], "a document": ["--root", root], "a whole source": ["--source", "asked"]}
     for what, options in asked.items():
         command = [sys.executable, "-m", "distill.cli", "trace", str(run), *options, "--cache", str(cache)]
-        started = time.perf_counter()
-        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-        spent[what] = time.perf_counter() - started
+        found = []
+        for _ in range(3):
+            started = time.perf_counter()
+            subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+            found.append(time.perf_counter() - started)
+        spent[what] = min(found)
     return spent
 
 

@@ -80,3 +80,11 @@ def test_other_quantities() -> None:
     assert words.p_value(0.0001) == "< 0.001" and words.p_value(0.0421) == "0.042"
     assert [words.seconds(value) for value in (3.21, 245, 7620)] == ["3.2 s", "4 min 05 s", "2 h 07 min"]
     assert [words.size(value) for value in (310_000_000, 3_100_000_000)] == ["310 MB", "3.10 GB"]
+
+
+def test_where_no_two_answers_differ_nothing_is_said_to_be_detectable() -> None:
+    pair = Pair(
+        a="student", b="base", difference=0, ci95=(0, 0), p=1, detectable=0, needed=None, verdict="cannot tell", n=12
+    )
+    assert words.detectable(pair, "share") == "–"
+    assert words.detectable(pair.model_copy(update={"detectable": 0.25}), "share") == "0.250"

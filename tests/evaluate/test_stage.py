@@ -86,6 +86,7 @@ def test_the_teacher_has_every_metric_and_leaves_its_distributions(
         assert (how["temperature"], how["items"], how["max_new_tokens"], how["samples"]) == (0, 3, 10, 1)
     assert (summary["arm"], summary["model"]) == ("teacher", "big@big-revision")
     assert (summary["template"], summary["tokenizer"]) == ("plain", "characters")
+    assert summary["dtype"] == SPEC.dtype
     kept = teacher.read(out / teacher.FILE)
     assert kept.items.keys() == {f"{line['suite']}/{line['item']}" for line in found}
     assert kept.model == "big@big-revision"
@@ -192,6 +193,7 @@ def test_echo_answers_and_has_no_loss(monkeypatch: pytest.MonkeyPatch, inputs: d
     inputs[stage.TEACHER] = out
     found = lines(out)
     assert all(set(line["metrics"]) == (set() if line["error"] else {"chrf"}) for line in found)
+    assert summary["dtype"] is None
     assert summary["counts"] == {"requested": 16, "scored": 6, "failed": 10}
     assert f"10 of 16 items could not be scored: {stage.MUTE.format('echo')}." in summary["notes"]
     base = SPEC.model_copy(update={"arm": "base", "model": "small"})

@@ -92,6 +92,29 @@ def test_a_judge_that_agrees_by_chance_only_is_not_believed(
     assert "its agreement with people is not shown to be better than chance" in result["reasons"][0]
 
 
+@pytest.mark.parametrize("share", [1.0, 0.75])
+def test_labels_that_are_all_the_same_cannot_test_a_judge(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    alike = [
+        {**one, "a": one["b"], "b": one["a"], "preferred": "a"} if one["preferred"] == "b" else one
+        for one in pairs(120)
+    ]
+    put(inputs["split"].parent, alike)
+    wrongly = {question(number) for number in range(30, 30 + round((1 - share) * 120))}
+
+    def say(asked: str, a: str, b: str) -> str:
+        said = perfect(asked, a, b)
+        return said.translate(str.maketrans("AB", "BA")) if asked in wrongly else said
+
+    summary, result, _, _ = judged(inputs, say, monkeypatch, labels=FILE)
+    agreed = result["agreement"]
+    assert (agreed["share"]["value"], agreed["kappa"], agreed["commonest"]) == (share, None, 1)
+    assert result["standing"] == "passed" and result["reasons"] == []
+    why = "people said the same of all 120 pairs, and such labels cannot test a judge"
+    assert summary["notes"] == [f"The kappa with people is not known: {why}."]
+
+
 def test_few_labels_are_said_to_be_few(inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     put(inputs["split"].parent, pairs(40))
     summary, result, _, _ = judged(inputs, perfect, monkeypatch, labels=FILE)

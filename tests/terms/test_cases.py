@@ -22,7 +22,13 @@ def inputs(case: dict[str, Any]) -> list[Input]:
 
     return [
         Input("base weights", case["base"]),
-        Input("teacher's answers", teacher["model"], declared(teacher), teacher.get("host"), teacher.get("made_from")),
+        Input(
+            "teacher's answers",
+            teacher["model"],
+            declared(teacher),
+            teacher.get("host"),
+            tuple(filter(None, [teacher.get("made_from")])),
+        ),
         Input("real data", data.get("name", "a-data-set"), declared(data)),
     ]
 

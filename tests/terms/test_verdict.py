@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from distill.terms.outcome import described
 from distill.terms.registry import shipped
 from distill.terms.verdict import Input, judge
 
@@ -50,3 +53,56 @@ def test_a_condition_is_said_once_with_all_that_ask_for_it() -> None:
     data = [Input("real data", name, ("cc-by-4.0",)) for name in ("one", "two")]
     (asked,) = judge(data, "research", shipped())["rows"].conditions.values()
     assert asked == ["cc-by-4.0"]
+
+
+def level(one: Input, use: str = "research", **accepted: str) -> str:
+    return judge([one], use, shipped(), accepted=accepted)["rows"].level  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.7", "::1", "gpu-4", "gpu.internal"])
+def test_a_machine_of_ones_own_has_no_terms(host: str) -> None:
+    assert level(Input("teacher's answers", "Qwen/Qwen3-32B", host=host)) == "ok"
+
+
+@pytest.mark.parametrize("host", ["10.example.com", "127.evil.com", "2606:4700::6810:85e5", "api.example.com"])
+def test_any_other_host_is_to_be_looked_at(host: str) -> None:
+    assert level(Input("teacher's answers", "Qwen/Qwen3-32B", host=host)) == "review"
+
+
+def test_a_services_names_are_those_of_what_it_serves() -> None:
+    assert level(Input("teacher's answers", "xai-org/grok-1", ("apache-2.0",))) == "ok"
+    assert level(Input("teacher's answers", "o1-labs/foo", ("mit",))) == "ok"
+    assert level(Input("real data", "/home/claude/my.jsonl", ("mit",))) == "ok"
+    passed_on = Input("teacher's answers", "gpt-4o", ("mit",), host="localhost")
+    assert level(passed_on) == "review"
+
+
+def test_names_are_read_in_any_case() -> None:
+    usual = Input("teacher's answers", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B", ("mit",))
+    lower = Input("teacher's answers", "deepseek-ai/deepseek-r1-distill-llama-8b", ("mit",))
+    merged = [judge([one], "redistribute", shipped(), "tutor")["merged"].level for one in (usual, lower)]
+    assert merged == ["blocked", "blocked"]
+
+
+def test_every_base_of_a_merged_model_counts() -> None:
+    bases = ("Qwen/Qwen3-8B", "meta-llama/Meta-Llama-3-8B")
+    assert level(Input("teacher's answers", "someone/merged", ("apache-2.0",), made_from=bases)) == "blocked"
+
+
+def test_a_doubt_about_what_it_is_is_settled_by_its_name_alone() -> None:
+    relabelled = Input("teacher's answers", "google/gemma-3-27b-it@abc", ("apache-2.0",))
+    assert level(relabelled) == "review"
+    assert level(relabelled, gemma="read") == "review"
+    assert level(relabelled, **{"google/gemma-3-27b-it": "our own copy"}) == "ok"
+    assert level(relabelled, **{"google/gemma-3-27b-it@abc": "our own copy"}) == "ok"
+
+
+def test_a_licence_may_be_accepted_by_any_of_its_names() -> None:
+    silent = Input("teacher's answers", "LiquidAI/LFM2-1.2B", ("lfm1.0",))
+    assert level(silent) == "review"
+    assert level(silent, **{"lfm-open-license-v1.0": "asked them"}) == "ok"
+
+
+def test_what_is_accepted_and_asked_about_nowhere_is_named() -> None:
+    told = described([UNKNOWN], "research", "tutor", {"someone/data": "ours", "tpyo": "?"}, shipped())
+    assert told.unused == ("tpyo",)

@@ -9,10 +9,21 @@ import pytest
 import yaml
 
 from distill.cli import main
+from distill.names import folder_name
 from distill.rows import read_rows
 from distill.tokenise.stage import write
 from tests.conftest import Run
 from tests.trail.conftest import FIRST
+
+
+def train(run: Path, node: str) -> None:
+    folder = run / f"4-{folder_name(node)}"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(
+        json.dumps({"node": node, "key": "k", "files": {}, "identity": {"upstream": {"mix": "k"}}})
+    )
+    base = {"ref": "S", "revision": "1", "path": ".", "terms": []}
+    (folder / "student.json").write_text(json.dumps({"base": base, "terms": [], "depth": 2}))
 
 
 @pytest.fixture
@@ -34,12 +45,7 @@ def trained(two_runs: Run, tmp_path: Path) -> Run:
         for place, row in enumerate(rows)
     ]
     write(folder / "3-tokenise" / "train.arrow", records)
-    (folder / "4-train").mkdir()
-    (folder / "4-train" / "manifest.json").write_text(
-        json.dumps({"node": "train", "key": "k", "files": {}, "identity": {"upstream": {"mix": "k"}}})
-    )
-    base = {"ref": "S", "revision": "1", "path": ".", "terms": []}
-    (folder / "4-train" / "student.json").write_text(json.dumps({"base": base, "terms": [], "depth": 2}))
+    train(folder, "train")
     went = [{"out": "/somewhere/student"}, {"out": "https://hub/org/student", "format": "adapter"}]
     went += [went[1], {"out": "https://hub/datasets/org/rows", "format": "rows"}]
     (folder / "exports.jsonl").write_text("".join(json.dumps(one) + "\n" for one in went))
@@ -74,3 +80,30 @@ def test_a_base_is_a_source_without_rows(trained: Run, capsys: pytest.CaptureFix
     assert found["students"][0]["why"] == "made from it" and found["change"] == ["name another model under student"]
     assert found["anew"] == ["4-train"]
     assert found["exports"] == ["/somewhere/student", "https://hub/org/student"], "none of its rows was pushed"
+
+
+def test_students_of_further_seeds_are_withdrawn_too(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = trained.runs / "first"
+    train(folder, "train#2")
+    assert main(["withdraw", "first", "S", "--json", *trained.options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["reference"] for one in found["students"]] == ["run:first/train", "run:first/train#2"]
+    assert found["anew"] == ["4-train", "4-train-seed2"]
+    assert found["remove"] == [str((folder / name).resolve()) for name in found["anew"]]
+
+
+def test_a_further_seed_learns_as_the_first_one_does(trained: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = trained.runs / "first"
+    recipe = yaml.safe_load((folder / "recipe.resolved.yaml").read_text())
+    recipe["train"] = [{"objective": "sft", "max_length": 100}, {"objective": "sft", "max_length": 500}]
+    (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump(recipe))
+    for node in ("train/sft", "train/sft#2", "train/sft-2#2"):
+        train(folder, node)
+    rows = list(read_rows(folder / "3-mix" / "train.jsonl"))
+    assert main(["trace", "first", rows[12].id, "--json", *trained.options]) == 0
+    left_out = {one["training"]: one["left_out"] for one in json.loads(capsys.readouterr().out)["learnt"]}
+    assert {node: left_out[node] for node in ("train/sft", "train/sft#2", "train/sft-2#2")} == {
+        "train/sft": True,
+        "train/sft#2": True,
+        "train/sft-2#2": False,
+    }

@@ -46,7 +46,7 @@ class Entry:
     role: Role
     arm: Arm
     teacher: str | None
-    """Label of the teacher that its gap is measured to; None where that was not evaluated."""
+    """Label of its run's teacher, which it is measured against; None where that was not evaluated."""
     base: str | None
     seeds: tuple[Arm, ...] = ()
     """Further trainings of it that differ in their seed alone."""
@@ -134,7 +134,9 @@ def _entries(runs: Sequence[Run], order: Sequence[str]) -> list[Entry]:
         labels.update({key: named[name] for key, name in labels.items() if key[1] == role})
         explicit = {label for run in runs for label in run.chosen}
         shown += [
-            Entry(named[name], name, role, arm, None, None) for name, arm in distinct if named[name] not in explicit
+            Entry(named[name], name, role, arm, labels.get((name, TEACHER)), None)
+            for name, arm in distinct
+            if named[name] not in explicit
         ]
     chosen = [
         Entry(

@@ -8,7 +8,7 @@ from typing import Any
 
 from distill.compare.arms import BASE, Key
 from distill.compare.flow import read_training
-from distill.compare.measure import PER_TOKEN, pair_of, ratio_of, score_of, scores_of
+from distill.compare.measure import AGAINST_TEACHER, PER_TOKEN, pair_of, ratio_of, score_of, scores_of
 from distill.compare.report import Point, Recovered, Score
 from distill.compare.runs.asked import Entry, Together
 from distill.compare.runs.comparison import Column, Compared, Comparison
@@ -40,7 +40,7 @@ def compare(found: Together, primary: str, seed: int) -> Comparison:
     if primary not in metrics:
         notes.append(f"{primary}, which decides in {found.chosen[0].run}, is not among what can be compared.")
     decides = primary if primary in metrics else None
-    notes += _seeds(found.entries)
+    notes += [*_dtypes(found.entries), *_seeds(found.entries)]
     notes.append("No p-value is adjusted for the number of metrics and arms.")
     return Comparison(
         arms={entry.label: _column(entry) for entry in found.entries},
@@ -51,6 +51,17 @@ def compare(found: Together, primary: str, seed: int) -> Comparison:
         checkpoints=_checkpoints(found, keys, seed),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _dtypes(entries: Sequence[Entry]) -> Iterator[str]:
+    """What is not the models' own of their differences."""
+    kinds: dict[str, list[str]] = {}
+    for entry in entries:
+        if dtype := entry.arm.summary.get("dtype"):
+            kinds.setdefault(dtype, []).append(entry.label)
+    if len(kinds) > 1:
+        named = "; ".join(f"in {dtype} {_and(labels)}" for dtype, labels in kinds.items())
+        yield f"Evaluated {named}: between these, a part of each difference may be rounding (evaluate.dtype)."
 
 
 def _seeds(entries: Sequence[Entry]) -> Iterator[str]:
@@ -102,7 +113,7 @@ def _compared(name: str, about: Metric, found: Together, seed: int) -> tuple[Com
     """One metric, and the items it is compared on.
 
     Raises:
-        CompareError: too few items that all arms scored.
+        CompareError: too few items that all arms scored, or another teacher that some are measured against.
     """
     suite, metric = name.split(".", 1)
     having = {
@@ -112,6 +123,8 @@ def _compared(name: str, about: Metric, found: Together, seed: int) -> tuple[Com
     }
     if not having or not (everywhere := set.intersection(*having.values())):
         raise CompareError(f"no item was scored by all of {', '.join(having) or 'the arms'}", where=name)
+    if metric in AGAINST_TEACHER:
+        _refuse_teachers([entry for entry in found.entries if entry.label in having])
     keys = sorted(everywhere)
     entries = {entry.label: entry for entry in found.entries if entry.label in having}
     values = {label: [scores_of(arm, metric, keys) for arm in entry.arms] for label, entry in entries.items()}
@@ -132,6 +145,14 @@ def _compared(name: str, about: Metric, found: Together, seed: int) -> tuple[Com
         paired=tuple(pair_of(a, b, one) for (a, b), one in differences),
     )
     return compared, keys
+
+
+def _refuse_teachers(entries: Sequence[Entry]) -> None:
+    """Agreement with one teacher says nothing of agreement with another, nor with one that nobody can look at."""
+    runs = {entry.run: entry.teacher for entry in entries}
+    if len(runs) > 1 and (None in runs.values() or len(set(runs.values())) > 1):
+        named = ", ".join(f"{run}'s {'is not there' if own is None else f'is {own}'}" for run, own in runs.items())
+        raise CompareError(f"it is measured against the teacher of each run, and these are not the same: {named}")
 
 
 def _pairs(chosen: Sequence[Entry]) -> list[tuple[str, str]]:

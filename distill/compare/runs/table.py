@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from distill.compare.report import Pair
 from distill.compare.runs.comparison import Compared, Comparison
 from distill.compare.terminal import Cells, align
-from distill.compare.words import VERDICTS, arrow, half, interval, number, p_value, recovered, signed
+from distill.compare.words import VERDICTS, arrow, detectable, half, interval, number, p_value, recovered, signed
 
 
 def table(comparison: Comparison) -> str:
@@ -71,7 +71,7 @@ def _difference(pair: Pair, unit: str) -> Cells:
         signed(pair.difference, unit),
         interval(pair.ci95, unit),
         p_value(pair.p),
-        number(pair.detectable, unit),
+        detectable(pair, unit),
         said(pair),
     ]
 

@@ -97,14 +97,15 @@ def _row(task: ConfigurableTask, number: int, doc: dict[str, Any], context: tupl
         how = {"decoding": json.dumps(task.config.generation_kwargs, sort_keys=True, default=str)}
     else:
         how = {OPTIONS: json.dumps(choices_of(task, doc), ensure_ascii=False)}
-    # Examples come first, and may be of what is trained on.
-    question = context[-1].content
+    # Examples come first, and may be of what is trained on; the task's own words hide a question from who compares it.
+    said = context[-1].content
+    question = _bare(task, doc) or said
     evidence = {
         "task": task.task_name,
         "item": str(number),
         **how,
         **({"begins": begins} if begins else {}),
-        **({QUESTION: question} if len(context) > 1 else {}),
+        **({QUESTION: question} if len(context) > 1 or question != said else {}),
         **({REFERENCE: reference} if reference else {}),
     }
     answer = (Message(role="assistant", content=reference),) if reference else ()
@@ -119,6 +120,20 @@ def _row(task: ConfigurableTask, number: int, doc: dict[str, Any], context: tupl
             root=root_of(context[-1:]),
         ),
     )
+
+
+def _bare(task: ConfigurableTask, doc: dict[str, Any]) -> str | None:
+    """The question without the task's words around it, where they have a place for one text of the record; of several texts
+    nobody can tell which is the question."""
+    from jinja2 import Environment
+    from jinja2.meta import find_undeclared_variables
+
+    template = task.config.doc_to_text
+    if task.prompt is not None or not isinstance(template, str):
+        return None
+    named = {template} if template in doc else find_undeclared_variables(Environment().parse(template))
+    texts = [doc[name].strip() for name in named if isinstance(doc.get(name), str)]
+    return texts[0] or None if len(texts) == 1 else None
 
 
 def _reference(task: ConfigurableTask, doc: dict[str, Any]) -> str:

@@ -8,14 +8,14 @@ import re
 CONSTRAINED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 RESPONSES = "******"
 """Between two responses."""
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.S | re.I)
+_FENCE = re.compile(r"```(?:json)?(.*)```", re.S | re.I)
 
 
 def json_format(answer: str) -> bool:
     """All of it is one JSON value, in a code block or without."""
     text = answer.strip()
     if fenced := _FENCE.fullmatch(text):
-        text = fenced[1]
+        text = fenced[1].strip()
     try:
         json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):

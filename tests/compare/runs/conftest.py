@@ -17,6 +17,7 @@ from distill.compare.runs.comparison import Comparison
 from distill.comparing import compare
 from distill.errors import SourceError
 from distill.load import load_recipe
+from distill.names import folder_name
 from distill.recipe import dump
 from distill.suites.metrics import METRICS, Metric
 from tests.compare.conftest import LOSS, item_lines, write_arm
@@ -45,8 +46,8 @@ class Runs:
             self.arm(run, arm, lines, trained or f"key-{name}")
         return run
 
-    def train(self, run: Path, key: str, loss: float, steps: int = 40) -> None:
-        folder = run / "4-train"
+    def train(self, run: Path, key: str, loss: float, steps: int = 40, node: str = "train") -> None:
+        folder = run / f"4-{folder_name(node)}"
         folder.mkdir(exist_ok=True)
         log: Lines = [{"step": 0, "real_loss": 2.9}]
         log += [{"step": step, "loss": loss + 1 / step} for step in range(1, steps + 1)]
@@ -58,7 +59,7 @@ class Runs:
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
     def arm(self, run: Path, arm: str, lines: Sequence[Mapping[str, Any]], trained: str, **changed: Any) -> None:
-        folder = run / f"5-evaluate-{arm}"
+        folder = run / f"5-evaluate-{folder_name(arm)}"
         suites = dict.fromkeys(line["suite"] for line in lines)
         about = {
             f"{suite}.{name}": asdict(METRICS.get(name, ACCURACY))
@@ -70,19 +71,20 @@ class Runs:
             **{suite: {"temperature": 0, "items": 9, "max_new_tokens": 64} for suite in suites},
         }
         write_arm(folder, arm, lines, **{"metrics": about, "decoding": decoding, **changed})
-        upstream = {"train": trained} if arm.startswith("student") else {}
+        node = arm.replace("student", "train").partition("@")[0]
+        upstream = {node: trained} if node.startswith("train") else {}
         self.change(run, arm, lambda manifest: manifest.update(identity={"upstream": upstream}))
 
     def change(self, run: Path, arm: str, change: Callable[[dict[str, Any]], None]) -> None:
         """What an arm's manifest says, changed."""
-        path = run / f"5-evaluate-{arm}" / "manifest.json"
+        path = run / f"5-evaluate-{folder_name(arm)}" / "manifest.json"
         manifest = json.loads(path.read_text(encoding="utf-8"))
         change(manifest)
         path.write_text(json.dumps(manifest), encoding="utf-8")
 
     def items(self, run: Path, arm: str, change: Change) -> None:
         """What an arm made of its items, changed."""
-        path = run / f"5-evaluate-{arm}" / "items.jsonl"
+        path = run / f"5-evaluate-{folder_name(arm)}" / "items.jsonl"
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         change(lines)
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

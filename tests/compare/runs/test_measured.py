@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -10,6 +11,7 @@ from distill.compare.measure import scores_of
 from distill.compare.runs.comparison import Comparison
 from distill.compare.runs.table import table
 from distill.statistics.panel import Panel
+from tests.compare.conftest import LOSS
 from tests.compare.runs.conftest import Lines, Runs
 
 PRIMARY = "heldout_teacher.loss"
@@ -104,6 +106,34 @@ def test_two_vocabularies_are_compared_per_byte_only(runs: Runs) -> None:
     assert comparison.metrics[PRIMARY].gap_recovered["b"].value is None
     assert comparison.metrics["heldout_teacher.bits_per_byte"].gap_recovered["b"].value is not None
     assert "different vocabularies" in comparison.headline
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_measured_against_another_teacher_is_not_compared(runs: Runs, there: bool) -> None:
+    runs.make("a")
+    other = runs.make("b", {"student": 1.8})
+    if there:
+        runs.change(other, "teacher", lambda manifest: manifest["summary"].update(model="another/teacher@1"))
+    else:
+        shutil.rmtree(other / "5-evaluate-teacher")
+    comparison, _ = runs.compare("a", "b")
+    assert list(comparison.suites["heldout_real"]) == ["loss", "bits_per_byte", "chrf"]
+    why = "a's is a:teacher, b's is b:teacher" if there else "a's is teacher, b's is not there"
+    why = f"it is measured against the teacher of each run, and these are not the same: {why}."
+    for metric in ("agreement", "kl"):
+        assert f"heldout_real.{metric} is left out: {why}" in comparison.notes
+    assert "agreement" in runs.compare("b", "b:base")[0].suites["heldout_real"], "within a run there is one teacher"
+
+
+def test_arms_of_different_precision_stand_side_by_side_with_a_word(runs: Runs) -> None:
+    for name in ("a", "b"):
+        run = runs.make(name)
+        for arm in LOSS:
+            runs.change(run, arm, lambda manifest: manifest["summary"].update(dtype="bfloat16"))
+    assert not any("rounding" in note for note in runs.compare("a", "b")[0].notes)
+    runs.change(run, "student", lambda manifest: manifest["summary"].update(dtype="float32"))
+    said = "Evaluated in bfloat16 teacher, base and a; in float32 b: between these, a part of each difference may be rounding"
+    assert any(note.startswith(said) for note in runs.compare("a", "b")[0].notes)
 
 
 def test_a_metric_that_means_something_else_elsewhere_is_left_out(runs: Runs) -> None:

@@ -17,7 +17,7 @@ from distill.engines.server import Server
 from distill.errors import SourceError
 from distill.evaluate import stage
 from distill.evaluate.settings import Generation, Spec
-from distill.rows import Row, read_rows
+from distill.rows import Message, Row, read_rows, root_of
 from distill.suites import named
 from distill.suites import stage as suites
 from distill.suites.kinds import AnySuite
@@ -178,6 +178,32 @@ def test_examples_and_a_description_come_before_the_question(tmp_path: Path) -> 
     rows = list(read_rows(tmp_path / "suites" / "arithmetic.jsonl"))
     assert [message.role for message in rows[0].prompt] == ["system", "user", "assistant", "user"]
     assert len({row.provenance.root for row in rows}) == len(rows), "the same example does not make them one"
+
+
+def test_a_row_that_asks_the_question_without_the_words_of_the_task_is_recognised(tmp_path: Path) -> None:
+    read(tmp_path / "suites", *(suite("arithmetic", shots=shots, name=f"with{shots}") for shots in (0, 1)))
+    asked = [json.loads(line)["question"] for line in (TASKS / "arithmetic.jsonl").read_text().splitlines()]
+    for shots in (0, 1):
+        rows = list(read_rows(tmp_path / "suites" / f"with{shots}.jsonl"))
+        assert len(rows) == len(asked)
+        for row, question in zip(rows, asked, strict=True):
+            assert row.question == f"Question: {question}\nAnswer:" and row.evidence["question"] == question
+            assert root_of([Message(role="user", content=question)]) in row.roots
+
+
+def test_of_several_texts_nobody_says_which_is_the_question(tmp_path: Path) -> None:
+    shutil.copytree(TASKS, folder := tmp_path / "tasks")
+    task = (folder / "animals.yaml").read_text().replace("{{question}}", "{{question}} {{choices[0]}}")
+    (folder / "animals.yaml").write_text(task)
+    lines = [json.loads(line) for line in (folder / "animals.jsonl").read_text().splitlines()]
+    context = {"tasks": Resolved("tasks", folder, "3")}
+    assert [row.evidence["question"] for row in suite("animals").load(context)] == [line["question"] for line in lines]
+    (folder / "animals.yaml").write_text(task.replace("choices[0]", "passage"))
+    written = [json.dumps({**line, "passage": "Of animals."}) + "\n" for line in lines]
+    (folder / "animals.jsonl").write_text("".join(written))
+    rows = list(suite("animals").load({"tasks": Resolved("tasks", folder, "4")}))
+    assert [row.question for row in rows] == [f"{line['question']} Of animals." for line in lines]
+    assert not any("question" in row.evidence for row in rows)
 
 
 def test_an_item_is_scored_the_same_whatever_share_of_them_a_process_has(sharp_model: Path, tmp_path: Path) -> None:

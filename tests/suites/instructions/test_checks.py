@@ -122,10 +122,31 @@ def test_every_instruction_has_a_case() -> None:
         ("A list:\n- one\n- two", 1),
         ("1. First.\n2. Second.", 2),
         ("J. Smith has 3. Ann has 4.", 2),
+        ('It is (so-called) "free". Yes.', 2),
+        ("So (yes!). Is it?", 2),
+        ("End.)x. More", 2),
     ],
 )
 def test_sentences_are_counted(text: str, count: int) -> None:
     assert sentences(text) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "unit", "before", "after"),
+    [
+        ("length_constraints:number_sentences", {"num_sentences": 2, "relation": LEAST}, "!", "", "x"),
+        ("length_constraints:number_sentences", {"num_sentences": 2, "relation": LEAST}, '".', "", "x"),
+        ("length_constraints:number_sentences", {"num_sentences": 2, "relation": LEAST}, "A. ", "", ""),
+        ("detectable_format:json_format", {}, " ", "```", "x"),
+    ],
+)
+def test_signs_repeated_without_end_take_linear_time(
+    name: str, arguments: dict[str, Any], unit: str, before: str, after: str
+) -> None:
+    text = before + unit * 100_000 + after
+    start = time.process_time()
+    check(name, arguments)(text)
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
