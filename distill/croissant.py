@@ -14,6 +14,7 @@ from typing import Any
 
 from distill.cards import UNKNOWN, DataCard, ingredients
 from distill.rows import Row
+from distill.sources.content import hashed
 from distill.terms.registry import Registry
 
 FILE = "croissant.json"
@@ -228,3 +229,15 @@ def _personal(ledger: Mapping[str, Any]) -> str:
 
 def write(path: Path, contents: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(contents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def seal(folder: Path) -> None:
+    """Write size and hash of each file into croissant.json where there is one, as they are now."""
+    path = folder / FILE
+    if not path.is_file():
+        return
+    contents = json.loads(path.read_text(encoding="utf-8"))
+    for one in contents["distribution"]:
+        size, one["sha256"] = hashed(folder / one["contentUrl"])
+        one["contentSize"] = f"{size} B"
+    write(path, contents)

@@ -1,7 +1,7 @@
 """a run -> the Hub: its student with card and report as a model, its rows with theirs as a data set.
 
     REPO           adapter or merged model as `distill export` writes it, README.md, report/report.{html,md,json}
-    --data REPO    the mix's rows by split, README.md
+    --data REPO    the mix's rows by split, README.md, croissant.json, LICENSE.md, licences/
 
 All of it is put together in a folder first, freed of what belongs to this machine, searched for secrets, and listed. Only
 `upload` uses the network. Repositories are private unless the user says otherwise.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,15 +20,21 @@ from typing import Literal
 
 import yaml
 
-from distill import export, intent, leaving
+from distill import card_terms, croissant, export, intent, leaving
+from distill.cards import ingredients
 from distill.errors import DistillError, SourceError, TermsError
 from distill.export import Format
+from distill.rows import read_rows
 from distill.sources import hub
+from distill.terms import shipping
 from distill.terms.entry import Form
+from distill.train.result import asked_about
 from distill.workspace import Workspace, reopen
 
 REPORT = ("report.html", "report.md", "report.json")
 FOLDER = "report"
+BESIDE = ("README.md", croissant.FILE, shipping.OVERVIEW, shipping.FOLDER)
+"""What goes with the rows."""
 REPLACED = {
     "model": ("adapter_*", "*.safetensors", "*.safetensors.index.json", "config.json", f"{FOLDER}/*"),
     "dataset": ("*.jsonl",),
@@ -93,12 +99,11 @@ def parcels(run: Path, cache: Path, asked: Asked) -> Iterator[list[Parcel]]:
             form = _form(workspace, run, asked)
             found.append(Parcel(asked.repo, "model", form, _model(run, cache, asked, form, Path(place) / "model")))
         if asked.data:
-            found.append(Parcel(asked.data, "dataset", "rows", _rows(run, Path(place) / "data")))
+            found.append(Parcel(asked.data, "dataset", "rows", _rows(workspace, run, Path(place) / "data")))
         for parcel in found:
             leaving.clean(parcel.folder, _named(workspace), (workspace.base, workspace.runs, cache, run, Path(place)))
             leaving.refuse_secrets(parcel.folder)
-            if parcel.kind == "model":
-                export.seal(parcel.folder)
+            (export if parcel.kind == "model" else croissant).seal(parcel.folder)
         yield found
 
 
@@ -146,15 +151,37 @@ def _write_card(out: Path, asked: Asked, reported: bool) -> None:
     path.write_text(card, encoding="utf-8")
 
 
-def _rows(run: Path, out: Path) -> Path:
-    """The files that the mix's card names, and the card."""
+def _rows(workspace: Workspace, run: Path, out: Path) -> Path:
+    """The files that the mix's card names, the card, and the licences of what went in."""
     mix = run / "3-mix"
     if not (mix / "README.md").is_file():
         raise SourceError("it has no rows yet", where=str(run), hint="run its recipe up to mix")
     out.mkdir()
-    for path in (*sorted(mix.glob("*.jsonl")), mix / "README.md"):
-        shutil.copyfile(path, out / path.name)
+    for path in (*sorted(mix.glob("*.jsonl")), *(mix / name for name in BESIDE)):
+        if path.is_dir():
+            shutil.copytree(path, out / path.name)
+        elif path.is_file():
+            shutil.copyfile(path, out / path.name)
+    _write_terms(workspace, mix, out)
     return out
+
+
+def _write_terms(workspace: Workspace, mix: Path, out: Path) -> None:
+    """What may be done with the rows, by all that the recipe's owner says, as `export` writes it for a student."""
+    rows = (row for path in sorted(mix.glob("*.jsonl")) for row in read_rows(path))
+    made = ingredients(rows)
+    known = {part.origin for part in made}
+    went_in = card_terms.inputs((*made, *(part for part in asked_about(mix) if part.origin not in known)))
+    places: dict[str, Path] = {}
+    with suppress(DistillError):  # what it refers to need not be on this machine: the mix has the licences from then
+        places = {source.origin: source.path for source in workspace.resolved.values()}
+    parts = shipping.parts(went_in, places)
+    recipe, registry = workspace.recipe, intent.registry(workspace)
+    name = recipe.terms.name or recipe.name
+    section = card_terms.section(parts, registry, ("rows",), name, recipe.terms.accept, recipe.use)
+    shipping.write(out, shipping.shipped(parts, ("rows",), registry))
+    card = out / "README.md"
+    card.write_text(card_terms.replaced(card.read_text(encoding="utf-8"), section), encoding="utf-8")
 
 
 def _named(workspace: Workspace) -> Mapping[str, str]:

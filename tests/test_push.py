@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +15,21 @@ from distill import push
 from distill.cli import main
 from distill.errors import DistillError, TermsError
 from distill.rows import read_rows
+from distill.terms import shipping
 from distill.trail.verify import verify
 from distill.workspace import Workspace
 from tests.receiving import TOKEN, Received, hub
 from tests.small_run import REVISION, make, open_run, write_recipe
 
+HOUSE = """
+- id: cc0-1.0
+  name: As our house reads CC0
+  layer: licence
+  outputs: yes
+  unclear: whether it does where we are
+  source: {title: The house's rules, address: "https://example.com/rules"}
+  confidence: read
+"""
 STUDENT, ROWS = "models/org/student", "datasets/org/rows"
 
 
@@ -104,6 +116,32 @@ def test_nothing_of_this_machine_is_in_it(finished: Workspace, received: Receive
     origins = {row["provenance"]["origin"] for row in map(json.loads, written[f"{ROWS}/train.jsonl"].splitlines())}
     assert any(origin.startswith(f"{sharp_model.name}@sha256:") for origin in origins)
     assert "manifest.json" not in "".join(written), "it has the name of the host"
+
+
+def test_rows_bring_their_licences_and_what_their_owner_says_of_them(finished: Workspace, tmp_path: Path) -> None:
+    run = tmp_path / "small"
+    run.mkdir()
+    shutil.copyfile(finished.run_folder / "run.json", run / "run.json")
+    shutil.copytree(finished.run_folder / "3-mix", run / "3-mix")
+    shipping.write(run / "3-mix", {"licences/org-data/LICENSE": "As it lay with the data."})
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "own.yaml").write_text(HOUSE)
+    recipe = yaml.safe_load((finished.run_folder / "recipe.resolved.yaml").read_text())
+    recipe |= {"use": "commercial", "terms": {"accept": {"cc0-1.0": "our lawyer read it"}, "registry": str(own)}}
+    (run / "recipe.resolved.yaml").write_text(yaml.safe_dump(recipe))
+    with push.parcels(run, finished.cache, push.Asked(None, "org/rows")) as (parcel,):
+        card = (parcel.folder / "README.md").read_text()
+        assert "commercial (what it was made for)" in card and r"accepted \(our lawyer read it\)" in card
+        front = yaml.safe_load(card.split("---\n")[1])
+        assert front["license_link"] == "LICENSE.md"
+        assert "As our house reads CC0" in (parcel.folder / "LICENSE.md").read_text()
+        assert (parcel.folder / "licences" / "org-data" / "LICENSE").read_text() == "As it lay with the data."
+        told = json.loads((parcel.folder / "croissant.json").read_text())["distribution"]
+        assert {one["name"] for one in told} == {path.name for path in parcel.folder.glob("*.jsonl")}
+        for one in told:
+            text = (parcel.folder / one["contentUrl"]).read_bytes()
+            assert (one["contentSize"], one["sha256"]) == (f"{len(text)} B", hashlib.sha256(text).hexdigest())
 
 
 def test_another_form_takes_the_place_of_the_first(finished: Workspace, received: Received, tmp_path: Path) -> None:
