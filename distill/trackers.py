@@ -83,7 +83,11 @@ def check(names: Sequence[str]) -> None:
 
 @contextmanager
 def told(names: Sequence[str], tracked: Tracked | None) -> Iterator[None]:
-    """Inside, transformers' trackers write where the training belongs; afterwards none is open."""
+    """Inside, transformers' trackers write where the training belongs; afterwards none is open.
+
+    Raises:
+        TrainError: mlflow cannot be asked for the run to go on in.
+    """
     if not names or tracked is None:
         yield
         return
@@ -97,17 +101,17 @@ def told(names: Sequence[str], tracked: Tracked | None) -> Iterator[None]:
     }
     set_here = {name: value for name, value in own.items() if name not in os.environ}
     os.environ.update(set_here)
-    if "mlflow" in names and "MLFLOW_RUN_ID" not in os.environ and (before := _mlflow_run(tracked.key)):
-        set_here["MLFLOW_RUN_ID"] = os.environ["MLFLOW_RUN_ID"] = before
     try:
+        if "mlflow" in names and "MLFLOW_RUN_ID" not in os.environ and (before := _mlflow_run(tracked.key)):
+            set_here["MLFLOW_RUN_ID"] = os.environ["MLFLOW_RUN_ID"] = before
         yield
     finally:
+        for name in set_here:
+            os.environ.pop(name, None)
         if "wandb" in names:
             import wandb
 
             wandb.finish()
-        for name in set_here:
-            os.environ.pop(name, None)
 
 
 def settings(names: Sequence[str], tracked: Tracked | None) -> dict[str, Any]:
@@ -145,10 +149,17 @@ def _opened(name: str, tracked: Tracked) -> dict[str, Any]:
 
 
 def _mlflow_run(key: str) -> str | None:
+    """Raises:
+    TrainError: it cannot be reached, or refuses."""
     import mlflow
 
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
-    found = mlflow.search_runs(
-        experiment_names=[experiment], filter_string=f"tags.`{TAG}` = '{key}'", output_format="list", max_results=1
-    )
+    try:
+        found = mlflow.search_runs(
+            experiment_names=[experiment], filter_string=f"tags.`{TAG}` = '{key}'", output_format="list", max_results=1
+        )
+    except Exception as error:  # of a library, a server or a network that is not ours
+        hint = "start the server that MLFLOW_TRACKING_URI names, or leave mlflow out; nothing of the training is lost"
+        told = f"mlflow cannot be asked: {type(error).__name__}: {error}"
+        raise TrainError(told, where="runtime.report_to", hint=hint) from error
     return str(found[0].info.run_id) if found else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +56,18 @@ def test_the_environment_goes_before_what_is_set_here_and_is_left_as_it_was(monk
         assert dict(os.environ) == before
 
 
+def test_a_tracker_that_cannot_be_reached_is_a_sentence_and_leaves_the_environment_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(search_runs=nobody_there))
+    before = dict(os.environ)
+    refused = pytest.raises(TrainError, match=r"mlflow cannot be asked: ConnectionError: nobody there")
+    with refused as caught, trackers.told(["mlflow"], TRACKED):
+        pass
+    assert dict(os.environ) == before and "leave mlflow out" in str(caught.value)
+
+
 def test_names_of_the_reports_numbers_are_such_as_every_tracker_takes() -> None:
     metric = {"arms": {"student#2": {"mean": 1.0}, "student@4": {"mean": 2.0}}, "gap_recovered": {"value": None}}
     assert tracking.values({"metrics": {"suite.loss": metric}}) == {
@@ -82,7 +96,7 @@ def test_tensorboard_has_every_step_and_the_report(
     assert "did not reach tensorboard: ConnectionError: nobody there" in capsys.readouterr().err
 
 
-def nobody_there(*_: object) -> None:
+def nobody_there(*_: object, **__: object) -> None:
     raise ConnectionError("nobody there")
 
 
