@@ -1,6 +1,7 @@
 """a run -> the Hub: its student with card and report as a model, its rows with theirs as a data set.
 
-    REPO           adapter or merged model as `distill export` writes it, README.md, report/report.{html,md,json}
+    REPO           adapter or merged model as `distill export` writes it, README.md; of the last training's student
+                   report/report.{html,md,json}
     --data REPO    the mix's rows by split, README.md, croissant.json, LICENSE.md, licences/
 
 All of it is put together in a folder first, freed of what belongs to this machine, searched for secrets, and listed. Only
@@ -24,12 +25,13 @@ from distill import card_terms, croissant, export, intent, leaving
 from distill.cards import ingredients
 from distill.errors import DistillError, SourceError, TermsError
 from distill.export import Format
+from distill.load import load_recipe
 from distill.rows import read_rows
 from distill.sources import hub
 from distill.terms import shipping
 from distill.terms.entry import Form
 from distill.train.result import asked_about
-from distill.workspace import Workspace, reopen
+from distill.workspace import RESOLVED, Workspace, reopen
 
 REPORT = ("report.html", "report.md", "report.json")
 FOLDER = "report"
@@ -127,7 +129,9 @@ def _form(workspace: Workspace, run: Path, asked: Asked) -> Format:
 def _model(run: Path, cache: Path, asked: Asked, form: Format, out: Path) -> Path:
     export.export(run, out, cache, asked.node, asked.step, form, stays=False)
     report = run / "6-compare"
-    if (report / "report.json").is_file():
+    # The report is of the student that the last training ended with.
+    of_it = asked.step is None and asked.node in (None, load_recipe(run / RESOLVED).train_names[-1])
+    if of_it and (report / "report.json").is_file():
         (out / FOLDER).mkdir()
         for name in REPORT:
             shutil.copyfile(report / name, out / FOLDER / name)

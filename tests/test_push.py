@@ -148,10 +148,12 @@ def test_another_form_takes_the_place_of_the_first(finished: Workspace, received
     from transformers import AutoModelForCausalLM
 
     assert pushed(finished, "org/student") == 0
+    assert "report/report.md" in received.files[STUDENT]
     received.files[STUDENT]["NOTES.txt"] = b"by hand"
     assert pushed(finished, "org/student", "--format", "merged", "--step", "2") == 0
     names = set(received.files[STUDENT])
     assert not any(name.startswith("adapter_") for name in names) and "NOTES.txt" in names
+    assert not any(name.startswith("report/") for name in names), "it is of the last student, not of a checkpoint"
     AutoModelForCausalLM.from_pretrained(received.write(STUDENT, tmp_path / "model"))
 
 
@@ -172,6 +174,16 @@ def test_what_everybody_sees_must_be_meant(
     assert "everybody sees this repository" in capsys.readouterr().err and not received.files[ROWS]
     assert pushed(finished, "--data", "org/rows", "--public") == 0
     assert received.files[ROWS]
+
+
+def test_what_only_its_owners_see_is_not_said_to_be_public(
+    finished: Workspace, received: Received, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received.private[ROWS], received.files[ROWS] = True, {}
+    assert pushed(finished, "--data", "org/rows", "--public") == 2
+    said = capsys.readouterr()
+    assert "only its owners see this repository" in said.err and "pushed" not in said.out and not received.files[ROWS]
+    assert pushed(finished, "--data", "org/rows") == 0
 
 
 @pytest.mark.parametrize(

@@ -103,12 +103,12 @@ def upload(
     """Put a folder's files into a repository, which is made where there is none, and return its address.
 
     Args:
-        private: what is made is seen by its owners alone; one that is there and is seen by all is refused.
+        private: what is made is seen by its owners alone, else by all; one that is there and is not so is refused.
         replaced: patterns of files there that an earlier upload may have left, and that go unless they are written anew.
 
     Raises:
         SourceError: no network, no right to write there, or it stopped in the middle.
-        DistillError: everybody would see it.
+        DistillError: everybody would see it, or only its owners would.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -116,8 +116,12 @@ def upload(
     api = HfApi()
     try:
         address = str(api.create_repo(repo, repo_type=what, private=private, exist_ok=True))
-        if private and not api.repo_info(repo, repo_type=what).private:
+        hidden = bool(api.repo_info(repo, repo_type=what).private)
+        if private and not hidden:
             raise DistillError("everybody sees this repository", where=repo, hint="--public, if that is meant")
+        if hidden and not private:
+            hint = "open it on the hub, with all that was ever pushed to it; or name a new one, or leave out --public"
+            raise DistillError("only its owners see this repository", where=repo, hint=hint)
         api.upload_folder(
             folder_path=str(folder),
             repo_id=repo,
