@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.compare.arms import BASE, STUDENT, TEACHER, Arm
+from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, Item
 from distill.compare.findings import ArmCalibration, Bin, Calibration, ErrorDifference
 from distill.errors import CompareError
 from distill.statistics.calibration import Calibrated, Choices
 from distill.statistics.calibration import Calibration as Measured
-
-RIGHT = "accuracy"
-"""The metric that says whether the choice that the confidence is of was right."""
 
 
 def calibrated(arms: Sequence[Arm], seed: int) -> tuple[dict[str, Calibration], list[str]]:
@@ -19,8 +16,17 @@ def calibrated(arms: Sequence[Arm], seed: int) -> tuple[dict[str, Calibration], 
     found: dict[str, Calibration] = {}
     notes: list[str] = []
     for suite in dict.fromkeys(suite for arm in arms for suite, _ in arm.items):
+        if not any(item.confidence is not None for arm in arms for key, item in arm.items.items() if key[0] == suite):
+            continue
+        right = _right(arms[0], suite)
+        if right is None:
+            notes.append(
+                f"The calibration of {suite} is not reported: none of its metrics says whether the choice was right."
+            )
+            continue
         chosen = {
-            arm.name: {key for key, item in arm.items.items() if key[0] == suite and _usable(arm, key)} for arm in arms
+            arm.name: {key for key, item in arm.items.items() if key[0] == suite and _usable(item, right)}
+            for arm in arms
         }
         having = [arm for arm in arms if chosen[arm.name]]
         if not having:
@@ -30,7 +36,7 @@ def calibrated(arms: Sequence[Arm], seed: int) -> tuple[dict[str, Calibration], 
         sure = {
             arm.name: Choices(
                 [arm.items[key].confidence or 0.0 for key in keys],
-                [arm.items[key].metrics[RIGHT][0] for key in keys],
+                [arm.items[key].metrics[right][0] for key in keys],
             )
             for arm in having
         }
@@ -47,11 +53,18 @@ def calibrated(arms: Sequence[Arm], seed: int) -> tuple[dict[str, Calibration], 
     return found, notes
 
 
-def _usable(arm: Arm, key: tuple[str, str]) -> bool:
+def _right(arm: Arm, suite: str) -> str | None:
+    """The metric that says whether the choice that the confidence is of was right."""
+    own = (
+        name.partition(".")[2] for name, metric in arm.metrics.items() if metric.chosen and name.startswith(f"{suite}.")
+    )
+    return next(own, None)
+
+
+def _usable(item: Item, right: str) -> bool:
     """Whether the arm chose, and it is known whether that was right; a confidence that is no number is none."""
-    item = arm.items[key]
     sure = item.confidence is not None and 0 <= item.confidence <= 1
-    return sure and RIGHT in item.metrics and item.metrics[RIGHT][0] in (0, 1)
+    return sure and right in item.metrics and item.metrics[right][0] in (0, 1)
 
 
 def _arm(found: Calibrated) -> ArmCalibration:

@@ -33,7 +33,7 @@ from distill.evaluate.teacher import Teacher
 from distill.protocols import Completion, Scorer, Summary
 from distill.suites.suite import Judged, Subject
 
-VERSION = 2
+VERSION = 3
 TEACHER = "evaluate/teacher"
 MUTE = "the engine `{}` gives no token probabilities"
 ELSEWHERE = "the engine `{}` runs elsewhere, and lm_eval asks a model in this process"

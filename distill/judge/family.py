@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from distill.context import Resolved
 
 KNOWN = (
-    "aya", "baichuan", "bloom", "chatglm", "claude", "codellama", "command", "dbrx", "deepseek", "dolly", "ernie", "exaone",
-    "falcon", "gemini", "gemma", "glm", "gpt", "granite", "grok", "hermes", "hunyuan", "internlm", "kimi", "lfm", "llama",
-    "minicpm", "minimax", "mistral", "mixtral", "mpt", "nemotron", "nova", "olmo", "opt", "phi", "pythia", "qwen", "qwq",
+    "aya", "baichuan", "bloom", "chatglm", "chatgpt", "claude", "codellama", "command", "dbrx", "deepseek", "dolly", "ernie",
+    "exaone", "falcon", "gemini", "gemma", "glm", "gpt", "granite", "grok", "hermes", "hunyuan", "internlm", "kimi", "lfm",
+    "llama", "minicpm", "minimax", "mistral", "mixtral", "mpt", "nemotron", "nova", "olmo", "opt", "phi", "pythia", "qwen", "qwq",
     "smollm", "solar", "stablelm", "starcoder", "tulu", "vicuna", "yi", "zephyr",
 )  # fmt: skip
 FROM = {
-    "chatglm": "glm", "codellama": "llama", "hermes": "llama", "mixtral": "mistral", "qwq": "qwen", "tulu": "llama",
-    "vicuna": "llama", "zephyr": "mistral",
+    "chatglm": "glm", "chatgpt": "gpt", "codellama": "llama", "hermes": "llama", "mixtral": "mistral", "qwq": "qwen",
+    "tulu": "llama", "vicuna": "llama", "zephyr": "mistral",
 }  # fmt: skip
-"""Families that were trained from another."""
+"""Families that were trained from another, or are called by another name too."""
 GENERIC = ("base", "chat", "judge", "model", "models", "student", "teacher", "train")
 
 
@@ -58,7 +58,10 @@ def families(reference: str) -> frozenset[str]:
     words = re.findall(r"[a-z]+", name)
     # `tinyllama` and `qwen2` tell of theirs; in a short name such as `opt` a longer word is another.
     found = {family for family in KNOWN for word in words if word == family or (len(family) > 3 and family in word)}
-    if not found and words and len(words[0]) > 3 and words[0] not in GENERIC:
+    if re.match(r"o\d(-|$)", name):
+        found.add("gpt")  # OpenAI's o1, o3-mini, …
+    folder = reference.startswith((".", "/", "~"))  # called as its owner likes: `final` of two owners are two models
+    if not found and not folder and words and len(words[0]) > 3 and words[0] not in GENERIC:
         found = {words[0]}  # a family that is not listed is called by its first word
     return frozenset(FROM.get(family, family) for family in found)
 

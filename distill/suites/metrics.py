@@ -19,6 +19,8 @@ class Metric:
     """One line for the reader of the report."""
     right: bool = False
     """Of an item it is 1, right, or 0, wrong."""
+    chosen: bool = False
+    """Of an item it says whether that was right which the item's confidence is of."""
 
     @property
     def counts_from_zero(self) -> bool:
@@ -59,7 +61,11 @@ METRICS: dict[str, Metric] = {
         "higher", "share", "Share of answers whose final number or expression equals the reference's.", right=True
     ),
     "accuracy": Metric(
-        "higher", "share", "Share of items whose right option has the highest log-likelihood of all.", right=True
+        "higher",
+        "share",
+        "Share of items whose right option has the highest log-likelihood of all.",
+        right=True,
+        chosen=True,
     ),
     "accuracy_norm": Metric(
         "higher", "share", "The same by log-likelihood per byte, which does not favour short options.", right=True

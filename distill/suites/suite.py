@@ -79,7 +79,7 @@ class Judged:
     why: str | None = None
     """What is wrong with it, in words, where that can be said: how a program failed."""
     confidence: float | None = None
-    """Of the choice that was made, between 0 and 1: what calibration is taken from."""
+    """Of the choice that was made, between 0 and 1: what calibration is taken from, with the metric that is `chosen`."""
     error: str | None = None
     """Why there is no measure."""
     answer: str | None = None

@@ -24,7 +24,7 @@ PRIMARY = "heldout_teacher.loss"
 LOSS = {"teacher": 1.4, "base": 2.6, "student": 2.0}
 SEEDS = {**LOSS, "student#2": 2.15, "student#3": 1.9}
 RIGHT = {"teacher": 0.8, "base": 0.55, "student": 0.7}
-ACCURACY = Metric("higher", "share", "Share of questions whose likeliest option is the right one.", right=True)
+ACCURACY = Metric("higher", "share", "Share of questions whose likeliest option is the right one.", True, True)
 
 
 def build(inputs: dict[str, Path], **changed: Any) -> Report:
@@ -32,7 +32,9 @@ def build(inputs: dict[str, Path], **changed: Any) -> Report:
     return stage.build(stage.Spec(**spec), inputs)
 
 
-def add_choices(inputs: dict[str, Path], count: int = 200, right: dict[str, float] = RIGHT) -> dict[str, Path]:
+def add_choices(
+    inputs: dict[str, Path], count: int = 200, right: dict[str, float] = RIGHT, metric: Metric = ACCURACY
+) -> dict[str, Path]:
     """A suite of multiple choice in every arm; an item's difficulty is shared, and the student is too sure of itself."""
     for arm, share in right.items():
         folder, shared, own = inputs[f"evaluate/{arm}"], random.Random(3), random.Random(arm)
@@ -48,7 +50,7 @@ def add_choices(inputs: dict[str, Path], count: int = 200, right: dict[str, floa
                 file.write(json.dumps(line) + "\n")
         path = folder / "manifest.json"
         found = json.loads(path.read_text())
-        found["summary"]["metrics"]["arc.accuracy"] = asdict(ACCURACY)
+        found["summary"]["metrics"]["arc.accuracy"] = asdict(metric)
         path.write_text(json.dumps(found))
     return inputs
 
@@ -160,6 +162,12 @@ def test_calibration_is_of_suites_that_are_chosen(make_run: Make, tmp_path: Path
     assert [(pair.a, pair.b) for pair in found.paired] == [("student", "base"), ("student", "teacher")]
     assert found.paired[0].ci95[0] > 0, "surely worse calibrated than the base"
     assert not build(write_run(tmp_path / "other", LOSS, 60, default_ledger(), 40)).calibration
+
+
+def test_choices_of_which_nobody_knows_whether_they_were_right_are_not_silent(make_run: Make) -> None:
+    report = build(add_choices(make_run(), metric=Metric("higher", "share", "Chosen by bytes.", right=True)))
+    assert not report.calibration
+    assert any("The calibration of arc is not reported: none of its metrics" in note for note in report.notes)
 
 
 def test_the_price_of_the_gap(make_run: Make) -> None:

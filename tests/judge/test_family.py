@@ -26,6 +26,13 @@ from distill.judge.family import Model, families, kin
         ("org/optimus-7b", {"optimus"}),
         ("gpt-4o-mini", {"gpt"}),
         ("openai-community/gpt2", {"gpt"}),
+        ("openai/chatgpt-4o-latest", {"gpt"}),
+        ("o3-mini", {"gpt"}),
+        ("openai/o1", {"gpt"}),
+        ("org/o2ring-7b", set()),
+        ("./models/final", set()),
+        ("/data/experiment-7", set()),
+        ("~/models/Qwen3-8B", {"qwen"}),
         ("run:quickstart/train@1200", set()),
         ("./models/student", set()),
     ],
@@ -51,6 +58,11 @@ def test_the_same_family_is_flagged() -> None:
     assert kin(named("Qwen/Qwen2.5-72B-Instruct"), others) == (
         "The judge is of the family of the teacher and the student (qwen): it may favour answers like its own."
     )
+
+
+def test_folders_of_one_name_are_not_one_family() -> None:
+    assert kin(named("./a/final"), {"student": named("./b/final")}) is None
+    assert "same model" in str(kin(named("./a/final"), {"student": named("./a/final")}))
 
 
 def test_a_distilled_judge_is_known_by_what_it_was_made_from(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_every_instruction_is_on_the_page() -> None:
 def test_every_metric_of_a_suite_says_what_it_is() -> None:
     for kind in KINDS:
         assert set(kind.METRICS) <= METRICS.keys()
+    assert [name for name, metric in METRICS.items() if metric.chosen] == ["accuracy"]
     right = {name for name, metric in METRICS.items() if metric.right}
     assert right == {
         "exact_match", "normalised_match", "contained", "correct", "accuracy", "accuracy_norm", "followed", "followed_loose",

@@ -16,6 +16,8 @@ RIGHT = frozenset(
     "acc acc_norm acc_bytes acc_mutual_info exact_match prompt_level_strict_acc prompt_level_loose_acc".split()
 )
 """Metrics that are 1 or 0 of an item."""
+CHOSEN = "acc"
+"""Of choices: whether the likeliest was right, which is the one that the confidence is of."""
 
 
 def metrics(tasks: Sequence[ConfigurableTask]) -> dict[str, Metric]:
@@ -29,6 +31,7 @@ def metrics(tasks: Sequence[ConfigurableTask]) -> dict[str, Metric]:
                 continue
             for kept in task._filters:
                 right = metric in RIGHT and once
+                chosen = metric == CHOSEN and task.OUTPUT_TYPE == "multiple_choice"
                 found.setdefault(
                     named(metric, kept.name),
                     Metric(
@@ -37,6 +40,7 @@ def metrics(tasks: Sequence[ConfigurableTask]) -> dict[str, Metric]:
                         f"{metric} of the task {task.task_name} of lm-evaluation-harness"
                         + (f", read by {kept.name}." if kept.name != "none" else "."),
                         right,
+                        chosen and right and kept is task._filters[0],
                     ),
                 )
     return found

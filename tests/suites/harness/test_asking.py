@@ -104,6 +104,7 @@ def test_only_scores_that_are_means_over_items_are_taken(tmp_path: Path) -> None
     read(tmp_path / "suites", suite("animals"), suite("letters"))
     animals = json.loads((tmp_path / "suites" / "animals.metrics.json").read_text())
     assert list(animals) == ["acc", "acc_norm"], "f1 is of pairs"
+    assert [about["chosen"] for about in animals.values()] == [True, False]
     letters = suite("letters").measured({"suites": tmp_path / "suites"})
     assert [(name, metric.right) for name, metric in letters.items()] == [
         ("prompt_level_strict_acc", True),
@@ -115,6 +116,9 @@ def test_a_choice_has_a_confidence(sharp_model: Path, tmp_path: Path) -> None:
     _, lines = evaluated(tmp_path, sharp_model, suite("animals", limit=3))
     assert len(lines) == 3
     assert all(line["found"] and 1 / 3 <= line["confidence"] <= 1 for line in lines)
+    rows = {row.id: row for row in read_rows(tmp_path / "suites" / "animals.jsonl")}
+    for line in lines:
+        assert line["metrics"]["acc"]["value"] == (line["found"] == rows[line["item"]].answer), "of the same choice"
 
 
 def test_an_item_that_is_too_long_fails_alone(sharp_model: Path, tmp_path: Path) -> None:
