@@ -103,9 +103,11 @@ def _any(texts: Iterable[str]) -> str:
 
 
 def _row(line: str, cleaned: Callable[[str], str]) -> str:
-    """A row whose origin has another name, and what else names a model or a file; every other sign of it stays."""
+    """A row whose origin has another name, and what else names a model or a file; all else stays, as does what is no row."""
     record = json.loads(line)
-    made = record["provenance"]
+    made = record.get("provenance")
+    if made is None:
+        return line
     drawn = made.get("sampling", {})
     told = {**made, "origin": cleaned(made["origin"])}
     if places := {name: drawn[name] for name in DRAWN if name in drawn}:
