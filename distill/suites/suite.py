@@ -63,7 +63,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Answered:
-    """An item with an arm's answers to it, as text; `samples` of them, or fewer where some failed."""
+    """An item with an arm's answers to it, as text: all `samples` of them."""
 
     row: Row
     answers: tuple[str, ...]
