@@ -144,6 +144,11 @@ class Suite(Frozen):
         defaults = {name: type(self).model_fields[name].get_default() for name in self.LATER}
         return self.model_copy(update=defaults)
 
+    @property
+    def bare(self) -> Self:
+        """The suite without what decides neither its items nor answers to them: the terms of its data."""
+        return self
+
     def load(self, resolved: Mapping[str, Resolved]) -> Iterable[Row]:
         """The items, as they are asked: rows of kind `benchmark` with a reference answer, or `prompt` without one.
 
