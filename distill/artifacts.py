@@ -35,6 +35,8 @@ from distill.rows import Frozen, digest
 FORMAT = 1
 """Increase when the way keys are made changes: everything is made anew then."""
 MANIFEST = "manifest.json"
+HANDED = "handed"
+"""Property of a spec, where less of it decides what is made from the node than what the node writes: a spec of that."""
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 """What the system says of a place where nothing can be made."""
 CHECKED_BYTES = 8 * 2**20
@@ -85,7 +87,7 @@ def identity(
             return [replace(child) for child in value]
         return sources[value].identity if isinstance(value, str) and value in sources else value
 
-    return {
+    described = {
         "node": kind,
         "format": FORMAT,
         "version": version,
@@ -93,6 +95,15 @@ def identity(
         "terms": {f"{number}": list(sources[ref].terms) for number, ref in enumerate(stamped)},
         "upstream": dict(upstream),
     }
+    # Names, for one, decide the files of a node, and nothing of what is made from them.
+    if handed := getattr(spec, HANDED, None):
+        described[HANDED] = key_of({**described, "spec": replace(handed.model_dump(mode="json"))})
+    return described
+
+
+def handed_on(described: Identity) -> str:
+    """What stands for a node in the keys of those that need it: its own key, or that of what its spec hands on."""
+    return str(described.get(HANDED) or key_of(described))
 
 
 def key_of(described: Identity) -> str:

@@ -241,7 +241,7 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
     asked, teacher = recipe.evaluate, recipe.teacher
     *between, last = recipe.train_names
     seeds, alone = range(1, asked.seeds + 1), [f"train@{REAL_ONLY}"] if asked.real_only else []
-    common = {"suites": asked.suites, "generation": asked.generation, "dtype": asked.dtype}
+    common = {"suites": asked.bare, "generation": asked.generation, "dtype": asked.dtype}
 
     def node(arm: str, needs: tuple[str, ...], model: str | None, **more: object) -> Node:
         spec = evaluation.Spec.model_validate({"arm": arm, "model": model, **common, **more})
@@ -337,7 +337,7 @@ def keys(nodes: Sequence[Node], resolved: Mapping[str, Resolved]) -> dict[str, P
     """The key of every node from its spec, its sources and the keys of what it needs."""
     planned: dict[str, Planned] = {}
     for node in nodes:
-        upstream = {name: planned[name].key for name in node.needs}
+        upstream = {name: artifacts.handed_on(planned[name].identity) for name in node.needs}
         sources = {ref: resolved[ref] for ref in node.sources}
         described = artifacts.identity(stage(node.name), node.version, node.spec, sources, upstream, node.stamped)
         planned[node.name] = Planned(node, described, artifacts.key_of(described))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from distill import artifacts
-from distill.artifacts import build, find, folder, identity, key_of, why_stale
+from distill.artifacts import build, find, folder, handed_on, identity, key_of, why_stale
 from distill.context import Ranks, Resolved
 from distill.errors import ArtifactError
 from distill.rows import Frozen
@@ -27,6 +27,21 @@ def describe(
 ):
     source = Resolved("m", Path("/x/m"), revision)
     return identity("train", version, spec or Spec(), {"m": source}, {"mix": "k1"} if upstream is None else upstream)
+
+
+class Named(Spec):
+    name: str = "a"
+
+    @property
+    def handed(self) -> Spec:
+        return Spec(rate=self.rate)
+
+
+def test_what_a_spec_hands_on_stands_for_the_node_in_the_keys_of_others() -> None:
+    one, other, changed = (describe(spec) for spec in (Named(), Named(name="b"), Named(rate=0.2)))
+    assert len({key_of(each) for each in (one, other, changed)}) == 3
+    assert handed_on(one) == handed_on(other) != handed_on(changed)
+    assert handed_on(describe()) == key_of(describe())
 
 
 def silent(_: str) -> None:

@@ -597,7 +597,6 @@ SUITES: list[dict[str, Any]] = [
 ]
 SHOWN = {"shots": 2, "examples": {"data": "Y", "prompt": "q", "answer": "a"}}
 ITEMS: list[tuple[int, dict[str, Any]]] = [
-    (0, {"name": "other"}),
     *(
         (place, more)
         for place in range(6)
@@ -650,6 +649,30 @@ def test_a_field_of_a_suite_reruns_the_items_or_the_answers_alone(place: int, mo
     else:
         assert stale == closure({"suites", *arms}, nodes)
         assert "generate" in stale, "what is generated is judged against the items"
+
+
+def changed_by(suites: list[Any]) -> set[str]:
+    """Nodes whose key is another one than with the suites as they are."""
+    told = asked(0, {})
+    before, after = keyed(told), keyed({**told, "evaluate": {**told["evaluate"], "suites": suites}})
+    return {node for node in before if before[node] != after[node]}
+
+
+def test_what_changes_no_item_trains_nothing_again() -> None:
+    suites: list[Any] = asked(0, {})["evaluate"]["suites"]
+    head, first, *rest = suites
+    arms = closure(
+        {name for name in keyed(asked(0, {})) if name.startswith("evaluate/")},
+        plan(Recipe.model_validate(asked(0, {}))),
+    )
+    assert changed_by([head, {**first, "name": "other"}, *rest]) == {"suites", *arms}, "lines have the name"
+    assert changed_by([head, {**first, "source": {**first["source"], "terms": ["mit"]}}, *rest]) == {"suites"}
+    *kept, last = suites
+    before, after = [*kept, {**last, "tasks": ["a", "b"]}], [*kept, {**last, "tasks": ["b", "a"]}]
+    assert changed_by(before) ^ changed_by(after) == set()
+    told = asked(0, {})
+    one, other = (keyed({**told, "evaluate": {**told["evaluate"], "suites": each}}) for each in (before, after))
+    assert {node for node in one if one[node] != other[node]} == {"suites", *arms}
 
 
 def test_a_metric_that_only_data_tell_of_is_looked_for_before_training_and_reruns_the_report_alone() -> None:

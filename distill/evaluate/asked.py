@@ -76,11 +76,13 @@ class Asked:
         for label, items in self.by_suite.items():
             own = [item for item in items if item.key in answers][context.ranks.rank :: context.ranks.world]
             texts = {item.key: self.texts(item, answers[item.key]) for item in own}
-            told = [item for item in own if texts[item.key]]
+            # A mean over the answers that came would leave out those that are hard to give.
+            told = [item for item in own if len(texts[item.key]) == len(answers[item.key])]
             asked = [Answered(item.row, texts[item.key]) for item in told]
             results = self.suites[label].judge(asked) if asked else []
             mine += zip((item.key for item in told), results, strict=True)
-            mine += [(item.key, Judged(error=why(answers[item.key]))) for item in own if not texts[item.key]]
+            lost = (item.key for item in own if len(texts[item.key]) < len(answers[item.key]))
+            mine += [(key, Judged(error=why(answers[key]))) for key in lost]
         return dict(context.ranks.gather(mine))
 
     def examined(self, subject: Subject, context: Context) -> dict[str, Judged]:
@@ -126,5 +128,8 @@ def thinking(completion: Completion) -> bool:
 
 
 def why(completions: Sequence[Completion]) -> str | None:
-    """Why there is no answer; None where nothing went wrong."""
-    return next((completion.error for completion in completions if completion.finish == "error"), None)
+    """Why there is no answer, or not every one that was asked for; None where nothing went wrong."""
+    failed = [completion.error for completion in completions if completion.finish == "error"]
+    if not failed or len(failed) == len(completions):
+        return next(iter(failed), None)
+    return f"only {len(completions) - len(failed)} of {len(completions)} answers came: {failed[0]}"

@@ -77,12 +77,17 @@ class Evaluate(Frozen):
         return {**dict.fromkeys((*data, *labels), "data"), **dict.fromkeys(models, "model")}
 
     @property
+    def bare(self) -> tuple[Suite, ...]:
+        """The suites as far as they decide what arms are asked and what their answers are worth."""
+        return tuple(suite.bare for suite in self.suites)
+
+    @property
     def judged(self) -> tuple[Suite, ...]:
         """Suites whose answers the judge compares: those that it names, or all that are answered."""
         if self.judge is None:
             return ()
         wanted = self.judge.suites
-        return tuple(suite for suite in self.suites if self.answers(suite) and (not wanted or suite.label in wanted))
+        return tuple(suite for suite in self.bare if self.answers(suite) and (not wanted or suite.label in wanted))
 
     def answers(self, suite: Suite) -> bool:
         """Whether the items of a suite are answered."""

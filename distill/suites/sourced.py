@@ -24,6 +24,9 @@ from distill.suites import items
 from distill.suites.items import GROUP
 from distill.suites.suite import Suite
 
+DATA = ("source", "examples")
+"""Fields that say where data come from."""
+
 
 class Sourced(Suite):
     source: Real
@@ -60,6 +63,11 @@ class Sourced(Suite):
     @property
     def references(self) -> tuple[str, ...]:
         return tuple(real.data for real in (self.source, self.examples) if real)
+
+    @property
+    def bare(self) -> Self:
+        free = {name: real.model_copy(update={"terms": ()}) for name in DATA if (real := getattr(self, name))}
+        return self.model_copy(update=free)
 
     @property
     def around(self) -> str | None:

@@ -29,6 +29,12 @@ class Spec(Frozen):
     versions: dict[str, str] = {}
     """Of the packages that decide what is asked and measured."""
 
+    @property
+    def handed(self) -> Spec:
+        """As far as it decides what is asked: names and order are those of files, and terms stand in provenance alone."""
+        bare = (suite.loading.bare.model_copy(update={"name": None}) for suite in self.suites)
+        return self.model_copy(update={"suites": tuple(sorted(bare, key=lambda suite: suite.model_dump_json()))})
+
 
 def loaded(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
     """Those whose items this node reads, as far as they decide them."""

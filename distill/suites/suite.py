@@ -63,7 +63,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Answered:
-    """An item with an arm's answers to it, as text; `samples` of them, or fewer where some failed."""
+    """An item with an arm's answers to it, as text: all `samples` of them."""
 
     row: Row
     answers: tuple[str, ...]
@@ -143,6 +143,11 @@ class Suite(Frozen):
         """The suite as far as it decides its items."""
         defaults = {name: type(self).model_fields[name].get_default() for name in self.LATER}
         return self.model_copy(update=defaults)
+
+    @property
+    def bare(self) -> Self:
+        """The suite without what decides neither its items nor answers to them: the terms of its data."""
+        return self
 
     def load(self, resolved: Mapping[str, Resolved]) -> Iterable[Row]:
         """The items, as they are asked: rows of kind `benchmark` with a reference answer, or `prompt` without one.

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from distill.artifacts import MANIFEST
+from distill.artifacts import MANIFEST, handed_on
 from distill.errors import DistillError, SourceError
 from distill.load import load_recipe
 from distill.names import folder_name
@@ -186,12 +186,19 @@ def _owner(taken: Path, run: Run) -> Run | None:
     return None
 
 
+def _made(cache: Path, node: str, key: str) -> Path | None:
+    """The folder of a node by what it handed on, which is its key as a rule."""
+    if (path := cache / f"{folder_name(node)}-{key}").is_dir():
+        return path
+    beside = (path for path in sorted(cache.glob(f"{folder_name(node)}-*")) if (path / MANIFEST).is_file())
+    return next((path for path in beside if handed_on(manifest(path)["identity"]) == key), None)
+
+
 def _upward(folder: Path) -> Iterator[Path]:
     """What an artifact was made from, by the keys in its manifest, then itself; any other folder is itself."""
     if (folder / MANIFEST).is_file():
         upstream = manifest(folder)["identity"]["upstream"]
-        beside = [folder.resolve().parent / f"{folder_name(node)}-{key}" for node, key in upstream.items()]
-        for path in beside:
-            if path.is_dir() and path.name.partition("-")[0].partition("@")[0] in FLOW:
+        for node, key in upstream.items():
+            if node.partition("@")[0] in FLOW and (path := _made(folder.resolve().parent, node, key)):
                 yield from _upward(path)
     yield folder

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from distill.artifacts import MANIFEST, file_hash, key_of
+from distill.artifacts import MANIFEST, file_hash, handed_on, key_of
 from distill.errors import ArtifactError, SourceError
 from distill.rows import Frozen
 
@@ -106,7 +106,7 @@ def _checked(step: str, path: Path, name: str, known: Mapping[str, Any]) -> Faul
 
 def _keys(told: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Manifests whose key is not that of what they say, and steps that were made from others than the run has."""
-    keys = {said["node"]: said["key"] for said in told.values() if "identity" in said}
+    keys = {said["node"]: handed_on(said["identity"]) for said in told.values() if "identity" in said}
     for step, said in told.items():
         if "identity" not in said:
             continue

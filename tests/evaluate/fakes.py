@@ -69,13 +69,15 @@ class FakeEngine:
     template: str = "plain"
     errors: Mapping[str, str] = field(default_factory=dict)
     """Question to the error it comes to."""
+    by_sample: Mapping[int, str] = field(default_factory=dict)
+    """Number of a sample to the error it comes to, whatever the question."""
     asked: list[Request] = field(default_factory=list)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         self.asked += requests
         for request in reversed(requests):
             question = request.messages[-1].content
-            error = self.errors.get(question)
+            error = self.errors.get(question) or self.by_sample.get(request.sample)
             text = question[::-1][: request.sampling.max_new_tokens]
             if error:
                 yield Completion(request.key, "", "error", len(question), 0, error=error)

@@ -12,6 +12,7 @@ from distill.evaluate import arms, stage
 from distill.evaluate.settings import Generation, Spec
 from distill.rows import write_rows
 from distill.suites.choices import Choices
+from distill.suites.programs import Programs
 from distill.suites.sourced import Sourced
 from distill.suites.text import Text
 from tests.evaluate.fakes import FakeEngine, FakeScorer
@@ -78,6 +79,21 @@ def test_several_samples_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert len(engine.asked) == 9
     assert [len(line["answers"]) for line in found] == [2, 2, 2]
     assert not summary["metrics"]["text.exact_match"]["right"]
+
+
+@pytest.mark.parametrize("kind", ["text", "programs"])
+def test_an_item_of_which_not_every_answer_came_has_no_number(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine, more = FakeEngine(by_sample={1: "timed out"}), {"samples": 3, "temperature": 1}
+    suite: Sourced = texts(tmp_path, **more)
+    if kind == "programs":
+        source = {"data": data(tmp_path, RECORDS), "prompt": "q", "evidence": {"tests": "a"}}
+        suite = Programs.model_validate({"source": source, **more})
+    summary, found = evaluate(monkeypatch, tmp_path, suite, engine=engine)
+    assert {line["error"] for line in found} == {"only 2 of 3 answers came: timed out"}
+    assert [line["metrics"] for line in found] == [{}] * 3 and all(line["answer"] for line in found)
+    assert summary["counts"] == {"requested": 3, "scored": 0, "failed": 3}
 
 
 def test_what_is_chosen_stands_on_the_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

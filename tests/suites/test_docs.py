@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -12,13 +13,15 @@ from distill.recipe import Recipe
 from distill.suites.choices import Choices
 from distill.suites.instructions.checks import CHECKS
 from distill.suites.instructions.suite import Instructions
+from distill.suites.kinds import AnySuite
 from distill.suites.metrics import METRICS
 from distill.suites.numbers import WORKED, Numbers
 from distill.suites.suite import Suite
 from distill.suites.text import Text
 from tests.test_pipeline import BASE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "suites.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 KINDS: list[type[Suite]] = [Text, Numbers, Choices, Instructions]
 
@@ -29,6 +32,27 @@ def test_a_recipe_on_the_page_is_one(text: str) -> None:
     labels = [one if isinstance(one, str) else one.get("name", one["kind"]) for one in evaluate["suites"]]
     recipe = Recipe.model_validate({**BASE, "evaluate": evaluate})
     assert [suite.label for suite in recipe.evaluate.suites] == labels
+
+
+def test_every_kind_there_is_stands_in_the_table_and_leads_to_a_page_or_a_section() -> None:
+    kinds = get_args(get_args(AnySuite)[0])
+    assert len(kinds) > 5
+    table = PAGE[PAGE.index("| kind |") : PAGE.index("## Your own data")]
+    for kind in kinds:
+        name = kind.model_fields["kind"].default
+        if name.startswith("heldout"):
+            assert f"`{name}`" in table
+            continue
+        (target,) = re.findall(rf"\[`{name}`\]\(([^)]+)\)", table.partition("\n\n")[0])
+        assert f"\n## {target[1:]}\n" in PAGE if target.startswith("#") else (DOCS / target).is_file(), name
+
+
+def test_what_the_page_says_is_in_the_example_is() -> None:
+    example = yaml.safe_load((DOCS.parent / "recipes" / "suites" / "own_data.yaml").read_text(encoding="utf-8"))
+    suites = example["evaluate"]["suites"]
+    kinds = {one if isinstance(one, str) else one["kind"] for one in suites}
+    (said,) = re.findall(r"own_data\.yaml\) has held-out rows, (.+?) in one recipe", PAGE)
+    assert set(re.findall(r"`(\w+)`", said)) == {kind for kind in kinds if not kind.startswith("heldout")}
 
 
 def test_every_kind_has_a_recipe_and_all_its_fields() -> None:

@@ -68,8 +68,6 @@ def test_of_several_programs_the_chance_is_estimated(tmp_path: Path) -> None:
     found = judged(tmp_path, [WRONG, RIGHT, WRONG, "None."], samples=4, temperature=0.8, k=[1, 2])
     assert {name: one["value"] for name, one in found.measures.items()} == {"pass@1": 0.25, "pass@2": 0.5}
     assert found.why is not None and found.why.startswith("1 of 4 passed; the first: failed")
-    lost = judged(tmp_path, [RIGHT], samples=2, temperature=0.8)
-    assert not lost.measures and lost.error == "only 1 of 2 answers came"
 
 
 def test_a_program_cannot_reach_what_is_not_its_own(tmp_path: Path) -> None:
