@@ -201,6 +201,7 @@ def _run(options: argparse.Namespace) -> None:
     workspace.fetch_missing()
     for line in intent.check(workspace):
         print(line, file=sys.stderr)
+    compatibility.check_labels(workspace)
     compatibility.check_tokens(workspace)
     if options.dry_run is not None:
         print(workspace.preview(options.dry_run))

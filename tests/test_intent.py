@@ -179,3 +179,11 @@ def test_a_stage_alone_checks_terms_too(tmp_path: Path, capsys: pytest.CaptureFi
     recipe = space(tmp_path, **teacher("claude-sonnet-4-5", "https://api.anthropic.com/v1")).base / "recipe.yaml"
     assert stage_main("generate", [str(recipe), "--runs", str(tmp_path / "r"), "--cache", str(tmp_path / "c")]) == 2
     assert "does not let its outputs" in capsys.readouterr().err
+
+
+def test_a_model_is_judged_as_a_base_and_as_the_teacher_of_any_student(tmp_path: Path) -> None:
+    found = intent.of("meta-llama/Llama-2-7b", None, tmp_path, tmp_path)
+    assert {one.role: one.verdict for one in found.inputs}["teacher's answers"] == "blocked"
+    assert found.verdict == "blocked"
+    assert intent.of("gpt-4o", None, tmp_path, tmp_path).verdict == "blocked"
+    assert [one.role for one in intent.of("tatsu-lab/alpaca", None, tmp_path, tmp_path).inputs] == ["real data"]

@@ -105,6 +105,9 @@ class Permission(Frozen):
     """A written permission that a user has: it takes the place of what an entry forbids."""
 
     permission_of: Id
+    covers: tuple[str, ...] = ()
+    """Patterns of references that it is given for. Of a service all that it serves when not given; a licence that anybody
+    uses has as many owners as there are works under it, so that there the work must be named."""
     reference: str
     """Of the letter or contract."""
     dated: date

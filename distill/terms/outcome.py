@@ -59,6 +59,20 @@ def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str,
     )
 
 
+def together(verdicts: Sequence[Terms]) -> Terms:
+    """Several verdicts of one use as one: the strictest of each, and every condition."""
+    first = verdicts[0]
+    return first.model_copy(
+        update={
+            "verdict": strictest(one.verdict for one in verdicts),
+            "conditions": tuple(dict.fromkeys(text for one in verdicts for text in one.conditions)),
+            "inputs": tuple(each for one in verdicts for each in one.inputs),
+            "forms": {form: strictest(one.forms[form] for one in verdicts) for form in first.forms},
+            "old": tuple(dict.fromkeys(entry for one in verdicts for entry in one.old)),
+        }
+    )
+
+
 def _input(one: Input, judged: Iterable[Sequence[Judged]]) -> TermsInput:
     """What is made of an input by the form that is judged most strictly."""
     own = [each for form in judged for each in form if each.input == one]

@@ -106,6 +106,9 @@ def with_own(folder: Path | None) -> Registry:
     for one in permissions:
         if one not in entries:
             raise TermsError(f"a permission of {one!r}, which is no entry", where=str(folder))
+        if entries[one].layer == "licence" and not permissions[one].covers:
+            hint = "covers: [REFERENCE]: each work under it has an owner of its own"
+            raise TermsError(f"the permission of {one} does not say of which work", where=str(folder), hint=hint)
     return Registry(entries, permissions, frozenset(own))
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import Literal
 
-from distill.terms.entry import FORMS, Duty, Entry, Form
+from distill.terms.entry import FORMS, Duty, Entry, Form, Permission
 from distill.terms.registry import Registry
 
 Use = Literal["research", "internal", "commercial", "redistribute"]
@@ -267,6 +268,12 @@ def _asked(duty: Duty, entry: Entry, one: Input, form: Form) -> bool:
     return True
 
 
+def permitted(permission: Permission, one: Input) -> bool:
+    """Whether a written permission is one for this input."""
+    name = one.name.lower()
+    return not permission.covers or any(fnmatchcase(name, pattern.lower()) for pattern in permission.covers)
+
+
 def _misnamed(duties: Sequence[tuple[Duty, str]], case: Case) -> Iterator[Finding]:
     """A name that may not be published."""
     for duty, entry in duties:
@@ -277,7 +284,8 @@ def _misnamed(duties: Sequence[tuple[Duty, str]], case: Case) -> Iterator[Findin
 
 def _finding(one: Input, entry: Entry, case: Case) -> Finding:
     """What one entry makes of one input."""
-    if permission := case.registry.permissions.get(entry.id):
+    permission = case.registry.permissions.get(entry.id)
+    if permission is not None and permitted(permission, one):
         return Finding("ok", f"permitted in writing: {permission.reference}, {permission.dated}", entry.id)
     level, why = strictest_of(
         _of_outputs(one, entry, case.bases),

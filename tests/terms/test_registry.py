@@ -102,3 +102,15 @@ def test_two_entries_that_claim_one_model_are_a_doubt(tmp_path: Path) -> None:
     found = judge([Input("base weights", "meta-llama/Llama-3.1-8B")], "research", with_own(folder(tmp_path, text)))
     assert found["merged"].level == "review"
     assert "both claim" in found["merged"].inputs[0].findings[0].why
+
+
+def test_a_permission_of_a_licence_is_of_one_work(tmp_path: Path) -> None:
+    text = "- permission_of: cc-by-nc-4.0\n  reference: letter\n  dated: 2026-05-04\n"
+    with pytest.raises(TermsError, match="does not say of which work"):
+        with_own(folder(tmp_path, text))
+    registry = with_own(folder(tmp_path, text + "  covers: [someone/questions]\n"))
+    levels = [
+        judge([Input("real data", name, ("cc-by-nc-4.0",))], "commercial", registry)["rows"].level
+        for name in ("someone/questions@1", "another/questions@1")
+    ]
+    assert levels == ["ok", "blocked"]
