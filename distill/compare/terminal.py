@@ -13,7 +13,6 @@ from distill.compare.words import (
     arrow,
     detectable,
     gap_for,
-    half,
     hours,
     interval,
     kept,
@@ -23,6 +22,7 @@ from distill.compare.words import (
     seeds,
     signed,
     verdict,
+    with_ends,
 )
 
 Cells = Sequence[str]
@@ -59,7 +59,7 @@ def _label(name: str, metric: Metric) -> str:
 
 
 def _score(score: Score | None, metric: Metric) -> str:
-    return f"{number(score.mean, metric.unit)} \u00b1 {half(score.ci95, metric.unit)}" if score else "-"
+    return with_ends(score, metric.unit) if score else "-"
 
 
 def _against_base(report: Report) -> list[str]:
@@ -95,7 +95,7 @@ def _findings(report: Report) -> list[str]:
 
 def _legend(report: Report) -> list[str]:
     lines = [
-        "Mean \u00b1 half the 95% interval over prompts; * decides; \u2193 lower, \u2191 higher is better.",
+        "Mean \u00b1 half the 95% interval over prompts, or both its ends; * decides; \u2193 lower, \u2191 higher is better.",
         "Gap recovered: 0% is the base, 100% the teacher, with its 95% interval.",
     ]
     return [*lines, *(f"Undefined in {', '.join(names)}: {reason}." for reason, names in report.undefined.items())]

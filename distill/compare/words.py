@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
 from distill.compare.findings import Forgotten, Price
-from distill.compare.report import About, Metric, Pair, Recovered
+from distill.compare.report import About, Metric, Pair, Recovered, Score
 from distill.compare.value import Interval
 
 TESTS = {"mcnemar": "McNemar, exact", "swap": "label swaps", "seeds": "t, seeds and prompts"}
@@ -67,9 +67,16 @@ def interval(ends: Interval, unit: str = "") -> str:
     return f"[{number(ends[0], unit)}, {number(ends[1], unit)}]"
 
 
-def half(ends: Interval, unit: str = "") -> str:
-    """Half the width of an interval: what stands behind ±."""
-    return number((ends[1] - ends[0]) / 2, unit)
+LOPSIDED = 0.15
+"""Share of an interval's width by which its middle may lie beside the mean and ± still tells the truth."""
+
+
+def with_ends(score: Score, unit: str = "") -> str:
+    """A mean with half its interval behind ±; where the mean is not in the middle with both ends: no share is below 0."""
+    low, high = score.ci95
+    if abs((low + high) / 2 - score.mean) > LOPSIDED * (high - low):
+        return f"{number(score.mean, unit)} {interval(score.ci95, unit)}"
+    return f"{number(score.mean, unit)} \u00b1 {number((high - low) / 2, unit)}"
 
 
 def percent(share: float) -> str:

@@ -88,3 +88,8 @@ def test_where_no_two_answers_differ_nothing_is_said_to_be_detectable() -> None:
     )
     assert words.detectable(pair, "share") == "–"
     assert words.detectable(pair.model_copy(update={"detectable": 0.25}), "share") == "0.250"
+
+
+def test_an_interval_that_is_not_even_is_shown_with_its_ends() -> None:
+    assert words.with_ends(Score(mean=0.5, ci95=(0.4, 0.6), n=9), "share") == "0.500 ± 0.100"
+    assert words.with_ends(Score(mean=0.0, ci95=(0.0, 0.324), n=8), "share") == "0.000 [0.000, 0.324]"

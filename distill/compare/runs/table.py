@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from distill.compare.report import Pair
 from distill.compare.runs.comparison import Compared, Comparison
 from distill.compare.terminal import Cells, align
-from distill.compare.words import VERDICTS, arrow, detectable, half, interval, number, p_value, recovered, signed
+from distill.compare.words import (
+    VERDICTS,
+    arrow,
+    detectable,
+    interval,
+    p_value,
+    recovered,
+    signed,
+    with_ends,
+)
 
 
 def table(comparison: Comparison) -> str:
@@ -38,7 +47,7 @@ def _cell(label: str, metric: Compared) -> str:
     score = metric.arms.get(label)
     if score is None:
         return "-"
-    mean = f"{number(score.mean, metric.unit)} \u00b1 {half(score.ci95, metric.unit)}"
+    mean = with_ends(score, metric.unit)
     gap = metric.gap_recovered.get(label)
     return f"{mean}  {recovered(gap)}" if gap is not None else mean
 
