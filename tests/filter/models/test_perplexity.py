@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,8 @@ def test_ranks_share_the_scoring_and_all_know_all_scores(opened: Callable[..., O
     def rank(ranks: Ranks) -> list[list[Verdict]]:
         opener = opened(ranks)
         mine: Any = opener.scorer("tiny")
-        mine._model = model  # two threads cannot load at once: transformers patches itself while it does
+        # Two threads cannot load at once, as transformers patches itself while it does, nor ask one model at once.
+        mine._model = deepcopy(model)
         return [judge(spec, rows, opener) for spec in specs]
 
     one, two = together(2, rank)
