@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.cards import Ingredient, filled
+from distill.terms.applying import applying
 from distill.terms.entry import FORMS, Form
+from distill.terms.input import USES, Input, Role, Use
 from distill.terms.registry import Registry
 from distill.terms.shipping import Part
-from distill.terms.verdict import USES, Input, Role, Use, Verdict, applying, judge
+from distill.terms.verdict import Verdict, judge, permitted
 
 BEGIN, END = "<!-- terms -->", "<!-- /terms -->"
 ROLES: dict[str, Role] = {
@@ -60,7 +62,11 @@ def section(
         reasons=_reasons([verdicts[one][form] for one in USES for form in forms]),
         conditions=_conditions({form: widest[form] for form in forms}),
         notices=_notices([widest[form] for form in forms]),
-        permissions=[one for key, one in registry.permissions.items() if key in entries],
+        permissions=[
+            one
+            for one in registry.permissions
+            if any(permitted(entry, each, registry) is one for each in given for entry in applying(each, registry)[0])
+        ],
         disclosed={part.input.origin: _disclosed(part, registry) for part in went_in if part.input.role in MODELS},
         checked=min((entry.checked.isoformat() for entry in entries.values() if entry.checked), default=None),
     )

@@ -36,8 +36,8 @@ from distill.sources import references
 from distill.sources.content import hashed
 from distill.terms import shipping
 from distill.terms.entry import Form
+from distill.terms.input import Input
 from distill.terms.registry import shipped
-from distill.terms.verdict import Input
 from distill.workspace import RESOLVED, reopen
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from distill.errors import DistillError, NotFetchedError, SourceError, TermsErro
 from distill.load import load_recipe
 from distill.sources import references
 from distill.sources.licences import card_bases, student_depth
+from distill.terms.input import UNSEEN, Input, Role, Use
 from distill.terms.outcome import Terms, described, together
 from distill.terms.registry import Registry, shipped, with_own
-from distill.terms.verdict import UNSEEN, Input, Role, Use
 from distill.workspace import RUN, Workspace, reopen
 
 STAMP = re.compile(rb'"provenance": ?\{"source": ?"(teacher|real)", ?"origin": ?("(?:[^"\\]|\\.)*")')
@@ -133,7 +133,10 @@ def _of_rows(path: Path) -> Iterator[Input]:
                 stamped = STAMPED.search(line, stamp.end())
                 found.setdefault(key, {}).update(dict.fromkeys(json.loads(stamped[1]) if stamped else ()))
     for (source, origin), terms in found.items():
-        yield Input("teacher's answers" if source == "teacher" else "real data", origin, tuple(terms))
+        if source == "teacher":
+            yield Input("teacher's answers", origin, tuple(terms))
+        # A teacher's row has the terms of what it was made from as well, and which are which it does not say.
+        yield Input("real data", origin, tuple(terms))
 
 
 def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], host: str | None = None) -> Input:
@@ -180,7 +183,10 @@ def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
         told = recipe.terms
         name = told.name or recipe.name
         went = taken_from(inputs, recipe.train_names)
-        return described(went, use or recipe.use, name, told.accept, registry(workspace))
+        by_rows = described(went, use or recipe.use, name, told.accept, registry(workspace))
+        # What a card says against the recipe, and what answered, the recipe tells and not the rows.
+        changed = recipe.model_copy(update={"use": use or recipe.use})
+        return together([by_rows, verdict(replace(workspace, recipe=changed))])
     data = bool(shipped().covering(what.partition("@")[0], "data"))
     found = _followed(what, "data" if data else "model", runs, cache)
     about = Input("real data", found.origin, found.terms, None, card_bases(found.path), found.path != NOWHERE)

@@ -27,8 +27,9 @@ from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
 from distill.sources.licences import card_bases
+from distill.terms.applying import local
+from distill.terms.input import HOST
 from distill.terms.registry import Registry, shipped, with_own
-from distill.terms.verdict import HOST, local
 from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
@@ -94,7 +95,7 @@ class Workspace:
     def _with_bases(self, ref: str, folder: Path, terms: tuple[str, ...]) -> tuple[str, ...]:
         """Its terms, and of a fork by another name those of what its card says that it was made from: rows carry both."""
         known = self._registry
-        if known.covering(ref.partition("@")[0], "model"):
+        if any(entry.layer != "service" for entry in known.covering(ref.partition("@")[0], "model")):
             return terms
         bases = (entry.id for base in card_bases(folder) for entry in known.covering(base, "model"))
         return tuple(dict.fromkeys((*terms, *bases)))

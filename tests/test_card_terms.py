@@ -13,9 +13,9 @@ from distill.cards import DataCard, Ingredient, data_card, ingredients, license_
 from distill.cards import ModelCard as Card
 from distill.sources.beside import Beside
 from distill.terms.entry import Permission
+from distill.terms.input import Input
 from distill.terms.registry import Registry, shipped
 from distill.terms.shipping import Part
-from distill.terms.verdict import Input
 from tests.test_cards import LEDGER, row
 
 LLAMA = Ingredient("teacher", "meta-llama/Llama-3.1-8B-Instruct@1", ("llama3.1",))
@@ -43,7 +43,7 @@ def test_what_was_accepted_and_what_is_permitted_is_said_with_its_reason() -> No
     hosted = Part(Input("teacher's answers", "claude-x@1", host="api.anthropic.com"), Beside())
     assert "blocked" in card_terms.section([hosted], shipped(), ("rows",))
     letter = Permission(permission_of="anthropic-commercial", reference="letter 7", dated=date(2026, 5, 4))
-    allowed = Registry(shipped().entries, {letter.permission_of: letter})
+    allowed = Registry(shipped().entries, (letter,))
     text = card_terms.section([hosted], allowed, ("rows",))
     assert "blocked" not in text and "Permitted in writing" in text and "letter 7, 2026-05-04" in text
 

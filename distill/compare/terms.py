@@ -13,9 +13,9 @@ from typing import cast
 from distill.compare.arms import read_student
 from distill.rows import Row, read_rows
 from distill.terms import settings
+from distill.terms.input import Input, Role, Use
 from distill.terms.outcome import Terms, described
 from distill.terms.registry import Registry, shipped
-from distill.terms.verdict import Input, Role, Use
 
 PAIRS = "preference.jsonl"
 
@@ -46,9 +46,12 @@ def went_in(inputs: Mapping[str, Path], trained: Sequence[str]) -> list[Input]:
     students = [student for node in trained if (student := read_student(inputs, node)) is not None]
     paired = any(student.get("objective") == "preference" for student in students)
     learnt = chain(*(read_rows(inputs["mix"] / file) for file in ("train.jsonl", *([PAIRS] if paired else []))))
-    for row in chain(learnt, _asked(inputs)):
+    for row in learnt:
         role: Role = "teacher's answers" if row.provenance.source == "teacher" else "real data"
         found.setdefault((role, row.provenance.origin), set()).update(row.provenance.terms)
+    for row in _asked(inputs):
+        # Of what another run's teacher wrote, with the terms of what that was made from.
+        found.setdefault(("real data", row.provenance.origin), set()).update(row.provenance.terms)
     for student in students:
         base = student["base"]
         found[("base weights", f"{base['ref']}@{base['revision']}")] = set(base["terms"])

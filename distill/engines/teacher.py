@@ -59,9 +59,12 @@ class Descent:
 def descent(teacher: Teacher, resolved: Mapping[str, Resolved]) -> Descent:
     """Of a teacher. One that was itself distilled brings depth and terms along."""
     parts = [resolved[ref] for ref in teacher.weights]
-    # An adapter's licence comes on top of the model's; what it does not say is not known.
-    found = tuple(dict.fromkeys(term for part in parts for term in part.terms or (UNKNOWN,)))
-    terms, depth = teacher.terms or (found if teacher.adapter else parts[0].terms), 0
+    # What the recipe states is among what was resolved, with what is known of hosts and bases; an adapter's licence comes on
+    # top of the model's, and what it does not say is not known where the recipe states nothing.
+    whole, *worn = ((part.terms, part) for part in parts)
+    own = whole[0] or teacher.terms
+    extra = [term for terms, _ in worn for term in terms or (() if teacher.terms else (UNKNOWN,))]
+    terms, depth = tuple(dict.fromkeys([*(own or ((UNKNOWN,) if worn else ())), *extra])), 0
     for part in parts:
         student = part.path / "student.json"
         if student.is_file():

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from distill.rows import Frozen
+from distill.terms.applying import applying
 from distill.terms.entry import Form
+from distill.terms.input import ORDER, Finding, Input, Level, Use
 from distill.terms.registry import Registry
-from distill.terms.verdict import ORDER, Finding, Input, Judged, Level, Use, Verdict, applying, judge, strictest, unused
+from distill.terms.verdict import Judged, Verdict, judge, strictest, unused
 
 FRESH = timedelta(days=180)
 """After which an entry should be looked at again."""
@@ -66,11 +68,21 @@ def together(verdicts: Sequence[Terms]) -> Terms:
         update={
             "verdict": strictest(one.verdict for one in verdicts),
             "conditions": tuple(dict.fromkeys(text for one in verdicts for text in one.conditions)),
-            "inputs": tuple(each for one in verdicts for each in one.inputs),
+            "inputs": tuple(_each_once(each for one in verdicts for each in one.inputs)),
             "forms": {form: strictest(one.forms[form] for one in verdicts) for form in first.forms},
             "old": tuple(dict.fromkeys(entry for one in verdicts for entry in one.old)),
         }
     )
+
+
+def _each_once(inputs: Iterable[TermsInput]) -> Iterator[TermsInput]:
+    """Each as it is judged most strictly."""
+    found: dict[tuple[str, str], TermsInput] = {}
+    for one in inputs:
+        known = found.setdefault((one.role, one.origin), one)
+        if ORDER.index(one.verdict) > ORDER.index(known.verdict):
+            found[one.role, one.origin] = one
+    yield from found.values()
 
 
 def _input(one: Input, judged: Iterable[Sequence[Judged]]) -> TermsInput:

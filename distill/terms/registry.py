@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -26,8 +26,7 @@ CHECKED = date(2026, 11, 22)
 class Registry:
     entries: Mapping[str, Entry]
     """By id."""
-    permissions: Mapping[str, Permission] = field(default_factory=dict)
-    """By the id of the entry that they are of."""
+    permissions: Sequence[Permission] = ()
     own: frozenset[str] = frozenset()
     """Ids of entries that the user wrote."""
 
@@ -92,7 +91,7 @@ def with_own(folder: Path | None) -> Registry:
     if not paths:
         raise TermsError("no YAML file there", where=str(folder), hint="see `terms.registry` in docs/terms.md")
     entries = dict(known.entries)
-    permissions: dict[str, Permission] = {}
+    permissions: list[Permission] = []
     own: set[str] = set()
     for path in paths:
         found, granted = _read(path)
@@ -101,15 +100,16 @@ def with_own(folder: Path | None) -> Registry:
                 raise TermsError(f"{entry.id} is there twice", where=str(path))
             entries[entry.id] = entry
             own.add(entry.id)
-        permissions |= {one.permission_of: one for one in granted}
+        permissions += granted
     _check(entries, str(folder))
     for one in permissions:
-        if one not in entries:
-            raise TermsError(f"a permission of {one!r}, which is no entry", where=str(folder))
-        if entries[one].layer == "licence" and not permissions[one].covers:
+        if one.permission_of not in entries:
+            raise TermsError(f"a permission of {one.permission_of!r}, which is no entry", where=str(folder))
+        if entries[one.permission_of].layer == "licence" and not one.covers:
             hint = "covers: [REFERENCE]: each work under it has an owner of its own"
-            raise TermsError(f"the permission of {one} does not say of which work", where=str(folder), hint=hint)
-    return Registry(entries, permissions, frozenset(own))
+            message = f"the permission of {one.permission_of} does not say of which work"
+            raise TermsError(message, where=str(folder), hint=hint)
+    return Registry(entries, tuple(permissions), frozenset(own))
 
 
 def _read(path: Path, checked: date | None = None) -> tuple[list[Entry], list[Permission]]:

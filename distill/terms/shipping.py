@@ -17,9 +17,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from distill.sources.beside import Beside, beside
+from distill.terms.applying import applying
 from distill.terms.entry import Entry, Form
+from distill.terms.input import Input
 from distill.terms.registry import Registry
-from distill.terms.verdict import Input, applying, judge, said
+from distill.terms.verdict import judge, said
 
 OVERVIEW, FOLDER = "LICENSE.md", "licences"
 HOLDERS = "[holders]"

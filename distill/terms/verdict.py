@@ -12,64 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
-from typing import Literal
 
+from distill.terms.applying import applying
 from distill.terms.entry import FORMS, Duty, Entry, Form, Permission
+from distill.terms.input import IN_ROWS, NAMELESS, ORDER, OUTPUTS, Finding, Input, Level, Use
 from distill.terms.registry import Registry
 
-Use = Literal["research", "internal", "commercial", "redistribute"]
-USES: tuple[Use, ...] = ("research", "internal", "commercial", "redistribute")
-Level = Literal["ok", "review", "blocked"]
-Role = Literal["base weights", "adapter", "teacher's answers", "teacher's distributions", "real data"]
-ORDER: tuple[Level, ...] = ("ok", "review", "blocked")
-OUTPUTS: tuple[Role, ...] = ("teacher's answers", "teacher's distributions")
-"""Roles of a model whose outputs the student learns from."""
-IN_ROWS: tuple[Role, ...] = ("teacher's answers", "real data")
-"""Roles of which something stands in the training rows."""
-HOST = "host:"
-"""Begins the term that stands for a host of which nothing is known."""
-UNSEEN = "its card is not on this machine yet: distill fetch"
+RELEASED = ("non_commercial", "share_alike")
+"""Duties that a written permission takes away."""
 MANY_USERS = 100_000_000
 """A threshold of users from which on it is a condition to know of, and nothing that stops anybody here."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One thing that a student was made from."""
-
-    role: Role
-    origin: str
-    """Reference, with its revision where it is known."""
-    declared: tuple[str, ...] = ()
-    """Licence ids that it carries."""
-    host: str | None = None
-    """Name in the address of the server that answered."""
-    made_from: tuple[str, ...] = ()
-    """Models that its card names as its base: several of a merged one."""
-    seen: bool = True
-    """Whether what it is called stands for is on this machine, its card too; or is served, and never will be."""
-    card: tuple[str, ...] = ()
-    """Licence ids that its own card or package declares, where the recipe states others."""
-
-    @property
-    def name(self) -> str:
-        """Reference without its revision, and without the adapter that a teacher wears."""
-        return self.origin.split("+")[0].partition("@")[0]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is made of one input by one entry, or of the lack of one."""
-
-    level: Level
-    why: str
-    entry: str | None = None
-    """Id."""
-    accepted: str | None = None
-    """Reason for which the user accepts what was to be reviewed."""
-    identity: bool = False
-    """It is not sure what this is: only a look at it can settle that, not at the entry that it may be of."""
 
 
 @dataclass(frozen=True)
@@ -151,89 +103,26 @@ def judge(
     return judged
 
 
-def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]]:
-    """Entries that apply to an input, and what is not clear about which do."""
-    named, doubts = _named(one, registry)
-    doubts += _contradiction(one, registry)
-    hosting = registry.serving(one.host) if one.host else []
-    if one.host and not hosting and not local(one.host):
-        doubts.append(_unknown_host(one.host))
-    found: dict[str, Entry] = {}
-    for term in one.declared:
-        if (entry := registry.find(term)) is not None:
-            found[entry.id] = entry
-        elif term.startswith(HOST):
-            doubts.append(_unknown_host(term.removeprefix(HOST)))
-        else:
-            doubts.append(Finding("review", f"{term!r} is not among the licences that are known here", term))
-    stated = set(found)
-    for entry in named:
-        expected = {entry.id, *entry.aliases, *entry.also, *([entry.licence] if entry.licence else [])}
-        if stated and not stated & expected:
-            why = f"it declares {', '.join(one.declared)}, and what is known of its name is {entry.name}"
-            doubts.append(Finding("review", why, entry.id, identity=True))
-        found[entry.id] = entry
-    if not one.seen:
-        doubts.append(Finding("review", UNSEEN))
-    elif not one.declared and not named and not any(entry.layer == "service" for entry in hosting):
-        doubts.append(Finding("review", "no licence is declared"))
-    found |= {entry.id: entry for entry in hosting}
-    for entry in list(found.values()):
-        for other in (*entry.also, *([entry.licence] if entry.licence else [])):
-            extra = registry.find(other)
-            if extra is not None:
-                found.setdefault(extra.id, extra)
-    return list(found.values()), doubts
-
-
-def _named(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]]:
-    """Entries that cover the input's name, or where none does those of what its card says that it was made from."""
-    doubts: list[Finding] = []
-    found: dict[str, Entry] = {}
-    own = registry.covering(one.name, "data" if one.role == "real data" else "model")
-    weights = [entry for entry in own if entry.layer != "service"]
-    elsewhere = one.host is not None and not local(one.host)
-    for covering in [own] if own else [registry.covering(base, "model") for base in one.made_from]:
-        if len([entry for entry in covering if entry in weights or entry not in own]) > 1:
-            names = " and ".join(entry.id for entry in covering)
-            doubts.append(Finding("review", f"{names} both claim this name", identity=True))
-        found |= {entry.id: entry for entry in covering if entry.layer != "service" or elsewhere}
-    if one.host is not None and not elsewhere and "/" not in one.name:
-        for entry in (entry for entry in own if entry.layer == "service"):
-            why = f"the name is one of {entry.name}: if your server passes questions on to it, its terms apply"
-            doubts.append(Finding("review", why, identity=True))
-    return list(found.values()), doubts
-
-
-def _unknown_host(host: str) -> Finding:
-    return Finding("review", f"nothing is known of the terms of {host}", f"{HOST}{host}")
-
-
-def _contradiction(one: Input, registry: Registry) -> Iterator[Finding]:
-    """A recipe that states another licence than the thing itself; not where that one's is unclear, and so is made clear."""
-    stated = {entry.id for term in one.declared if (entry := registry.find(term))}
-    for term in one.card:
-        entry = registry.find(term)
-        if entry is not None and entry.id not in stated and entry.unclear is None:
-            why = f"the recipe states {', '.join(one.declared)}, and its own card or package declares {term}"
-            yield Finding("review", why, entry.id, identity=True)
-
-
-def local(host: str) -> bool:
-    """Whether it is a machine of one's own: by its number, or by a name that no public one has."""
-    try:
-        number = ip_address(host.strip("[]"))
-    except ValueError:
-        return "." not in host or host.endswith((".local", ".internal", ".lan"))
-    return number.is_private or number.is_loopback or number.is_link_local
-
-
 def _judged(one: Input, case: Case) -> Judged:
     entries, doubts = applying(one, case.registry)
-    duties = [(duty, entry.id) for entry in entries for duty in entry.duties if _asked(duty, entry, one, case.form)]
+    duties = [
+        (duty, entry.id)
+        for entry in entries
+        for duty in (*entry.duties, *_thresholds(entry))
+        if _asked(duty, entry, one, case.form) and not (duty.kind in RELEASED and permitted(entry, one, case.registry))
+    ]
     findings = [*doubts, *(_finding(one, entry, case) for entry in entries), *_misnamed(duties, case)]
     settled = tuple(replace(finding, accepted=_reason(finding, one, case)) for finding in findings)
     return Judged(one, settled, tuple(duties))
+
+
+def _thresholds(entry: Entry) -> Iterator[Duty]:
+    """From when on another licence is needed, for whoever it is given to."""
+    sizes = {"users a month": entry.thresholds.users, "USD of revenue a year": entry.thresholds.revenue_usd}
+    for of, size in sizes.items():
+        if size is not None:
+            text = f"from {size:,} {of} on it needs another licence"
+            yield Duty(kind="use_restrictions", of=("adapter", "merged"), text=text)
 
 
 def _reason(finding: Finding, one: Input, case: Case) -> str | None:
@@ -242,7 +131,7 @@ def _reason(finding: Finding, one: Input, case: Case) -> str | None:
         return None
     for key, reason in case.accepted.items():
         entry = case.registry.find(key)
-        names_it = finding.entry is not None and finding.entry == (entry.id if entry else key)
+        names_it = finding.entry not in (None, NAMELESS) and finding.entry == (entry.id if entry else key)
         if key in (one.name, one.origin) or (names_it and not finding.identity):
             return reason
     return None
@@ -268,10 +157,13 @@ def _asked(duty: Duty, entry: Entry, one: Input, form: Form) -> bool:
     return True
 
 
-def permitted(permission: Permission, one: Input) -> bool:
-    """Whether a written permission is one for this input."""
+def permitted(entry: Entry, one: Input, registry: Registry) -> Permission | None:
+    """The written permission for this input, of those that there are of an entry."""
     name = one.name.lower()
-    return not permission.covers or any(fnmatchcase(name, pattern.lower()) for pattern in permission.covers)
+    own = (each for each in registry.permissions if each.permission_of == entry.id)
+    return next(
+        (each for each in own if not each.covers or any(fnmatchcase(name, p.lower()) for p in each.covers)), None
+    )
 
 
 def _misnamed(duties: Sequence[tuple[Duty, str]], case: Case) -> Iterator[Finding]:
@@ -284,8 +176,7 @@ def _misnamed(duties: Sequence[tuple[Duty, str]], case: Case) -> Iterator[Findin
 
 def _finding(one: Input, entry: Entry, case: Case) -> Finding:
     """What one entry makes of one input."""
-    permission = case.registry.permissions.get(entry.id)
-    if permission is not None and permitted(permission, one):
+    if permission := permitted(entry, one, case.registry):
         return Finding("ok", f"permitted in writing: {permission.reference}, {permission.dated}", entry.id)
     level, why = strictest_of(
         _of_outputs(one, entry, case.bases),
@@ -293,7 +184,8 @@ def _finding(one: Input, entry: Entry, case: Case) -> Finding:
         _of_derivatives(one, entry, case),
         ("review", entry.unclear) if entry.unclear else ("ok", entry.name),
     )
-    return Finding(level, why, entry.id)
+    sure = "" if entry.confidence == "read" else f" [{entry.confidence}]"
+    return Finding(level, f"{why}{sure}", entry.id)
 
 
 def strictest_of(*found: tuple[Level, str]) -> tuple[Level, str]:

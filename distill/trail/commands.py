@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distill import intent
 from distill.errors import DistillError
-from distill.terms.verdict import USES
+from distill.terms.input import USES
 from distill.trail.row import life
 from distill.trail.source import offspring, unknown
 from distill.trail.steps import open_run

@@ -17,8 +17,8 @@ from distill.protocols import Summary
 from distill.rows import Row, read_rows
 from distill.terms import shipping
 from distill.terms.entry import Form
+from distill.terms.input import Input
 from distill.terms.registry import shipped
-from distill.terms.verdict import Input
 from distill.train import checkpoints
 from distill.train.learner import ADAPTER, WEIGHTS, kind
 
@@ -74,7 +74,7 @@ def write(
     """
     out, student = watched.out, spec.student
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
-    base = Ingredient("base", source.origin, student.terms or source.terms)
+    base = Ingredient("base", source.origin, source.terms or student.terms)
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
     parts = (*ingredients(rows), *asked, *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
     record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
@@ -135,7 +135,7 @@ def describe(
             "ref": source.ref,
             "path": str(source.path),
             "revision": source.revision,
-            "terms": list(student.terms or source.terms),
+            "terms": list(source.terms or student.terms),
         },
         "drop_layers": list(student.out),
         kind(student): kind(student),

@@ -10,10 +10,10 @@ import pytest
 
 from distill.compare.terms import read_terms
 from distill.rows import write_rows
+from distill.terms.input import Input
 from distill.terms.outcome import Terms, described
 from distill.terms.registry import shipped
 from distill.terms.settings import Terms as Told
-from distill.terms.verdict import Input
 from tests.compare.conftest import row
 
 Make = Callable[..., dict[str, Path]]

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from distill.terms.applying import applying
+from distill.terms.input import Input
 from distill.terms.registry import shipped
-from distill.terms.verdict import Input, applying, judge
+from distill.terms.verdict import judge
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text(encoding="utf-8"))
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from distill.errors import TermsError
+from distill.terms.input import Input
 from distill.terms.registry import shipped, with_own
-from distill.terms.verdict import Input, judge
+from distill.terms.verdict import judge
 
 OWN = """
 - id: house

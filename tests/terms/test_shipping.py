@@ -6,9 +6,9 @@ from pathlib import Path
 
 from distill.sources.beside import Beside
 from distill.terms.entry import FORMS
+from distill.terms.input import Input
 from distill.terms.registry import shipped as registry
 from distill.terms.shipping import OVERVIEW, Part, parts, shipped, write
-from distill.terms.verdict import Input
 
 
 def test_a_file_that_lies_with_it_goes_along_and_the_common_text_does_not() -> None:

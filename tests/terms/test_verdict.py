@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from distill.terms.input import Input
 from distill.terms.outcome import described
 from distill.terms.registry import shipped
-from distill.terms.verdict import Input, judge
+from distill.terms.verdict import judge
 
 LLAMA = Input("teacher's answers", "meta-llama/Llama-3.1-8B-Instruct", ("llama3.1",))
 BASE = Input("base weights", "Qwen/Qwen3-0.6B", ("apache-2.0",))
@@ -106,3 +107,21 @@ def test_a_licence_may_be_accepted_by_any_of_its_names() -> None:
 def test_what_is_accepted_and_asked_about_nowhere_is_named() -> None:
     told = described([UNKNOWN], "research", "tutor", {"someone/data": "ours", "tpyo": "?"}, shipped())
     assert told.unused == ("tpyo",)
+
+
+def test_thresholds_are_conditions_for_whoever_it_is_given_to() -> None:
+    found = judge([LLAMA], "commercial", shipped(), "tutor")["merged"].conditions
+    assert any("700,000,000 users a month" in text for text in found)
+
+
+def test_a_folder_whose_name_sounds_like_a_service_is_judged_by_its_base() -> None:
+    bases = ("meta-llama/Meta-Llama-3-8B",)
+    for name in ("./mistral-finetune", "./my-finetune"):
+        one = Input("teacher's answers", name, ("apache-2.0",), made_from=bases)
+        assert level(one, "redistribute") == "blocked", name
+
+
+def test_what_says_nothing_of_its_terms_is_accepted_by_its_reference_alone() -> None:
+    one = Input("real data", "someone/data", ("unknown",))
+    assert level(one, unknown="fine") == "review"
+    assert level(one, **{"someone/data": "ours"}) == "ok"
