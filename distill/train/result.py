@@ -25,6 +25,7 @@ from distill.train.learner import ADAPTER, WEIGHTS, kind
 if TYPE_CHECKING:
     from distill.train.keep import Kept
     from distill.train.settings import Spec
+    from distill.train.student import Student
     from distill.train.watch import Watched
 
 FILE = "student.json"
@@ -74,7 +75,7 @@ def write(
     """
     out, student = watched.out, spec.student
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
-    base = Ingredient("base", source.origin, source.terms or student.terms)
+    base = Ingredient("base", source.origin, _terms(student, source))
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
     parts = (*ingredients(rows), *asked, *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
     record = describe(spec, source, rows, watched.template, (base, *worn, *parts), start, adapter, taught)
@@ -111,6 +112,11 @@ def _write_card(card: ModelCard, went_in: Sequence[Input], out: Path, places: di
     (out / "README.md").write_text(model_card(told), encoding="utf-8")
 
 
+def _terms(student: Student, source: Resolved) -> tuple[str, ...]:
+    """What the recipe states, and what was found besides: of a fork the terms of its base."""
+    return tuple(dict.fromkeys((*student.terms, *source.terms)))
+
+
 def describe(
     spec: Spec,
     source: Resolved,
@@ -135,7 +141,7 @@ def describe(
             "ref": source.ref,
             "path": str(source.path),
             "revision": source.revision,
-            "terms": list(source.terms or student.terms),
+            "terms": list(_terms(student, source)),
         },
         "drop_layers": list(student.out),
         kind(student): kind(student),
