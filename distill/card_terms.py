@@ -15,6 +15,7 @@ from distill.cards import Ingredient, filled
 from distill.terms.applying import applying
 from distill.terms.entry import FORMS, Form
 from distill.terms.input import USES, Input, Role, Use
+from distill.terms.outcome import to_do
 from distill.terms.registry import Registry
 from distill.terms.shipping import Part
 from distill.terms.verdict import Verdict, judge, permitted
@@ -60,7 +61,7 @@ def section(
         use=use,
         uses=[(one, [verdicts[one][form].level for form in forms]) for one in USES],
         reasons=_reasons([verdicts[one][form] for one in USES for form in forms]),
-        conditions=_conditions({form: widest[form] for form in forms}),
+        conditions=to_do({form: widest[form] for form in forms}),
         notices=_notices([widest[form] for form in forms]),
         permissions=[
             one
@@ -89,17 +90,6 @@ def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, list[str]
                     level = f"accepted ({one.accepted})" if one.accepted else one.level
                     found.setdefault((level, one.why, judged.input.origin), {})[verdict.use] = None
     return [(*key, list(uses)) for key, uses in found.items()]
-
-
-def _conditions(verdicts: Mapping[Form, Verdict]) -> list[tuple[str, list[str], list[str]]]:
-    """Each thing to do, with the forms that it is of and whose it is."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
-    for form, verdict in verdicts.items():
-        for text, whose in verdict.conditions.items():
-            forms, ids = found.setdefault(text, ([], []))
-            forms.append(form)
-            ids += [one for one in whose if one not in ids]
-    return [(text, forms, ids) for text, (forms, ids) in found.items()]
 
 
 def _notices(verdicts: Sequence[Verdict]) -> list[str]:

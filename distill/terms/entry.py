@@ -76,8 +76,6 @@ class Entry(Frozen):
     """Whether what it writes may train another model."""
     family: tuple[Id, ...] = ()
     """Of `own_family`: ids of bases that its outputs may train."""
-    derivative: YesNo = "no"
-    """Whether a student of its outputs counts as derived from it."""
     derivatives: YesNo = "yes"
     """Whether what is derived from it may be given away."""
     commercial: YesNo = "yes"

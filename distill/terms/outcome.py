@@ -100,14 +100,19 @@ def _weighty(one: Judged) -> list[Finding]:
     return [each for each in one.findings if each.level == one.level or each.accepted]
 
 
-def _conditions(verdicts: Mapping[Form, Verdict]) -> Iterator[str]:
-    """Every duty once, with the forms that it is of where it is not of all, and whose it is."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
+def to_do(verdicts: Mapping[Form, Verdict]) -> list[tuple[str, list[Form], list[str]]]:
+    """Each duty once, with the forms that it is of and the entries that ask for it."""
+    found: dict[str, tuple[list[Form], list[str]]] = {}
     for form, verdict in verdicts.items():
         for text, whose in verdict.conditions.items():
             forms, ids = found.setdefault(text, ([], []))
             forms.append(form)
             ids += [one for one in whose if one not in ids]
-    for text, (forms, ids) in found.items():
+    return [(text, forms, ids) for text, (forms, ids) in found.items()]
+
+
+def _conditions(verdicts: Mapping[Form, Verdict]) -> Iterator[str]:
+    """As sentences, with the forms where it is not of all."""
+    for text, forms, ids in to_do(verdicts):
         of = "" if len(forms) == len(verdicts) else f"{' and '.join(forms)}: "
         yield f"{of}{text} ({', '.join(ids)})"

@@ -73,7 +73,7 @@ def test_any_other_host_is_to_be_looked_at(host: str) -> None:
 def test_a_services_names_are_those_of_what_it_serves() -> None:
     assert level(Input("teacher's answers", "xai-org/grok-1", ("apache-2.0",))) == "ok"
     assert level(Input("teacher's answers", "o1-labs/foo", ("mit",))) == "ok"
-    assert level(Input("real data", "/home/claude/my.jsonl", ("mit",))) == "ok"
+    assert level(Input("real data", "./claude/my.jsonl", ("mit",))) == "ok"
     passed_on = Input("teacher's answers", "gpt-4o", ("mit",), host="localhost")
     assert level(passed_on) == "review"
 
