@@ -87,7 +87,9 @@ class Resolved:
     revision: str
     """Commit for a hub id, `sha256:…` for files; of a served model what the recipe states. Never empty."""
     terms: tuple[str, ...] = ()
-    """Licence ids found with it (package metadata, hub card); empty when unknown."""
+    """Licence ids: those that the recipe states, else those found with it (package metadata, hub card); empty when unknown."""
+    card: tuple[str, ...] = ()
+    """Those found with it, whatever the recipe states."""
 
     @property
     def origin(self) -> str:

@@ -4,31 +4,28 @@
                          card that could be read, and is `review`
     check(workspace)     refuses what is blocked; and, where the student is to leave research, what nobody has reviewed
 
-The network is never asked. The report judges the same once more, by the rows that there are then.
+The network is never asked. The report judges the same once more, with what the rows carry that there are then.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from distill.compare.terms import went_in as taken_from
 from distill.context import NOWHERE, Resolved
 from distill.errors import DistillError, NotFetchedError, SourceError, TermsError
+from distill.ingredients import ingredients
 from distill.load import load_recipe
 from distill.sources import references
 from distill.sources.licences import card_bases, student_depth
 from distill.terms.input import UNSEEN, Input, Role, Use
+from distill.terms.joined import joined
+from distill.terms.named import inputs
 from distill.terms.outcome import Terms, described, together
 from distill.terms.registry import Registry, shipped, with_own
 from distill.workspace import RUN, Workspace, reopen
-
-STAMP = re.compile(rb'"provenance": ?\{"source": ?"(teacher|real)", ?"origin": ?("(?:[^"\\]|\\.)*")')
-STAMPED = re.compile(rb'"terms": ?(\[[^\]]*\])')
-"""As rows are written; no text of a row can hold quotes that are not escaped."""
 
 
 def verdict(workspace: Workspace) -> Terms:
@@ -100,93 +97,46 @@ def check_depth(workspace: Workspace) -> None:
 
 def went_in(workspace: Workspace) -> Iterator[Input]:
     """Base, adapter, every teacher that is asked, and every data set."""
-    recipe = workspace.recipe
-    if recipe.student is not None:
-        yield _model(workspace, recipe.student.model, "base weights", recipe.student.terms)
-        if recipe.student.adapter:
-            yield _model(workspace, recipe.student.adapter, "adapter", ())
-    for name in dict.fromkeys((*recipe.asked, *recipe.judging)):
-        teacher = recipe.cast[name]
-        for host in recipe.hosts(name) or (None,):
-            yield _model(workspace, teacher.model, "teacher's answers", teacher.terms, host)
-        if teacher.adapter:
-            yield _model(workspace, teacher.adapter, "teacher's answers", ())
-    if recipe.student is not None and any(one.SCORED or one.TEACHER for one in recipe.trainings):
-        yield _model(workspace, recipe.teacher.model, "teacher's distributions", recipe.teacher.terms)
-    for real in recipe.real.values():
-        found = _resolved(workspace, real.data, "data")
-        if real.has_rows and found.path != NOWHERE:
-            yield from _of_rows(found.path)
-        else:
-            card = _other(real.terms, found)
-            yield Input("real data", found.origin, real.terms or found.terms, seen=found.path != NOWHERE, card=card)
+    for named in ingredients(workspace.recipe):
+        what: references.What = "data" if named.role == "real data" else "model"
+        yield from inputs(named, lambda ref, what=what: _resolved(workspace, ref, what))
 
 
-def _of_rows(path: Path) -> Iterator[Input]:
-    """What rows that distill wrote came from, by the stamps that they carry, a million in about three seconds."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
-    with path.open("rb") as file:
-        for line in file:
-            stamp = STAMP.search(line)
-            if stamp is not None:
-                key = (stamp[1].decode(), json.loads(stamp[2]))
-                stamped = STAMPED.search(line, stamp.end())
-                found.setdefault(key, {}).update(dict.fromkeys(json.loads(stamped[1]) if stamped else ()))
-    for (source, origin), terms in found.items():
-        if source == "teacher":
-            yield Input("teacher's answers", origin, tuple(terms))
-        # A teacher's row has the terms of what it was made from as well, and which are which it does not say.
-        yield Input("real data", origin, tuple(terms))
-
-
-def _model(workspace: Workspace, ref: str, role: Role, stated: tuple[str, ...], host: str | None = None) -> Input:
-    if ref in workspace.recipe.served:
-        found = references.served(ref)
-        return Input(role, found.origin, stated, host=host)
-    found = _resolved(workspace, ref, "model")
-    terms, seen = stated or found.terms, found.path != NOWHERE
-    return Input(role, found.origin, terms, host, card_bases(found.path), seen, _other(stated, found))
-
-
-def _other(stated: tuple[str, ...], found: Resolved) -> tuple[str, ...]:
-    """What the thing itself declares, where the recipe states something."""
-    return found.terms if stated else ()
+def all_that_went_in(workspace: Workspace, run: Path) -> list[Input]:
+    """The same with what the run's rows and students carry, as far as it has got."""
+    folders = {name: run / one.node.folder for name, one in workspace.planned.items()}
+    return joined(taken_from(folders, workspace.recipe.train_names), went_in(workspace))
 
 
 def _resolved(workspace: Workspace, ref: str, what: references.What) -> Resolved:
     """A reference followed, or as it stands where it is not on this machine yet."""
+    at = workspace.locked.get(ref, ref)
     try:
-        return references.resolve(workspace.locked.get(ref, ref), what, workspace.base, workspace.runs, workspace.cache)
+        found = references.resolve(at, what, workspace.base, workspace.runs, workspace.cache)
     except DistillError:
         return references.served(ref)
+    return replace(found, card=found.terms)
 
 
-def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
+def of(what: str, use: Use | None, runs: Path, cache: Path, overrides: Sequence[str] = ()) -> Terms:
     """The verdict on a recipe, on a run's student by the rows that it learnt from, or on a model that somebody would build
     on and let teach.
+
+    Args:
+        overrides: fields of the recipe, as `--set` has them.
 
     Raises:
         DistillError: it is none of these.
     """
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        recipe = load_recipe(path)
-        changed = recipe.model_copy(update={"use": use or recipe.use})
-        return verdict(Workspace(changed, path.resolve().parent, runs, cache))
+        recipe = load_recipe(path, overrides)
+        return verdict(Workspace(recipe.model_copy(update={"use": use or recipe.use}), path.resolve().parent, runs, cache))
     run = next((folder for folder in (path, runs / what) if (folder / RUN).is_file()), None)
+    if overrides:
+        raise DistillError("only a recipe has fields to set", where="--set", hint="name the recipe of the run")
     if run is not None:
-        workspace = reopen(run, cache)
-        recipe = workspace.recipe
-        inputs = {name: run / one.node.folder for name, one in workspace.planned.items()}
-        if not (inputs["mix"] / "train.jsonl").is_file():
-            raise DistillError("has no training rows yet", where=str(run), hint="ask of its recipe")
-        told = recipe.terms
-        name = told.name or recipe.name
-        went = taken_from(inputs, recipe.train_names)
-        by_rows = described(went, use or recipe.use, name, told.accept, registry(workspace))
-        # What a card says against the recipe, and what answered, the recipe tells and not the rows.
-        changed = recipe.model_copy(update={"use": use or recipe.use})
-        return together([by_rows, verdict(replace(workspace, recipe=changed))])
+        return _of_run(reopen(run, cache), run, use)
     data = bool(shipped().covering(what.partition("@")[0], "data"))
     found = _followed(what, "data" if data else "model", runs, cache)
     about = Input("real data", found.origin, found.terms, None, card_bases(found.path), found.path != NOWHERE)
@@ -197,6 +147,12 @@ def of(what: str, use: Use | None, runs: Path, cache: Path) -> Terms:
         for role in roles
     ]
     return together(verdicts)
+
+
+def _of_run(workspace: Workspace, run: Path, use: Use | None) -> Terms:
+    recipe = workspace.recipe
+    name, told = recipe.terms.name or recipe.name, recipe.terms.accept
+    return described(all_that_went_in(workspace, run), use or recipe.use, name, told, registry(workspace))
 
 
 def _served_by(name: str, role: Role) -> str | None:

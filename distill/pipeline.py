@@ -20,6 +20,7 @@ from distill.judge import settings as judging
 from distill.judge import stage as judge
 from distill.mix import real_only
 from distill.mix import stage as mix
+from distill.ingredients import ingredients
 from distill.names import REAL_ONLY, folder_name, seeded, stage
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe
@@ -68,14 +69,14 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     data = data_nodes(recipe)
     if recipe.student is None:
         return data
-    seed, student = recipe.seed, recipe.student
+    student, named = recipe.student, ingredients(recipe)
     nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student), *judge_nodes(recipe, student))
     spec = compare.Spec(
-        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
-        terms=recipe.terms, forgetting=recipe.evaluate.forgetting,
+        name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=recipe.seed, trained=recipe.train_names,
+        terms=recipe.terms, named=named, forgetting=recipe.evaluate.forgetting,
     )  # fmt: skip
-    own = (recipe.terms.registry,) if recipe.terms.registry else ()
-    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))
+    read = (*((recipe.terms.registry,) if recipe.terms.registry else ()), *(one.ref for one in named))
+    return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, read))
 
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:

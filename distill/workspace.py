@@ -29,7 +29,7 @@ from distill.sources import references
 from distill.sources.licences import card_bases
 from distill.terms.applying import local
 from distill.terms.input import HOST
-from distill.terms.registry import Registry, shipped, with_own
+from distill.terms.registry import shipped
 from distill.trackers import Tracked
 
 RESOLVED, RUN = "recipe.resolved.yaml", "run.json"
@@ -70,9 +70,8 @@ class Workspace:
                 errors.append(error)
                 continue
             terms = stated.get(ref) or resolved.terms
-            found[ref] = replace(
-                resolved, terms=self._with_bases(ref, resolved.path, terms) if what == "model" else terms
-            )
+            terms = self._with_bases(ref, resolved.path, terms) if what == "model" else terms
+            found[ref] = replace(resolved, terms=terms, card=resolved.terms)
         for name, teacher in self.recipe.cast.items():
             if teacher.model in self.recipe.served:
                 terms = self._terms_of_service(name, stated.get(teacher.model, ()))
@@ -85,32 +84,22 @@ class Workspace:
             raise kind("\n".join([f"{len(errors)} references lead nowhere", *map(str, errors)]))
         return found
 
-    @cached_property
-    def _registry(self) -> Registry:
-        own = self.recipe.terms.registry
-        if not own:
-            return shipped()
-        return with_own(references.resolve(own, "data", self.base, self.runs, self.cache).path)
-
     def _with_bases(self, ref: str, folder: Path, terms: tuple[str, ...]) -> tuple[str, ...]:
         """Its terms, and of a fork by another name those of what its card says that it was made from: rows carry both."""
-        known = self._registry
+        known = shipped()  # an entry of the user's changes what is made of a stamp, and never the stamp
         if any(entry.layer != "service" for entry in known.covering(ref.partition("@")[0], "model")):
             return terms
         bases = (entry.id for base in card_bases(folder) for entry in known.covering(base, "model"))
         return tuple(dict.fromkeys((*terms, *bases)))
 
     def _terms_of_service(self, teacher: str, stated: tuple[str, ...]) -> tuple[str, ...]:
-        """Ids of a served model's licence and of what is known of who serves it: every row of it carries them."""
+        """Ids of a served model's licence, and who serves it: every row of it carries them."""
         found, hosts = dict.fromkeys(stated), self.recipe.hosts(teacher)
         away = [host for host in hosts if not local(host)]
-        for entry in self._registry.covering(self.recipe.cast[teacher].model.partition("@")[0], "model"):
+        for entry in shipped().covering(self.recipe.cast[teacher].model.partition("@")[0], "model"):
             if away if entry.layer == "service" else not stated:
                 found[entry.id] = None
-        for host in away:
-            serving = self._registry.serving(host)
-            found |= dict.fromkeys(entry.id for entry in serving) if serving else {f"{HOST}{host}": None}
-        return tuple(found)
+        return (*found, *(f"{HOST}{host}" for host in away))
 
     def _stated_terms(self) -> dict[str, tuple[str, ...]]:
         """What the recipe says of licences goes before what was found."""

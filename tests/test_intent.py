@@ -53,7 +53,7 @@ def test_a_service_that_forbids_it_stops_the_recipe_even_in_research(tmp_path: P
 
 def test_a_services_rows_carry_its_terms(tmp_path: Path) -> None:
     served = space(tmp_path, **teacher("Qwen/Qwen3-32B", "https://api.together.xyz/v1"))
-    assert served.resolved["Qwen/Qwen3-32B"].terms == ("qwen3", "together")
+    assert served.resolved["Qwen/Qwen3-32B"].terms == ("qwen3", "host:api.together.xyz")
 
 
 def test_an_unknown_licence_is_a_note_in_research_and_stops_anything_else(tmp_path: Path) -> None:

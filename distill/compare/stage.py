@@ -27,10 +27,13 @@ from distill.names import REAL_ONLY
 from distill.protocols import Summary
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
+from distill.terms.input import Input
+from distill.terms.named import Named
+from distill.terms.named import inputs as terms_of
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 4
+VERSION = 5
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -45,6 +48,8 @@ class Spec(Frozen):
     trained: tuple[str, ...] = ("train",)
     """Nodes of the trainings, the last one's student last."""
     terms: Terms = Terms()
+    named: tuple[Named, ...] = ()
+    """What the recipe names whose terms count."""
     forgetting: Forgetting | None = None
     """What the student should not lose; nothing is asked where there is none."""
 
@@ -58,7 +63,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     if not context.ranks.main:
         return {}
     own = spec.terms.registry
-    report = build(spec, inputs, with_own(context.resolved[own].path) if own else None)
+    named = [found for one in spec.named for found in terms_of(one, context.resolved.__getitem__)]
+    report = build(spec, inputs, with_own(context.resolved[own].path) if own else None, named)
     text = report.to_json()
     (out / "report.json").write_text(text, encoding="utf-8")
     (out / "report.md").write_text(markdown.render(report), encoding="utf-8")
@@ -73,11 +79,14 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = None) -> Report:
+def build(
+    spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = None, named: Sequence[Input] = ()
+) -> Report:
     """Read every input and compute the report.
 
     Args:
         registry: of terms; the shipped one when not given.
+        named: what the recipe names, with what its cards and servers say.
     """
     arms = read_arms(inputs)
     metrics, notes = measure(arms, spec.primary, spec.seed)
@@ -93,7 +102,7 @@ def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = No
         arms={arm.name: _arm(arm, student, spec.trained) for arm in arms},
         metrics=metrics,
         data=read_data(inputs),
-        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry),
+        terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry, named),
         diversity=diversity.read_diversity(inputs, spec.seed),
         cost=cost,
         environment=read_environment(),

@@ -109,6 +109,15 @@ def student_terms(folder: Path) -> tuple[str, ...]:
         return ()
 
 
+def student_inputs(folder: Path) -> list[dict[str, Any]]:
+    """All that a trained student was made from, as its student.json lists it: role, origin and terms of each."""
+    try:
+        found = json.loads((folder / "student.json").read_text(encoding="utf-8")).get("made_from", [])
+        return [one for one in found if {"role", "origin", "terms"} <= set(one)]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
+
+
 def _metadata_terms(metadata: importlib.metadata.PackageMetadata) -> list[str]:
     """By the field that says it best: an SPDX expression, a short licence field, then the classifiers."""
     # Both licences of `A AND B` apply; `A OR B` is a choice that nobody has made yet and stays one term.

@@ -14,27 +14,28 @@ def applying(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]
     """Entries that apply to an input, and what is not clear about which do."""
     named, doubts = _named(one, registry)
     doubts += _contradiction(one, registry)
-    hosting = registry.serving(one.host) if one.host else []
-    if one.host and not hosting and not local(one.host):
-        doubts.append(_unknown_host(one.host))
+    hosting: list[Entry] = []
+    for host in one.hosts:
+        serving = registry.serving(host)
+        hosting += serving
+        if not serving and not local(host):
+            doubts.append(_unknown_host(host))
     found: dict[str, Entry] = {}
-    for term in one.declared:
+    for term in one.licences:
         if (entry := registry.find(term)) is not None:
             found[entry.id] = entry
-        elif term.startswith(HOST):
-            doubts.append(_unknown_host(term.removeprefix(HOST)))
         else:
             doubts.append(Finding("review", f"{term!r} is not among the licences that are known here", term))
     stated = set(found)
     for entry in named:
         expected = {entry.id, *entry.aliases, *entry.also, *([entry.licence] if entry.licence else [])}
         if stated and not stated & expected:
-            why = f"it declares {', '.join(one.declared)}, and what is known of its name is {entry.name}"
+            why = f"it declares {', '.join(one.licences)}, and what is known of its name is {entry.name}"
             doubts.append(Finding("review", why, entry.id, identity=True))
         found[entry.id] = entry
     if not one.seen:
         doubts.append(Finding("review", UNSEEN))
-    elif not one.declared and not named and not any(entry.layer == "service" for entry in hosting):
+    elif not one.licences and not named and not any(entry.layer == "service" for entry in hosting):
         doubts.append(Finding("review", "no licence is declared"))
     found |= {entry.id: entry for entry in hosting}
     for entry in list(found.values()):
@@ -51,14 +52,14 @@ def _named(one: Input, registry: Registry) -> tuple[list[Entry], list[Finding]]:
     found: dict[str, Entry] = {}
     own = registry.covering(one.name, "data" if one.role == "real data" else "model")
     weights = [entry for entry in own if entry.layer != "service"]
-    elsewhere = one.host is not None and not local(one.host)
+    elsewhere = any(not local(host) for host in one.hosts)
     known = own if weights or elsewhere else []
     for covering in [known] if known else [registry.covering(base, "model") for base in one.made_from]:
         if len([entry for entry in covering if entry in weights or entry not in own]) > 1:
             names = " and ".join(entry.id for entry in covering)
             doubts.append(Finding("review", f"{names} both claim this name", identity=True))
         found |= {entry.id: entry for entry in covering if entry.layer != "service" or elsewhere}
-    if one.host is not None and not elsewhere:
+    if one.hosts and not elsewhere:
         for entry in (entry for entry in own if entry.layer == "service"):
             why = f"the name is one of {entry.name}: if your server passes questions on to it, its terms apply"
             doubts.append(Finding("review", why, identity=True))
@@ -71,11 +72,11 @@ def _unknown_host(host: str) -> Finding:
 
 def _contradiction(one: Input, registry: Registry) -> Iterator[Finding]:
     """A recipe that states another licence than the thing itself; not where that one's is unclear, and so is made clear."""
-    stated = {entry.id for term in one.declared if (entry := registry.find(term))}
+    stated = {entry.id for term in one.licences if (entry := registry.find(term))}
     for term in one.card:
         entry = registry.find(term)
         if entry is not None and entry.id not in stated and entry.unclear is None:
-            why = f"the recipe states {', '.join(one.declared)}, and its own card or package declares {term}"
+            why = f"the recipe states {', '.join(one.licences)}, and its own card or package declares {term}"
             yield Finding("review", why, entry.id, identity=True)
 
 

@@ -15,7 +15,7 @@ OUTPUTS: tuple[Role, ...] = ("teacher's answers", "teacher's distributions")
 IN_ROWS: tuple[Role, ...] = ("teacher's answers", "real data")
 """Roles of which something stands in the training rows."""
 HOST = "host:"
-"""Begins the term that stands for a host of which nothing is known."""
+"""Begins the term that stands for who served a model: what his terms are is looked up when they are judged."""
 NAMELESS = "unknown"
 """Stamp of what says nothing of its terms: accepted by its reference alone, for it is another thing each time."""
 UNSEEN = "its card is not on this machine yet: distill fetch"
@@ -38,11 +38,24 @@ class Input:
     """Whether what it is called stands for is on this machine, its card too; or is served, and never will be."""
     card: tuple[str, ...] = ()
     """Licence ids that its own card or package declares, where the recipe states others."""
+    learnt: bool = True
+    """Whether the student learnt from it; what it is measured with alone is among the rows that may be published."""
 
     @property
     def name(self) -> str:
         """Reference without its revision, and without the adapter that a teacher wears."""
         return self.origin.split("+")[0].partition("@")[0]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Who served it: by the address that it is asked at, and by what its rows carry."""
+        carried = (term.removeprefix(HOST) for term in self.declared if term.startswith(HOST))
+        return tuple(dict.fromkeys((*([self.host] if self.host else []), *carried)))
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """What it declares besides who served it."""
+        return tuple(term for term in self.declared if not term.startswith(HOST))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from distill.rows import Frozen
 from distill.terms.applying import applying
-from distill.terms.entry import Form
+from distill.terms.entry import Entry, Form
 from distill.terms.input import ORDER, Finding, Input, Level, Use
 from distill.terms.registry import Registry
 from distill.terms.verdict import Judged, Verdict, judge, strictest, unused
@@ -24,11 +24,31 @@ class TermsInput(Frozen):
     verdict: Level
     why: tuple[str, ...] = ()
     """What makes it so; what was accepted, with the reason that was given."""
+    learnt: bool = True
+    """False of what stands in the rows alone: the student was only measured with it."""
+
+
+class TermsEntry(Frozen):
+    """What a verdict was read from."""
+
+    id: str
+    name: str
+    source: str
+    """Address of the text."""
+    confidence: str
+    dated: str | None = None
+    """Of the text itself."""
+    checked: str | None = None
+    """When it was last looked at."""
+    quotation: str | None = None
+    note: str | None = None
+    old: bool = False
+    """Nobody has looked at it for half a year."""
 
 
 class Terms(Frozen):
     verdict: Level
-    """The strictest of all inputs, of the adapter merged into its base; unknown is `review`."""
+    """The strictest of all that the student learnt from; unknown is `review`."""
     use: str
     conditions: tuple[str, ...]
     inputs: tuple[TermsInput, ...]
@@ -39,6 +59,8 @@ class Terms(Frozen):
     """Day on which the oldest of the entries was last looked at."""
     old: tuple[str, ...] = ()
     """Entries that nobody has looked at for half a year."""
+    entries: tuple[TermsEntry, ...] = ()
+    """All that apply."""
     unused: tuple[str, ...] = ()
     """What `terms.accept` names and nothing here asks about."""
 
@@ -46,18 +68,42 @@ class Terms(Frozen):
 def described(went: Sequence[Input], use: Use, name: str, accepted: Mapping[str, str], registry: Registry) -> Terms:
     """The verdict as the report has it."""
     verdicts = judge(went, use, registry, name, accepted)
-    worst = strictest(verdict.level for verdict in verdicts.values()) if went else "review"
-    entries = [entry for one in went for entry in applying(one, registry)[0]]
-    today = datetime.now(UTC).date()
+    learnt = [one for verdict in verdicts.values() for one in verdict.inputs if one.input.learnt]
+    entries = applied(went, registry)
     return Terms(
-        verdict=worst,
+        verdict=strictest(one.level for one in learnt) if learnt else "review",
         use=use,
         conditions=tuple(_conditions(verdicts)),
-        inputs=tuple(_input(one, [verdict.inputs for verdict in verdicts.values()]) for one in went),
+        inputs=tuple(_each_once(_input(one, [verdict.inputs for verdict in verdicts.values()]) for one in went)),
         forms={form: verdict.level for form, verdict in verdicts.items()},
         checked=min((entry.checked.isoformat() for entry in entries if entry.checked), default=None),
-        old=tuple(dict.fromkeys(entry.id for entry in entries if not entry.checked or today - entry.checked > FRESH)),
+        old=tuple(entry.id for entry in entries if old(entry)),
+        entries=tuple(_told(entry) for entry in entries),
         unused=tuple(unused(went, verdicts.values(), accepted, registry)),
+    )
+
+
+def applied(went: Iterable[Input], registry: Registry) -> list[Entry]:
+    """Every entry that applies to any of them, once."""
+    return list({entry.id: entry for one in went for entry in applying(one, registry)[0]}.values())
+
+
+def old(entry: Entry) -> bool:
+    """Nobody has looked at it for half a year, or nobody knows who did."""
+    return not entry.checked or datetime.now(UTC).date() - entry.checked > FRESH
+
+
+def _told(entry: Entry) -> TermsEntry:
+    return TermsEntry(
+        id=entry.id,
+        name=entry.name,
+        source=entry.source.address,
+        confidence=entry.confidence,
+        dated=entry.dated.isoformat() if entry.dated else None,
+        checked=entry.checked.isoformat() if entry.checked else None,
+        quotation=entry.quotation,
+        note=entry.note,
+        old=old(entry),
     )
 
 
@@ -71,6 +117,7 @@ def together(verdicts: Sequence[Terms]) -> Terms:
             "inputs": tuple(_each_once(each for one in verdicts for each in one.inputs)),
             "forms": {form: strictest(one.forms[form] for one in verdicts) for form in first.forms},
             "old": tuple(dict.fromkeys(entry for one in verdicts for entry in one.old)),
+            "entries": tuple({entry.id: entry for one in verdicts for entry in one.entries}.values()),
         }
     )
 
@@ -87,11 +134,17 @@ def _each_once(inputs: Iterable[TermsInput]) -> Iterator[TermsInput]:
 
 def _input(one: Input, judged: Iterable[Sequence[Judged]]) -> TermsInput:
     """What is made of an input by the form that is judged most strictly."""
-    own = [each for form in judged for each in form if each.input == one]
+    # What the student was only measured with, and is in no rows, is in no form.
+    own = [each for form in judged for each in form if each.input == one] or [Judged(one, ())]
     hardest = max(own, key=lambda each: ORDER.index(each.level))
     why = [f"accepted: {each.accepted} ({each.why})" if each.accepted else each.why for each in _weighty(hardest)]
     return TermsInput(
-        role=one.role, origin=one.origin, terms=one.declared, verdict=hardest.level, why=tuple(dict.fromkeys(why))
+        role=one.role,
+        origin=one.origin,
+        terms=one.declared,
+        verdict=hardest.level,
+        why=tuple(dict.fromkeys(why)),
+        learnt=one.learnt,
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from distill.errors import TermsError
 from distill.terms.entry import Entry, Permission
+from distill.terms.input import HOST
 
 What = Literal["model", "data"]
 CHECKED = date(2026, 11, 22)
@@ -33,6 +34,12 @@ class Registry:
     def find(self, term: str) -> Entry | None:
         """The entry of an id, of one of its other ids, or of its SPDX id."""
         return self._by_term.get(term.lower())
+
+    def of(self, term: str) -> list[Entry]:
+        """The entries that a stamp stands for: a licence's or, of `host:NAME`, those of who serves there."""
+        if term.startswith(HOST):
+            return self.serving(term.removeprefix(HOST))
+        return [entry] if (entry := self.find(term)) else []
 
     @cached_property
     def _by_term(self) -> Mapping[str, Entry]:

@@ -98,7 +98,7 @@ def judge(
     judged: dict[Form, Verdict] = {}
     for form in FORMS:
         case = Case(form, use, name, registry, frozenset(bases), accepted or {})
-        went_in = [one for one in inputs if form != "rows" or one.role in IN_ROWS]
+        went_in = [one for one in inputs if (one.role in IN_ROWS if form == "rows" else one.learnt)]
         judged[form] = Verdict(form, use, tuple(_judged(one, case) for one in went_in), name)
     return judged
 
