@@ -8,17 +8,17 @@ his own entries and his permissions.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from distill.cards import Ingredient, filled
+from distill.cards import UNKNOWN, Ingredient, filled, license_id, shown
 from distill.terms.applying import applying
 from distill.terms.entry import FORMS, Form
-from distill.terms.input import USES, Input, Role, Use
-from distill.terms.outcome import to_do
+from distill.terms.input import HOST, USES, Input, Role, Use
+from distill.terms.outcome import applied, old, to_do
 from distill.terms.registry import Registry
-from distill.terms.shipping import Part
-from distill.terms.verdict import Verdict, judge, permitted
+from distill.terms.shipping import OVERVIEW, Part
+from distill.terms.verdict import Verdict, judge, permitted, sure
 
 BEGIN, END = "<!-- terms -->", "<!-- /terms -->"
 ROLES: dict[str, Role] = {
@@ -54,7 +54,7 @@ def section(
     given = [part.input for part in went_in]
     verdicts = {one: judge(given, one, registry, name, accepted) for one in USES}
     widest = verdicts["redistribute"]
-    entries = {entry.id: entry for one in given for entry in applying(one, registry)[0]}
+    entries = applied(given, registry)
     text = filled(
         "terms.md.j2",
         forms=list(forms),
@@ -68,8 +68,9 @@ def section(
             for one in registry.permissions
             if any(permitted(entry, each, registry) is one for each in given for entry in applying(each, registry)[0])
         ],
-        disclosed={part.input.origin: _disclosed(part, registry) for part in went_in if part.input.role in MODELS},
-        checked=min((entry.checked.isoformat() for entry in entries.values() if entry.checked), default=None),
+        disclosed={shown(part.input.origin): _disclosed(part, registry) for part in went_in if part.input.role in MODELS},
+        checked=min((entry.checked.isoformat() for entry in entries if entry.checked), default=None),
+        old=[entry.id for entry in entries if old(entry)],
     )
     return f"{BEGIN}\n{text.strip()}\n{END}\n"
 
@@ -88,7 +89,7 @@ def _reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str, list[str]
             for one in judged.findings:
                 if one.level != "ok":
                     level = f"accepted ({one.accepted})" if one.accepted else one.level
-                    found.setdefault((level, one.why, judged.input.origin), {})[verdict.use] = None
+                    found.setdefault((level, one.why, shown(judged.input.origin)), {})[verdict.use] = None
     return [(*key, list(uses)) for key, uses in found.items()]
 
 
@@ -100,15 +101,29 @@ def _notices(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _disclosed(part: Part, registry: Registry) -> str:
     """What the makers of a model say of its training data, by the registry or by its card."""
-    stated = [entry.disclosed for entry in applying(part.input, registry)[0] if entry.disclosed]
+    said = (entry.disclosed for entry in applying(part.input, registry)[0])
+    stated = [one.text + sure(one.confidence) for one in said if one]
     if part.found.datasets:
         stated.append(f"its card names {', '.join(part.found.datasets)}")
     return "; ".join(stated) or "not stated"
 
 
-def front(went_in: Sequence[Part], licence: str) -> dict[str, Any]:
-    """`license_name` and `license_link` where no single licence of the hub's list covers everything."""
-    if licence != "other":
-        return {}
-    terms = sorted({term for part in went_in for term in part.input.declared})
-    return {"license_name": "-and-".join(terms), "license_link": "LICENSE.md"}
+def front(went_in: Sequence[Part], registry: Registry) -> dict[str, Any]:
+    """`license` by all that applies, by what is declared and by what is known of names; `license_name` and `license_link`
+    where no single licence of the hub's list covers everything."""
+    terms = {term for part in went_in for term in _licences(part.input, registry)}
+    licence = license_id(terms)
+    named = {"license_name": "-and-".join(sorted(terms)), "license_link": OVERVIEW} if licence == "other" else {}
+    return {"license": licence, **named}
+
+
+def _licences(one: Input, registry: Registry) -> Iterator[str]:
+    """Ids of what applies to an input as its card would declare them; `unknown` where something of it is not known."""
+    declared = {entry.id: term for term in one.licences if (entry := registry.find(term))}
+    entries, doubts = applying(one, registry)
+    for entry in entries:
+        if entry.licence is None:
+            yield declared.get(entry.id, entry.id)
+    yield from (term for term in one.licences if registry.find(term) is None)
+    if any(doubt.entry is None or doubt.entry.startswith(HOST) for doubt in doubts):
+        yield UNKNOWN

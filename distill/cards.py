@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class DataCard:
     terms: str = ""
     """The section that says what may be done with it (see `card_terms`)."""
     front: Mapping[str, Any] = field(default_factory=dict)
-    """More of the front matter: `license_name` and `license_link`."""
+    """More of the front matter: `license`, `license_name` and `license_link`, by the registry."""
 
     @property
     def files(self) -> dict[str, Sequence[Row]]:
@@ -112,7 +112,7 @@ class ModelCard:
     terms: str = ""
     """The section that says what may be done with it (see `card_terms`)."""
     front: Mapping[str, Any] = field(default_factory=dict)
-    """More of the front matter: `license_name` and `license_link`."""
+    """More of the front matter: `license`, `license_name` and `license_link`, by the registry."""
 
 
 def ingredients(rows: Iterable[Row]) -> tuple[Ingredient, ...]:
@@ -203,11 +203,22 @@ def exported(card: str, record: Mapping[str, Any]) -> str:
 
 def license_of(parts: Sequence[Ingredient]) -> str:
     """The hub's licence id where one known licence covers everything; else `other` (several apply) or `unknown`."""
-    terms = {term for part in parts for term in part.terms or (UNKNOWN,)}
+    return license_id({term for part in parts for term in part.terms or (UNKNOWN,)})
+
+
+def license_id(terms: Collection[str]) -> str:
+    """The same of the ids of all that apply."""
     if UNKNOWN in terms or not terms:
         return UNKNOWN
     only = next(iter(terms)).lower()
     return only if len(terms) == 1 and only in LICENSES else "other"
+
+
+def shown(origin: str) -> str:
+    """An origin as others may read it: of a place on this machine its last part alone."""
+    return "+".join(
+        re.sub(r"^(run:|rows:)?(?:/|~)(?:.*/)?(?=[^/])", lambda kind: kind[1] or "", part) for part in origin.split("+")
+    )
 
 
 def hub_id(origin: str) -> str | None:
@@ -281,6 +292,6 @@ def filled(template: str, **facts: Any) -> str:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"escape": escape, "fence": fence, "terms": terms_shown}
+    environment.filters |= {"escape": escape, "fence": fence, "terms": terms_shown, "shown": shown}
     text = Path(__file__).with_name("templates").joinpath(template).read_text(encoding="utf-8")
     return environment.from_string(text).render(**facts)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import pytest
 from huggingface_hub import DatasetCard, ModelCard
 
 from distill import card_terms
-from distill.cards import DataCard, Ingredient, data_card, ingredients, license_of, model_card
+from distill.cards import DataCard, Ingredient, data_card, ingredients, model_card
 from distill.cards import ModelCard as Card
 from distill.sources.beside import Beside
-from distill.terms.entry import Permission
+from distill.terms.entry import Disclosure, Permission
 from distill.terms.input import Input
 from distill.terms.registry import Registry, shipped
 from distill.terms.shipping import Part
@@ -64,7 +63,7 @@ def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
     rows = [*(row(i) for i in range(3)), row(8, source="real", terms=("cc-by-4.0",))]
     found = ingredients(rows)
     went_in = parts(*found)
-    front = card_terms.front(went_in, license_of(found))
+    front = card_terms.front(went_in, shipped())
     card = DataCard(rows, [row(9)], LEDGER, terms=card_terms.section(went_in, shipped(), ("rows",)), front=front)
     (tmp_path / "data.md").write_text(data_card(card))
     data = DatasetCard.load(tmp_path / "data.md", ignore_metadata_errors=False).data
@@ -72,7 +71,7 @@ def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
     assert data.source_datasets == ["org/data"] and "synthetic" in data.tags
     went_in = parts(BASE, *found)
     student = Card(
-        "s", BASE, found, (), {"r": 4}, {}, "t", 1, front=card_terms.front(went_in, license_of([BASE, *found]))
+        "s", BASE, found, (), {"r": 4}, {}, "t", 1, front=card_terms.front(went_in, shipped())
     )
     (tmp_path / "model.md").write_text(model_card(student))
     model = ModelCard.load(tmp_path / "model.md", ignore_metadata_errors=False).data
@@ -80,12 +79,39 @@ def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
     assert model.license == "other" and model.license_link == "LICENSE.md"
 
 
-@pytest.mark.parametrize("licence", ["mit", "unknown"])
-def test_a_licence_that_needs_no_name_has_none(licence: str) -> None:
-    assert card_terms.front(parts(BASE), licence) == {}
+def test_the_licence_of_the_front_matter_is_that_of_all_that_applies() -> None:
+    def front(*made_from: Ingredient) -> dict[str, object]:
+        return card_terms.front(parts(*made_from), shipped())
+
+    assert front(BASE) == {"license": "mit"}
+    known = Ingredient("base", "HuggingFaceTB/SmolLM2-135M@1", ("apache-2.0",))
+    assert front(known) == {"license": "apache-2.0"}, "its name says the same"
+    hidden = Ingredient("base", "google/gemma-2-2b@1", ("apache-2.0",))
+    assert front(hidden)["license_name"] == "apache-2.0-and-gemma", "its name says more than it declares"
+    assert front(BASE, Ingredient("real", "x@1", ())) == {"license": "unknown"}
+    served = Ingredient("teacher", "org/t@1", ("mit", "host:api.together.xyz"))
+    assert front(served)["license_name"] == "mit-and-together"
+    assert front(Ingredient("teacher", "org/t@1", ("mit", "host:nobody.example"))) == {"license": "unknown"}
 
 
 def test_what_an_own_entry_knows_of_a_models_data_is_on_the_card() -> None:
-    entry = shipped().entries["mit"].model_copy(update={"disclosed": "web pages of 2024, says its report"})
+    entry = shipped().entries["mit"].model_copy(update={"disclosed": Disclosure(text="web pages of 2024", confidence="recalled")})
     known = Registry({**shipped().entries, "mit": entry})
-    assert "org/base@3: web pages of 2024, says its report" in card_terms.section(parts(BASE), known, ("adapter",))
+    assert r"org/base@3: web pages of 2024 \[recalled\]" in card_terms.section(parts(BASE), known, ("adapter",))
+
+
+def test_what_makers_disclose_is_in_the_registry_where_it_is_known() -> None:
+    told = Ingredient("base", "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B@1", ("mit",))
+    assert "800,000 samples" in card_terms.section(parts(told), shipped(), ("adapter",))
+
+
+def test_an_entry_that_nobody_has_looked_at_is_named_on_the_card() -> None:
+    aged = Registry({**shipped().entries, "mit": shipped().entries["mit"].model_copy(update={"checked": date(2020, 1, 1)})})
+    text = card_terms.section(parts(BASE), aged, ("adapter",))
+    assert "Nobody has looked at these entries for half a year: mit." in text
+    assert "half a year" not in card_terms.section(parts(BASE), shipped(), ("adapter",))
+
+
+def test_a_place_on_this_machine_is_on_no_card() -> None:
+    places = [Ingredient("real", "/home/ann/secret/chat.jsonl@sha256:1", ("odd",))]
+    assert "/home/ann" not in card_terms.section(parts(*places), shipped(), ("rows",))

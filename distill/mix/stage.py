@@ -20,9 +20,10 @@ from pathlib import Path
 from pydantic import Field
 
 from distill import card_terms, croissant
-from distill.cards import ASKED, DataCard, Ingredient, data_card, ingredients, license_of
+from distill.cards import ASKED, DataCard, data_card, ingredients
 from distill.context import Context
 from distill.errors import DistillError
+from distill.mix.asked import asked
 from distill.protocols import Summary
 from distill.rows import Frozen, Row, digest, read_rows, write_rows
 from distill.sources.content import hashed
@@ -30,7 +31,7 @@ from distill.suites import heldout
 from distill.terms import shipping
 from distill.terms.registry import shipped
 
-VERSION = 4
+VERSION = 5
 TAUGHT = ("chat", "text")
 """Kinds of rows in train.jsonl."""
 FEW = (
@@ -80,7 +81,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         card = DataCard(train, aside, ledger, pairs, benchmark, watched)
         for name, rows in card.files.items():
             write_rows(out / name, rows)
-        _write_cards(card, asked(inputs["split"], [*train, *pairs, *benchmark]), out, context)
+        _write_cards(card, inputs, out, context)
     counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside)}
     more = {"validation_rows": len(watched), "preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
     return {
@@ -93,28 +94,20 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     }
 
 
-def asked(split: Path, made: Sequence[Row]) -> tuple[Ingredient, ...]:
-    """What the teacher was asked about, and is among no rows itself: its words are in the answers."""
-    there = {part.origin for part in ingredients(made)}
-    descended = {row.provenance.root for row in made if row.provenance.source == "teacher"}
-    rows = (row for path in sorted((split / "train").glob("*.jsonl")) for row in read_rows(path))
-    found = ingredients(row for row in rows if row.provenance.root in descended and row.provenance.origin not in there)
-    return tuple(replace(part, rows=0) for part in found)
-
-
-def _write_cards(card: DataCard, asked: Sequence[Ingredient], out: Path, context: Context) -> None:
+def _write_cards(card: DataCard, inputs: Mapping[str, Path], out: Path, context: Context) -> None:
     """README.md, croissant.json, asked.json, and the licences of what the rows were made from."""
-    (out / ASKED).write_text(json.dumps([asdict(part) for part in asked], indent=1) + "\n", encoding="utf-8")
+    learnt, measured = asked(inputs, [*card.train, *card.preference], "train"), [*card.benchmark, *card.heldout]
+    (out / ASKED).write_text(json.dumps([asdict(part) for part in learnt], indent=1) + "\n", encoding="utf-8")
     made = ingredients([*card.train, *card.preference, *card.benchmark])
-    known = {part.origin for part in (*made, *asked)}
-    aside = ingredients(row for row in (*card.heldout, *card.validation) if row.provenance.origin not in known)
-    besides = (*asked, *(replace(part, rows=0) for part in aside))
-    found = (*made, *besides)
+    aside = (*ingredients([*card.heldout, *card.validation]), *asked(inputs, measured, "heldout"))
+    besides = {part.origin: replace(part, rows=0) for part in (*aside, *learnt)}
+    besides = {origin: part for origin, part in besides.items() if all(part.origin != one.origin for one in made)}
+    found = (*made, *besides.values())
     places = {source.origin: source.path for source in context.resolved.values()}
     parts = shipping.parts(card_terms.inputs(found), places)
     shipping.write(out, shipping.shipped(parts, ("rows",), shipped()))
-    front = card_terms.front(parts, license_of(found))
-    told = replace(card, besides=besides, terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
+    front = card_terms.front(parts, shipped())
+    told = replace(card, besides=tuple(besides.values()), terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
     (out / "README.md").write_text(data_card(told), encoding="utf-8")
     hashes = {name: hashed(out / name) for name in card.files}
     croissant.write(out / croissant.FILE, croissant.croissant(card, hashes, shipped(), "training-data"))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from distill.sources import hub
 from distill.sources.licences import card_datasets
 
-PATTERNS = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*")
+LICENCES = ("LICENSE*", "LICENCE*", "COPYING*")
+PATTERNS = (*LICENCES, "NOTICE*", "USE_POLICY*")
 LARGEST = 1 << 20
 """Bytes of a licence file; what is larger is none."""
 
@@ -27,6 +29,11 @@ class Beside:
     """Authors by the package's metadata."""
     datasets: tuple[str, ...] = ()
     """Data sets that its card says it was trained on."""
+
+    @property
+    def licensed(self) -> bool:
+        """The text of a licence is among the files: a notice or a policy for use alone is none."""
+        return any(fnmatchcase(name.upper(), pattern) for name in self.files for pattern in LICENCES)
 
 
 def beside(origin: str, path: Path | None = None) -> Beside:

@@ -52,6 +52,16 @@ class Source(Frozen):
     address: str
 
 
+Confidence = Literal["read", "second-hand", "recalled"]
+
+
+class Disclosure(Frozen):
+    """What the makers of weights say of the data that they were trained on."""
+
+    text: str
+    confidence: Confidence = "read"
+
+
 class Entry(Frozen):
     """A licence of weights or data, a hosted service's terms, or a host's."""
 
@@ -89,14 +99,15 @@ class Entry(Frozen):
     """Where it says so, and what."""
     quotation: str | None = Field(None, max_length=160)
     note: str | None = None
-    disclosed: str | None = None
-    """Of weights: what their makers say of the data that they were trained on, and where."""
+    """What a reader should know besides, and no rule reads."""
+    disclosed: Disclosure | None = None
+    """Of weights."""
     dated: date | None = None
     """Of the text itself."""
     checked: date | None = None
     """When it was last looked at; of an own entry that does not say so nobody knows."""
     source: Source
-    confidence: Literal["read", "second-hand", "recalled"]
+    confidence: Confidence
 
 
 class Permission(Frozen):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from distill.terms.applying import applying
-from distill.terms.entry import FORMS, Duty, Entry, Form, Permission
+from distill.terms.entry import FORMS, Confidence, Duty, Entry, Form, Permission
 from distill.terms.input import IN_ROWS, NAMELESS, ORDER, OUTPUTS, Finding, Input, Level, Use
 from distill.terms.registry import Registry
 
@@ -184,8 +184,12 @@ def _finding(one: Input, entry: Entry, case: Case) -> Finding:
         _of_derivatives(one, entry, case),
         ("review", entry.unclear) if entry.unclear else ("ok", entry.name),
     )
-    sure = "" if entry.confidence == "read" else f" [{entry.confidence}]"
-    return Finding(level, f"{why}{sure}", entry.id)
+    return Finding(level, f"{why}{sure(entry.confidence)}", entry.id)
+
+
+def sure(confidence: Confidence) -> str:
+    """How sure something is, where nobody here has read it."""
+    return "" if confidence == "read" else f" [{confidence}]"
 
 
 def strictest_of(*found: tuple[Level, str]) -> tuple[Level, str]:

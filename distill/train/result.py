@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill import card_terms
-from distill.cards import ASKED, UNKNOWN, Ingredient, ModelCard, ingredients, license_of, model_card
+from distill.cards import ASKED, UNKNOWN, Ingredient, ModelCard, ingredients, model_card
 from distill.context import Context, Resolved
 from distill.engines import layers, models
 from distill.engines.teacher import Descent, descent
@@ -107,7 +107,7 @@ def _write_card(card: ModelCard, went_in: Sequence[Input], out: Path, places: di
     parts = shipping.parts(went_in, places)
     forms: tuple[Form, ...] = ("merged",) if card.whole else ("adapter", "merged")
     shipping.write(out, shipping.shipped(parts, forms, shipped()))
-    front = card_terms.front(parts, license_of([card.base, *([card.adapter] if card.adapter else []), *card.data]))
+    front = card_terms.front(parts, shipped())
     told = replace(card, terms=card_terms.section(parts, shipped(), forms), front=front)
     (out / "README.md").write_text(model_card(told), encoding="utf-8")
 

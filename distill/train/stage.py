@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distill.train.loop import Trained
     from distill.train.watch import Watched
 
-VERSION = 4
+VERSION = 5
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:

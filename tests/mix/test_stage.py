@@ -264,3 +264,39 @@ def test_data_that_was_only_asked_about_is_on_the_card_and_handed_on_to_the_stud
     assert "license: other" in card and "license_name: cc-by-sa-4.0-and-mit" in card
     assert "org/asked@1" in (inputs["out"] / "LICENSE.md").read_text()
     assert (inputs["out"] / "licences" / "mit.txt").is_file() and (inputs["out"] / "croissant.json").is_file()
+
+
+def test_every_seed_that_a_row_was_made_from_is_handed_on_step_by_step(inputs: dict[str, Path]) -> None:
+    first, second = (row(f"Seed {number}?", "real", answer=None) for number in (1, 2))
+
+    def of(one: Row, **made: object) -> Row:
+        return one.model_copy(update={"provenance": one.provenance.model_copy(update=made)})
+
+    seeds = [of(first, origin="org/first@1"), of(second, origin="org/second@1", terms=("cc-by-nc-4.0",))]
+    dropped = of(row("A step between?", "teacher"), root="elsewhere", parents=(seeds[1].id,))
+    kept = of(row("What came of it?", "teacher"), root=seeds[0].provenance.root, parents=(seeds[0].id, dropped.id))
+    put(inputs, [*TEACHER, kept], REAL, [*HELD, of(row("Tested?", "real", answer=None), origin="org/test@1")], TOLD)
+    record = {"filter": "length", "reason": "too_long", "row": {"id": dropped.id, **dropped.model_dump()}}
+    (inputs["filter"] / "dropped.jsonl").write_text(json.dumps(record) + "\n")
+    (inputs["split"] / "train").mkdir()
+    write_rows(inputs["split"] / "train" / "seeds.jsonl", [*seeds, of(row("Never shown?", "real"), origin="org/not@1")])
+    mix(inputs)
+    handed_on = json.loads((inputs["out"] / "asked.json").read_text())
+    assert [(one["origin"], one["terms"]) for one in handed_on] == [
+        ("org/first@1", ["mit"]),
+        ("org/second@1", ["cc-by-nc-4.0"]),
+    ]
+    assert "org/second@1" in (inputs["out"] / "README.md").read_text()
+    assert "org/test@1" not in json.dumps(handed_on), "the student learns nothing of it"
+
+
+def test_what_a_test_set_was_made_from_is_on_the_card_and_not_the_students(inputs: dict[str, Path]) -> None:
+    asked = row("Of which page?", "real", answer=None)
+    page = asked.model_copy(update={"provenance": asked.provenance.model_copy(update={"origin": "org/pages@1"})})
+    (item,) = [row("What does the page say?", "teacher")]
+    made = item.provenance.model_copy(update={"root": page.provenance.root, "parents": (page.id,)})
+    item = item.model_copy(update={"kind": "benchmark", "provenance": made})
+    put(inputs, TEACHER, REAL, [*HELD, page], [*TOLD, item])
+    mix(inputs)
+    assert "| real | org/pages@1 | asked about, or held out |" in (inputs["out"] / "README.md").read_text()
+    assert json.loads((inputs["out"] / "asked.json").read_text()) == []

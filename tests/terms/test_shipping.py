@@ -53,3 +53,40 @@ def test_what_lies_in_a_folder_or_with_a_package_is_found(tmp_path: Path) -> Non
     assert "Permission is hereby granted" in package.found.files["LICENSE"]
     write(tmp_path, shipped([package], ("merged",), registry()))
     assert (tmp_path / "licences" / "package-pydantic-x" / "LICENSE").is_file()
+
+
+def test_names_that_are_written_alike_have_folders_of_their_own() -> None:
+    went_in = [
+        Part(Input("base weights", name, ("mit",)), Beside({"LICENSE": f"Of {name}."}))
+        for name in ("org/a-b@1", "org-a/b@1", "org/a-b@2")
+    ]
+    files = shipped(went_in, ("merged",), registry())
+    assert sorted(text for name, text in files.items() if name.endswith("/LICENSE")) == [
+        "Of org-a/b@1.", "Of org/a-b@1.", "Of org/a-b@2."
+    ]  # fmt: skip
+    for part in went_in:
+        _, _, said = files[OVERVIEW].partition(f"`{part.input.origin}`")
+        (link,) = [name for name in files if name.endswith("/LICENSE") and name in said.partition("## ")[0]]
+        assert files[link] == part.found.files["LICENSE"]
+
+
+def test_a_place_on_this_machine_is_in_no_file() -> None:
+    own = Part(Input("real data", "/home/ann/secret/chat.jsonl@1", ("mit",)), Beside({"LICENSE": "Text."}))
+    bare = Part(Input("real data", "~/other.jsonl@1", ("mit",)), Beside())
+    files = shipped([own, bare], ("rows",), registry())
+    assert "licences/chat.jsonl/LICENSE" in files
+    assert not any("ann" in name or "secret" in text or "~/" in text for name, text in files.items())
+
+
+def test_a_policy_alone_is_not_the_licence() -> None:
+    policy = Part(Input("base weights", "org/base@1", ("apache-2.0",)), Beside({"USE_POLICY.md": "Be good."}))
+    files = shipped([policy], ("merged",), registry())
+    assert {"licences/org-base/USE_POLICY.md", "licences/apache-2.0.txt"} <= set(files)
+
+
+def test_the_overview_says_how_old_an_entry_is_and_what_is_known_besides() -> None:
+    went_in = [Part(Input("base weights", "meta-llama/Llama-3.2-1B@1", ("llama3.2",)), Beside())]
+    overview = shipped(went_in, ("merged",), registry())[OVERVIEW]
+    assert "of 2024-09-25, looked at 2026-11-22" in overview and "not licensed to entities based in the European Union" in overview
+    hosted = [Part(Input("teacher's answers", "grok-4@1", host="api.x.ai"), Beside())]
+    assert '"distill model behavior"' in shipped(hosted, ("rows",), registry())[OVERVIEW]
