@@ -68,7 +68,9 @@ def section(
             for one in registry.permissions
             if any(permitted(entry, each, registry) is one for each in given for entry in applying(each, registry)[0])
         ],
-        disclosed={shown(part.input.origin): _disclosed(part, registry) for part in went_in if part.input.role in MODELS},
+        disclosed={
+            shown(part.input.origin): _disclosed(part, registry) for part in went_in if part.input.role in MODELS
+        },
         checked=min((entry.checked.isoformat() for entry in entries if entry.checked), default=None),
         old=[entry.id for entry in entries if old(entry)],
     )

@@ -122,8 +122,8 @@ def croissant(card: DataCard, hashes: Mapping[str, tuple[int, str]], registry: R
 def _licences(rows: Sequence[Row], registry: Registry) -> list[str]:
     """Addresses of all that apply, the id of one that is not known."""
     terms = dict.fromkeys(term for row in rows for term in row.provenance.terms or (UNKNOWN,))
-    entries = ((term, registry.find(term)) for term in terms)
-    return [entry.source.address if entry else term for term, entry in entries]
+    found = ((term, registry.of(term)) for term in terms)
+    return [name for term, entries in found for name in [entry.source.address for entry in entries] or [term]]
 
 
 def _records(file: str) -> dict[str, Any]:

@@ -26,10 +26,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distill import card_terms, cards
+from distill import card_terms, cards, intent
 from distill.context import Resolved
 from distill.errors import ArtifactError, DistillError, SourceError
-from distill.intent import registry
 from distill.load import load_recipe
 from distill.rows import Row, read_rows
 from distill.sources import references
@@ -37,7 +36,7 @@ from distill.sources.content import hashed
 from distill.terms import shipping
 from distill.terms.entry import Form
 from distill.terms.input import Input
-from distill.terms.registry import shipped
+from distill.terms.joined import joined
 from distill.workspace import RESOLVED, reopen
 
 if TYPE_CHECKING:
@@ -252,10 +251,11 @@ def _write_notes(
     """The model card with what may be done with it, and the licences that must travel."""
     at = next(path for path in (source.path, *source.path.parents) if (path / "README.md").is_file())
     card = cards.exported((at / "README.md").read_text(encoding="utf-8"), record)
-    recipe = load_recipe(run / RESOLVED)
-    known = registry(reopen(run, cache)) if recipe.terms.registry else shipped()
-    went_in = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in said.get("made_from", ())]
-    base = next((one.origin for one in went_in if one.role == "base weights"), "")  # its own comes first
+    workspace = reopen(run, cache)
+    recipe, known = workspace.recipe, intent.registry(workspace)
+    carried = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in said.get("made_from", ())]
+    went_in = [one for one in joined(carried, intent.went_in(workspace)) if one.learnt]
+    base = f"{said['base']['ref']}@{said['base']['revision']}"
     parts = shipping.parts(went_in, {base: Path(said["base"]["path"])})
     form: Form = "merged" if record["format"] == "merged" or (folder / "base").is_dir() else "adapter"
     name, told = recipe.terms.name or recipe.name, recipe.terms.accept

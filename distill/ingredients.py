@@ -46,7 +46,9 @@ def _teachers(recipe: Recipe, names: tuple[str, ...], role: Role) -> Iterator[Na
             ref=teacher.model,
             stated=teacher.terms,
             # No entry names a machine by its number or by half a name, and tomorrow's server may be on another.
-            hosts=tuple(dict.fromkeys(HERE if local(host) and not OURS.search(host) else host for host in recipe.hosts(name))),
+            hosts=tuple(
+                dict.fromkeys(HERE if local(host) and not OURS.search(host) else host for host in recipe.hosts(name))
+            ),
             served=teacher.model in recipe.served,
         )
         if teacher.adapter:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from distill.compare.terms import went_in as taken_from
@@ -53,7 +54,8 @@ def check(workspace: Workspace) -> list[str]:
     check_depth(workspace)
     found, recipe = verdict(workspace), workspace.recipe
     told = [f"terms.accept: nothing here asks about {key!r}" for key in found.unused]
-    lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in found.inputs if one.verdict == found.verdict]
+    deciding = [one for one in found.inputs if one.learnt and one.verdict == found.verdict]
+    lines = [f"{one.role}, {one.origin}: {'; '.join(one.why)}" for one in deciding]
     if found.verdict == "blocked":
         raise TermsError(
             "\n  ".join([f"`use: {recipe.use}` is not allowed by the terms of what goes in", *lines]),
@@ -62,7 +64,7 @@ def check(workspace: Workspace) -> list[str]:
             "`distill terms RECIPE` shows all inputs",
         )
     # What is not here yet is fetched before a run, and judged then.
-    unread = [one for one in found.inputs if one.verdict == "review" and UNSEEN not in one.why]
+    unread = [one for one in deciding if UNSEEN not in one.why]
     if found.verdict == "review" and unread and recipe.use != "research":
         raise TermsError(
             "\n  ".join([f"`use: {recipe.use}` needs a look at the terms of what goes in", *lines]),
@@ -71,7 +73,16 @@ def check(workspace: Workspace) -> list[str]:
         )
     if found.verdict == "review":
         told += [f"terms: to be reviewed before the student leaves research: {line}" for line in lines]
-    return told
+    aside = [one for one in found.inputs if not one.learnt and one.verdict != "ok"]
+    told += [
+        f"terms: of the rows alone, {one.verdict}: {one.role}, {one.origin}: {'; '.join(one.why)}" for one in aside
+    ]
+    return [*told, *([f"terms: {aged(found)}"] if found.old else [])]
+
+
+def aged(found: Terms) -> str:
+    """Which entries should be looked at again."""
+    return f"nobody has looked at these entries for half a year: {', '.join(found.old)}"
 
 
 def check_depth(workspace: Workspace) -> None:
@@ -99,7 +110,7 @@ def went_in(workspace: Workspace) -> Iterator[Input]:
     """Base, adapter, every teacher that is asked, and every data set."""
     for named in ingredients(workspace.recipe):
         what: references.What = "data" if named.role == "real data" else "model"
-        yield from inputs(named, lambda ref, what=what: _resolved(workspace, ref, what))
+        yield from inputs(named, partial(_resolved, workspace, what=what))
 
 
 def all_that_went_in(workspace: Workspace, run: Path) -> list[Input]:
@@ -131,7 +142,9 @@ def of(what: str, use: Use | None, runs: Path, cache: Path, overrides: Sequence[
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.is_file():
         recipe = load_recipe(path, overrides)
-        return verdict(Workspace(recipe.model_copy(update={"use": use or recipe.use}), path.resolve().parent, runs, cache))
+        return verdict(
+            Workspace(recipe.model_copy(update={"use": use or recipe.use}), path.resolve().parent, runs, cache)
+        )
     run = next((folder for folder in (path, runs / what) if (folder / RUN).is_file()), None)
     if overrides:
         raise DistillError("only a recipe has fields to set", where="--set", hint="name the recipe of the run")
@@ -147,6 +160,16 @@ def of(what: str, use: Use | None, runs: Path, cache: Path, overrides: Sequence[
         for role in roles
     ]
     return together(verdicts)
+
+
+def refuse(what: str, found: Terms) -> None:
+    """Raises:
+    TermsError: it is blocked, as `check` would have it."""
+    forbidding = [one for one in found.inputs if one.learnt and one.verdict == "blocked"]
+    if found.verdict == "blocked":
+        raise TermsError(
+            f"blocked for {found.use} by {', '.join(dict.fromkeys(one.origin for one in forbidding))}", where=what
+        )
 
 
 def _of_run(workspace: Workspace, run: Path, use: Use | None) -> Terms:
@@ -177,11 +200,25 @@ def table(found: Terms) -> str:
     forms = ", ".join(f"{form} {level}" for form, level in found.forms.items())
     lines = [f"{found.verdict} for {found.use}: {forms}", ""]
     for one in found.inputs:
-        lines.append(f"  {one.verdict:8} {one.role:22} {one.origin}")
+        lines.append(f"  {one.verdict:8} {one.role:22} {one.origin}{'' if one.learnt else '  (in rows alone)'}")
         lines += [f"           {why}" for why in one.why]
     if found.conditions:
         lines += ["", "to do:", *(f"  - {condition}" for condition in found.conditions)]
+    if found.entries:
+        lines += ["", "by these entries:", *(f"  {line}" for line in _entries(found))]
     if found.old:
-        lines += ["", f"nobody has looked at these entries for half a year: {', '.join(found.old)}"]
+        lines += ["", aged(found)]
     since = f" The oldest entry was looked at on {found.checked}." if found.checked else ""
     return "\n".join([*lines, "", f"{found.disclaimer}{since}"])
+
+
+def _entries(found: Terms) -> Iterator[str]:
+    """Of each how old its text and the look at it are, and what it says besides."""
+    width = max(len(one.id) for one in found.entries)
+    for one in found.entries:
+        dated = f", text of {one.dated}" if one.dated else ""
+        looked = f"looked at {one.checked}" if one.checked else "nobody knows when it was looked at"
+        yield f"{one.id:{width}}  {looked}, {one.confidence}{dated}{' (OLD)' if one.old else ''}  {one.source}"
+        for said in (f'"{one.quotation}"' if one.quotation else "", one.note or ""):
+            if said:
+                yield f"{'':{width}}  {said}"

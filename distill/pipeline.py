@@ -16,11 +16,11 @@ from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
 from distill.generate.settings import Spec as GenerateSpec
+from distill.ingredients import ingredients
 from distill.judge import settings as judging
 from distill.judge import stage as judge
 from distill.mix import real_only
 from distill.mix import stage as mix
-from distill.ingredients import ingredients
 from distill.names import REAL_ONLY, folder_name, seeded, stage
 from distill.protocols import Accept, Summary
 from distill.recipe import Recipe

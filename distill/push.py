@@ -22,15 +22,13 @@ from typing import Literal
 import yaml
 
 from distill import card_terms, croissant, export, intent, leaving
-from distill.cards import ingredients
 from distill.errors import DistillError, SourceError, TermsError
 from distill.export import Format
 from distill.load import load_recipe
-from distill.rows import read_rows
 from distill.sources import hub
 from distill.terms import shipping
 from distill.terms.entry import Form
-from distill.train.result import asked_about
+from distill.terms.input import IN_ROWS
 from distill.workspace import RESOLVED, Workspace, reopen
 
 REPORT = ("report.html", "report.md", "report.json")
@@ -172,10 +170,7 @@ def _rows(workspace: Workspace, run: Path, out: Path) -> Path:
 
 def _write_terms(workspace: Workspace, mix: Path, out: Path) -> None:
     """What may be done with the rows, by all that the recipe's owner says, as `export` writes it for a student."""
-    rows = (row for path in sorted(mix.glob("*.jsonl")) for row in read_rows(path))
-    made = ingredients(rows)
-    known = {part.origin for part in made}
-    went_in = card_terms.inputs((*made, *(part for part in asked_about(mix) if part.origin not in known)))
+    went_in = [one for one in intent.all_that_went_in(workspace, mix.parent) if one.role in IN_ROWS]
     places: dict[str, Path] = {}
     with suppress(DistillError):  # what it refers to need not be on this machine: the mix has the licences from then
         places = {source.origin: source.path for source in workspace.resolved.values()}

@@ -70,9 +70,7 @@ def test_the_hub_reads_both_cards(tmp_path: Path) -> None:
     assert (data.license, data.license_name, data.license_link) == ("other", "cc-by-4.0-and-mit", "LICENSE.md")
     assert data.source_datasets == ["org/data"] and "synthetic" in data.tags
     went_in = parts(BASE, *found)
-    student = Card(
-        "s", BASE, found, (), {"r": 4}, {}, "t", 1, front=card_terms.front(went_in, shipped())
-    )
+    student = Card("s", BASE, found, (), {"r": 4}, {}, "t", 1, front=card_terms.front(went_in, shipped()))
     (tmp_path / "model.md").write_text(model_card(student))
     model = ModelCard.load(tmp_path / "model.md", ignore_metadata_errors=False).data
     assert (model.base_model, model.base_model_relation, model.datasets) == ("org/base", "adapter", ["org/data"])
@@ -95,7 +93,11 @@ def test_the_licence_of_the_front_matter_is_that_of_all_that_applies() -> None:
 
 
 def test_what_an_own_entry_knows_of_a_models_data_is_on_the_card() -> None:
-    entry = shipped().entries["mit"].model_copy(update={"disclosed": Disclosure(text="web pages of 2024", confidence="recalled")})
+    entry = (
+        shipped()
+        .entries["mit"]
+        .model_copy(update={"disclosed": Disclosure(text="web pages of 2024", confidence="recalled")})
+    )
     known = Registry({**shipped().entries, "mit": entry})
     assert r"org/base@3: web pages of 2024 \[recalled\]" in card_terms.section(parts(BASE), known, ("adapter",))
 
@@ -106,7 +108,9 @@ def test_what_makers_disclose_is_in_the_registry_where_it_is_known() -> None:
 
 
 def test_an_entry_that_nobody_has_looked_at_is_named_on_the_card() -> None:
-    aged = Registry({**shipped().entries, "mit": shipped().entries["mit"].model_copy(update={"checked": date(2020, 1, 1)})})
+    aged = Registry(
+        {**shipped().entries, "mit": shipped().entries["mit"].model_copy(update={"checked": date(2020, 1, 1)})}
+    )
     text = card_terms.section(parts(BASE), aged, ("adapter",))
     assert "Nobody has looked at these entries for half a year: mit." in text
     assert "half a year" not in card_terms.section(parts(BASE), shipped(), ("adapter",))

@@ -206,7 +206,8 @@ def _terms(report: Report) -> str:
     conditions = "\n".join(f"- {_inline(condition)}" for condition in terms.conditions)
     forms = "".join(f", {form} {level}" for form, level in terms.forms.items())
     age = f" The oldest entry was looked at on {terms.checked}." if terms.checked else ""
-    verdict = f"**{terms.verdict}** for {_inline(terms.use)}{forms}. {terms.disclaimer}{age}"
+    old = f" Nobody has looked at these for half a year: {_inline(', '.join(terms.old))}." if terms.old else ""
+    verdict = f"**{terms.verdict}** for {_inline(terms.use)}{forms}. {terms.disclaimer}{age}{old}"
     return "\n\n".join([verdict, _table(["input", "origin", "terms", "verdict", "why"], rows), conditions])
 
 

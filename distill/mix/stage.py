@@ -107,7 +107,9 @@ def _write_cards(card: DataCard, inputs: Mapping[str, Path], out: Path, context:
     parts = shipping.parts(card_terms.inputs(found), places)
     shipping.write(out, shipping.shipped(parts, ("rows",), shipped()))
     front = card_terms.front(parts, shipped())
-    told = replace(card, besides=tuple(besides.values()), terms=card_terms.section(parts, shipped(), ("rows",)), front=front)
+    told = replace(
+        card, besides=tuple(besides.values()), terms=card_terms.section(parts, shipped(), ("rows",)), front=front
+    )
     (out / "README.md").write_text(data_card(told), encoding="utf-8")
     hashes = {name: hashed(out / name) for name in card.files}
     croissant.write(out / croissant.FILE, croissant.croissant(card, hashes, shipped(), "training-data"))

@@ -132,7 +132,9 @@ def _entry(entry: Entry, written: dict[str, str]) -> str:
     name = f"{FOLDER}/{entry.id}.txt"
     text = f"; its text: [{name}]({name})" if name in written else ""
     asks = "; ".join(dict.fromkeys(said(duty, "") for duty in entry.duties))
-    said_there = "; ".join([*([f'"{entry.quotation}"'] if entry.quotation else []), *([entry.note] if entry.note else [])])
+    said_there = "; ".join(
+        [*([f'"{entry.quotation}"'] if entry.quotation else []), *([entry.note] if entry.note else [])]
+    )
     facts = f"; {said_there}" if said_there else ""
     asked = f"; asks: {asks}" if asks else ""
     return f"{entry.name} (`{entry.id}`), <{entry.source.address}>, {aged(entry)}{asked}{facts}{text}"

@@ -71,8 +71,14 @@ def add(
     )
     verifier.add_argument("run", help="name or folder of a run, its recipe, or the folder of an exported student")
     verifier.add_argument("--json", action="store_true", help="as JSON")
-    judge = command(commands, "terms", _terms, "whether a student may be what a recipe says, with reasons")
+    judge = command(
+        commands,
+        "terms",
+        _terms,
+        "whether a student may be what a recipe says, with reasons; exit status 2 where it may not",
+    )
     judge.add_argument("what", help="a recipe, a run, or a reference to a model")
+    judge.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     judge.add_argument("--use", choices=USES, help="instead of the recipe's; for a model: redistribute")
     judge.add_argument("--json", action="store_true", help="as JSON")
 
@@ -106,8 +112,9 @@ def _verify(options: argparse.Namespace, find: Find) -> None:
 
 
 def _terms(options: argparse.Namespace) -> None:
-    found = intent.of(options.what, options.use, options.runs, options.cache)
+    found = intent.of(options.what, options.use, options.runs, options.cache, options.overrides)
     print(json.dumps(found.model_dump(mode="json"), indent=1) if options.json else intent.table(found))
+    intent.refuse(options.what, found)
 
 
 def _trace(options: argparse.Namespace, find: Find) -> None:

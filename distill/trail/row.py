@@ -198,11 +198,11 @@ def _tokens(path: Path, row: int) -> tuple[int, int]:
 
 def _terms(row: Row, registry: Registry) -> Iterator[Term]:
     for term in row.provenance.terms:
-        entry = registry.find(term)
-        if entry is None:
-            yield Term(id=term, name="")
-        else:
+        entries = registry.of(term)
+        for entry in entries:
             yield Term(id=term, name=entry.name, outputs=entry.outputs, address=entry.source.address)
+        if not entries:
+            yield Term(id=term, name="")
 
 
 def _parents(steps: Sequence[Step], made: Provenance) -> Iterator[Parent]:

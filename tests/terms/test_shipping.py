@@ -87,6 +87,9 @@ def test_a_policy_alone_is_not_the_licence() -> None:
 def test_the_overview_says_how_old_an_entry_is_and_what_is_known_besides() -> None:
     went_in = [Part(Input("base weights", "meta-llama/Llama-3.2-1B@1", ("llama3.2",)), Beside())]
     overview = shipped(went_in, ("merged",), registry())[OVERVIEW]
-    assert "of 2024-09-25, looked at 2026-11-22" in overview and "not licensed to entities based in the European Union" in overview
+    assert (
+        "of 2024-09-25, looked at 2026-11-22" in overview
+        and "not licensed to entities based in the European Union" in overview
+    )
     hosted = [Part(Input("teacher's answers", "grok-4@1", host="api.x.ai"), Beside())]
     assert '"distill model behavior"' in shipped(hosted, ("rows",), registry())[OVERVIEW]
