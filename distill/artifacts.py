@@ -35,6 +35,7 @@ from distill.rows import Frozen, digest
 FORMAT = 1
 """Increase when the way keys are made changes: everything is made anew then."""
 MANIFEST = "manifest.json"
+SEAL = "seal"
 HANDED = "handed"
 """Property of a spec, where less of it decides what is made from the node than what the node writes: a spec of that."""
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
@@ -255,7 +256,7 @@ def _publish(
         },
     }
     with temporary.open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1, ensure_ascii=False, allow_nan=False)
+        json.dump(sealed(manifest), file, indent=1, ensure_ascii=False, allow_nan=False)
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(work / MANIFEST)
@@ -308,6 +309,17 @@ def disk(place: Path) -> Iterator[None]:
 def _no_such_place(error: OSError, place: Path) -> bool:
     """A folder that the system lets nobody make, such as one in /proc."""
     return error.errno == errno.ENOENT and bool(error.filename) and str(place).startswith(str(error.filename))
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with a hash of all that it says, so that a figure in it that was changed is noticed."""
+    said = json.loads(json.dumps({name: value for name, value in record.items() if name != SEAL}, allow_nan=False))
+    return {**said, SEAL: digest(said)}
+
+
+def intact(record: Mapping[str, Any]) -> bool:
+    """Whether a record says what it said when it was sealed; one that never was is taken as it is."""
+    return SEAL not in record or sealed(record)[SEAL] == record[SEAL]
 
 
 def file_hash(path: Path) -> str:

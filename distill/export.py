@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill import card_terms, cards, intent
+from distill.artifacts import sealed
 from distill.context import Resolved
 from distill.errors import ArtifactError, DistillError, SourceError
 from distill.load import load_recipe
@@ -144,7 +145,7 @@ def seal(folder: Path) -> None:
     written = sorted(one for one in folder.rglob("*") if one.is_file() and one != path)
     sizes = {one.relative_to(folder).as_posix(): hashed(one) for one in written}
     record["files"] = {name: {"bytes": size, "sha256": found} for name, (size, found) in sizes.items()}
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(sealed(record), indent=2) + "\n", encoding="utf-8")
 
 
 def _write(source: Resolved, run: Path, folder: Path, out: Path, cache: Path, form: Format | None) -> dict[str, Any]:

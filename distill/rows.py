@@ -114,11 +114,17 @@ def digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+WORDS = {code: " " for code in range(128) if not chr(code).isalnum()}
+"""ASCII -> letters and digits alone."""
+
+
 def normalise(text: str) -> str:
     """Lower case, one space between words, punctuation gone: what makes two prompts the same prompt.
 
     Combining marks stay: without its vowel signs a Hindi or Thai word is another word.
     """
+    if text.isascii():  # the same, ten times as fast
+        return " ".join(text.lower().translate(WORDS).split()) or text.strip()
     text = unicodedata.normalize("NFKC", text).casefold()
     spaced = "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in text)
     return " ".join(spaced.split()) or text.strip()

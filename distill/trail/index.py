@@ -1,6 +1,7 @@
 """a folder of rows -> arrays by which a row, and what was made of it, is found among millions without reading them.
 
     id, root     (rows,) uint64    the 16 hex digits as a number; of another name its hash
+    own          (rows,) uint64    root of what the row itself asks: a model may ask what somebody has asked before
     of, place    (rows,)           which file, and the byte at which its line begins
     line         (rows,) uint32    number of the line, from 1
     origin       (rows,) uint32    place in `origins`
@@ -11,8 +12,8 @@
     inside       (links,) bool     whether the parent is a row of this folder too
     helper, helped (links,)        place in `origins` of a model that helped, and the row
 
-One pass over the files makes it, about 140,000 rows a second; it is kept in `<cache>/trail/` under the name of the
-artifact, which holds its key, or under a hash of what the files are. Knows nothing of runs and recipes.
+One pass over the files makes it, about 100,000 rows a second; it is kept in `<cache>/trail/` under the name of the
+artifact and a hash of its manifest, or under a hash of what the files are. Knows nothing of runs and recipes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distill.artifacts import MANIFEST
+from distill.artifacts import MANIFEST, file_hash
 from distill.errors import SourceError
-from distill.rows import Row, digest
+from distill.evidence import QUESTION
+from distill.rows import Message, Row, digest, root_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,16 +41,30 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.uint64]
     Mask = npt.NDArray[np.bool_]
 
-VERSION = 2
+VERSION = 3
 HEX = re.compile("[0-9a-f]{16}")
 DROPPED = re.compile(rb'\{"filter": "([^"\\]*)", "reason": "([^"\\]*)"')
+ITEM = f'"{QUESTION}": '.encode()
+"""In an item that is asked after examples: the first question is not its own."""
 ID, ROW, HELPED = b'"id": "', b'"row": ', re.compile(rb'"helped": (\[[^\]]*\])')
 PROVENANCE = re.compile(
     rb'"provenance": \{"source": "[a-z]+", "origin": "([^"\\]*)", "method": "[^"\\]*", "root": "([^"\\]*)"'
     rb'(?:, "parents": \[([^\]\\]*)\])?(?:, "depth": (\d+))?'
 )
+ASKED = re.compile(rb'"messages": \[.*?"role": "user", "content": ("(?:[^"\\]|\\.)*")')
+SAID = re.compile(rb'"messages": \[\{"role": "[a-z]+", "content": ("(?:[^"\\]|\\.)*")')
 """As rows are written. Quotes that are not escaped: no text of a row can hold these bytes."""
-TYPES = {"id": "Q", "root": "Q", "of": "H", "place": "Q", "line": "I", "origin": "I", "reason": "H", "depth": "H"}
+TYPES = {
+    "id": "Q",
+    "root": "Q",
+    "own": "Q",
+    "of": "H",
+    "place": "Q",
+    "line": "I",
+    "origin": "I",
+    "reason": "H",
+    "depth": "H",
+}
 LINKS = {"parent": "Q", "child": "I", "helper": "I", "helped": "I"}
 
 
@@ -57,6 +74,8 @@ class Facts(NamedTuple):
     id: str
     origin: str
     root: str
+    own: str
+    """Root of what it asks itself."""
     parents: Sequence[str]
     depth: int
     helped: Sequence[str]
@@ -104,7 +123,7 @@ def number(name: str) -> int:
 
 
 def opened(folder: Path, cache: Path) -> Index:
-    """The index of a folder, made where it is not there yet."""
+    """The index of a folder, or of a file of rows, made where it is not there yet."""
     import numpy as np
 
     kept = cache / "trail" / f"{_name(folder)}.{VERSION}.npz"
@@ -113,7 +132,7 @@ def opened(folder: Path, cache: Path) -> Index:
             about = json.loads(archive["about"].tobytes())
             columns = {name: archive[name] for name in archive.files if name != "about"}
         files, origins, reasons = (tuple(about[name]) for name in ("files", "origins", "reasons"))
-        return Index(folder, files, origins, reasons, columns)
+        return Index(_home(folder), files, origins, reasons, columns)
     made = _made(folder)
     about = {"files": made.files, "origins": made.origins, "reasons": made.reasons}
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -124,16 +143,23 @@ def opened(folder: Path, cache: Path) -> Index:
 
 
 def _name(folder: Path) -> str:
-    """An artifact's folder holds its key; of any other folder the files' sizes and times of change stand for them."""
+    """An artifact is known by its name, which holds its key, and its manifest, for the same may have been made twice; of any
+    other folder the files' sizes and times of change stand for them."""
     real = folder.resolve()
     if (real / MANIFEST).is_file():
-        return real.name
-    states = [(name, (real / name).stat()) for name in _files(real)]
+        return f"{real.name}-{file_hash(real / MANIFEST)[:12]}"
+    states = [(name, (_home(real) / name).stat()) for name in _files(real)]
     return f"rows-{digest([str(real), *([name, s.st_size, s.st_mtime_ns] for name, s in states)])[:12]}"
 
 
+def _home(folder: Path) -> Path:
+    return folder.parent if folder.is_file() else folder
+
+
 def _files(folder: Path) -> list[str]:
-    """Files of rows, by their first line."""
+    """Files of rows, by their first line; a file is itself."""
+    if folder.is_file():
+        return [folder.name]
     found = []
     for path in sorted(folder.rglob("*.jsonl")):
         with path.open("rb") as file:
@@ -148,11 +174,12 @@ def _made(folder: Path) -> Index:
     columns = {name: array(kind) for name, kind in (TYPES | LINKS).items()}
     files, origins, reasons = _files(folder), dict[str, int](), {"": 0}
     for place, name in enumerate(files):
-        for offset, line, facts in _lines(folder / name):
+        for offset, line, facts in _lines(_home(folder) / name):
             row = len(columns["id"])
             values = {
                 "id": number(facts.id),
                 "root": number(facts.root),
+                "own": number(facts.own),
                 "of": place,
                 "place": offset,
                 "line": line,
@@ -174,7 +201,7 @@ def _made(folder: Path) -> Index:
     links = np.argsort(arrays["parent"], kind="stable")
     arrays |= {name: arrays[name][links] for name in ("parent", "child")}
     arrays["inside"] = among(arrays["parent"], arrays["id"][arrays["order"]])
-    return Index(folder, tuple(files), tuple(origins), tuple(reasons), arrays)
+    return Index(_home(folder), tuple(files), tuple(origins), tuple(reasons), arrays)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, Facts]]:
@@ -193,7 +220,8 @@ def _fast(line: bytes) -> Facts | None:
     dropped = DROPPED.match(line)
     head = line.find(ROW, dropped.end()) + len(ROW) if dropped else 0
     made = PROVENANCE.search(line)
-    if made is None or not line.startswith(ID, head + 1):
+    asked = ASKED.search(line, head) or SAID.search(line, head)
+    if made is None or asked is None or ITEM in line or not line.startswith(ID, head + 1):
         return _slow(line)
     origin, root, parents, depth = made.groups()
     helped = HELPED.search(line, made.end())
@@ -202,11 +230,18 @@ def _fast(line: bytes) -> Facts | None:
         line[start : line.find(b'"', start)].decode(),
         origin.decode(),
         root.decode(),
+        _root(asked[1]),
         parents.decode()[1:-1].split('", "') if parents else [],
         int(depth or 0),
         json.loads(helped[1]) if helped else [],
         b".".join(dropped.groups()).decode() if dropped else "",
     )
+
+
+@lru_cache(maxsize=2**16)
+def _root(said: bytes) -> str:
+    """Root of what is said, as it stands in a line: rows of one prompt lie together."""
+    return root_of([Message(role="user", content=json.loads(said))])
 
 
 def _slow(line: bytes) -> Facts | None:
@@ -220,7 +255,9 @@ def _slow(line: bytes) -> Facts | None:
     except (ValueError, AttributeError, KeyError, TypeError):
         return None
     made = row.provenance
-    return Facts(row.id, made.origin, made.root, made.parents, made.depth, made.sampling.get("helped", ()), reason)
+    own = root_of([Message(role="user", content=row.evidence[QUESTION])] if QUESTION in row.evidence else row.messages)
+    helped = made.sampling.get("helped", ())
+    return Facts(row.id, made.origin, made.root, own, made.parents, made.depth, helped, reason)
 
 
 def grown(index: Index, taken: Numbers, also: npt.NDArray[np.intp]) -> tuple[Mask, Numbers]:

@@ -87,11 +87,14 @@ def _named(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[
         begins = _of_data(steps, run, data)
         return f"data set {data}", begins
 
+    teacher = run.recipe.cast.get(source)
+    wanted = "+".join(teacher.weights) if teacher else source
+
     def written(step: Step) -> Places:
         import numpy as np
 
         index = step.index
-        codes = [code for code, origin in enumerate(index.origins) if _is(origin, source)]
+        codes = [code for code, origin in enumerate(index.origins) if is_of(origin, wanted)]
         helped = index.columns["helped"][np.isin(index.columns["helper"], codes)]
         own = np.isin(index.columns["origin"], codes).nonzero()[0]
         return np.union1d(own, helped) if len(helped) else own
@@ -99,9 +102,14 @@ def _named(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[
     return "origin", written
 
 
-def _is(origin: str, source: str) -> bool:
-    """Whether an origin is a reference, with its revision or without; a teacher's adapter counts too."""
-    return any(source in (part, part.rpartition("@")[0]) for part in (origin, *origin.split("+")))
+def is_of(origin: str, source: str) -> bool:
+    """Whether an origin is a reference, each with its revision or without. Of a teacher with an adapter either of the two
+    counts, or both: `MODEL+ADAPTER`."""
+
+    def among(wanted: str) -> bool:
+        return any(wanted in (part, part.rpartition("@")[0]) for part in (origin, *origin.split("+")))
+
+    return among(source) or ("+" in source and all(among(wanted) for wanted in source.split("+")))
 
 
 def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Places]:
@@ -126,13 +134,21 @@ def _of_data(steps: Sequence[Step], run: Run, data: str) -> Callable[[Step], Pla
     return begins
 
 
+def document(source: str) -> int:
+    """A root, an id or what a prompt says, as the index has it."""
+    return number(source if HEX.fullmatch(source) else root_of([Message(role="user", content=source)]))
+
+
 def _document(run: Run, steps: Sequence[Step], source: str) -> tuple[str, Callable[[Step], Places]]:  # noqa: ARG001
     """A document or prompt: rows of one root, or one row."""
-    wanted = number(source if HEX.fullmatch(source) else root_of([Message(role="user", content=source)]))
+    import numpy as np
+
+    wanted = document(source)
 
     def begins(step: Step) -> Places:
         columns = step.index.columns
-        found: Places = ((columns["root"] == wanted) | (columns["id"] == wanted)).nonzero()[0]
+        # What a model asks of its own accord in the same words is that prompt too.
+        found: Places = np.any([columns[name] == wanted for name in ("root", "own", "id")], axis=0).nonzero()[0]
         return found
 
     return "root", begins

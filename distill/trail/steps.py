@@ -162,7 +162,7 @@ def _follow(run: Run, found: dict[Path, Step], missing: list[str], seen: set[Pat
 
 
 def _taken(run: Run, name: str, ref: str) -> Path | None:
-    """The folder that the rows of a data set were read from: of a run's step the artifact of that time."""
+    """What the rows of a data set were read from: of a run's step the artifact of that time, else the file."""
     key = run.source(name)
     if ref.startswith("run:"):
         there = sorted(run.cache.glob(f"*-{key}")) if key and ":" not in key else []
@@ -172,7 +172,16 @@ def _taken(run: Run, name: str, ref: str) -> Path | None:
         path = references.resolve(ref, "data", run.base, run.folder.absolute().parent, run.cache).path
     except DistillError:
         return None
-    return path.parent if path.is_file() else path
+    return next((folder for folder in path.parents[:2] if _is_artifact(folder)), path)
+
+
+def _is_artifact(folder: Path) -> bool:
+    """Whether a folder is one that distill made: others have files of that name too."""
+    try:
+        said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return bool(said["identity"]["upstream"] is not None and said["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _owner(taken: Path, run: Run) -> Run | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from distill.artifacts import MANIFEST, file_hash, handed_on, key_of
+from distill.artifacts import MANIFEST, file_hash, handed_on, intact, key_of
 from distill.errors import ArtifactError, SourceError
+from distill.names import folder_name
 from distill.rows import Frozen
 
 EXPORTED = "export.json"
@@ -23,7 +24,7 @@ EXPORTED = "export.json"
 class Fault(Frozen):
     step: str
     file: str
-    what: Literal["changed", "missing", "added", "unreadable", "of another key", "made from another"]
+    what: Literal["changed", "missing", "added", "a link", "unreadable", "of another key", "made from another"]
     detail: str = ""
 
     def __str__(self) -> str:
@@ -53,36 +54,67 @@ def verify(folder: Path) -> Verified:
     for step in steps:
         try:
             said = _said(step)
-            files: Mapping[str, Any] = said["files"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             gone = not step.exists() or isinstance(error, FileNotFoundError)
-            name = EXPORTED if (step / EXPORTED).is_file() else MANIFEST
+            name = MANIFEST if step.is_symlink() or not (step / EXPORTED).is_file() else EXPORTED
             faults.append(Fault(step=step.name, file=name, what="missing" if gone else "unreadable"))
             continue
         told[step.name] = said
-        wanted += [(step.name, step / name, name, known) for name, known in files.items()]
-        faults += _added(step, files)
+        wanted += [(step.name, step / name, name, known) for name, known in said["files"].items()]
+        faults += _added(step, said["files"])
     faults += _keys(told)
+    if folder not in steps:
+        faults += _gone(told, {step.name.partition("-")[2] for step in steps})
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         faults += [fault for fault in pool.map(lambda one: _checked(*one), wanted) if fault]
-    sizes = sum(int(known["bytes"]) for *_, known in wanted)
+    sizes = sum(known["bytes"] for *_, known in wanted)
     return Verified(steps=len(steps), files=len(wanted), bytes=sizes, faults=tuple(faults))
 
 
 def _said(step: Path) -> dict[str, Any]:
-    """What a folder says of its own files."""
-    path = step / (MANIFEST if (step / MANIFEST).is_file() or not (step / EXPORTED).is_file() else EXPORTED)
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    """What a folder says of its own files.
+
+    Raises:
+        ValueError: it is not as distill writes it.
+    """
+    exported = _exported(step)
+    said = json.loads((step / (EXPORTED if exported else MANIFEST)).read_text(encoding="utf-8"))
+    try:
+        for name, known in said["files"].items():
+            if not isinstance(known["bytes"], int) or not isinstance(known["sha256"], str) or ".." in Path(name).parts:
+                raise ValueError(name)
+        if not exported and not (
+            isinstance(said["identity"]["upstream"].items(), ItemsView) and said["node"] and said["key"]
+        ):
+            raise ValueError(MANIFEST)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    return dict(said)
+
+
+def _exported(step: Path) -> bool:
+    """What has a manifest is a step, whatever else was put there."""
+    return (step / EXPORTED).is_file() and not (step / MANIFEST).is_file()
 
 
 def _added(step: Path, files: Mapping[str, Any]) -> Iterator[Fault]:
-    exported = (step / EXPORTED).is_file()
+    exported = _exported(step)
     for path in sorted(step.rglob("*")):
         name = path.relative_to(step).as_posix()
-        if exported and (name == ".gitattributes" or name.startswith((".git/", ".cache/"))):
+        if exported and (name == ".gitattributes" or name.startswith((".git/", ".cache/huggingface/"))):
             continue  # what the hub and its client keep in a repository
-        if path.is_file() and name not in files and name not in (MANIFEST, EXPORTED):
+        if path.is_symlink() and not exported:  # the client keeps its files elsewhere, and links to them
+            yield Fault(step=step.name, file=name, what="a link", detail=f"to {path.readlink()}")
+        elif path.is_file() and name not in files and name != (EXPORTED if exported else MANIFEST):
             yield Fault(step=step.name, file=name, what="added")
+
+
+def _gone(told: Mapping[str, Mapping[str, Any]], there: Collection[str]) -> Iterator[Fault]:
+    """Steps that others of the run were made from, and that are not among them."""
+    needs = {node: step for step, said in told.items() for node in said["identity"]["upstream"]}
+    for node, step in needs.items():
+        if folder_name(node) not in there:
+            yield Fault(step=folder_name(node), file=MANIFEST, what="missing", detail=f"{step} was made from it")
 
 
 def _checked(step: str, path: Path, name: str, known: Mapping[str, Any]) -> Fault | None:
@@ -109,9 +141,13 @@ def _keys(told: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     keys = {said["node"]: handed_on(said["identity"]) for said in told.values() if "identity" in said}
     for step, said in told.items():
         if "identity" not in said:
+            if not intact(said):
+                yield Fault(step=step, file=EXPORTED, what="changed", detail="what it says")
             continue
         if key_of(said["identity"]) != said["key"]:
             yield Fault(step=step, file=MANIFEST, what="of another key", detail=f"says {said['key']}")
+        elif not intact(said):
+            yield Fault(step=step, file=MANIFEST, what="changed", detail="what it says")
         for node, key in said["identity"]["upstream"].items():
             if keys.get(node, key) != key:
                 detail = f"{node} {key}, and the run's is {keys[node]}"

@@ -5,19 +5,22 @@ to take back. Writes nothing but, where it is asked to, the list of roots that a
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
+from distill import pipeline
 from distill.artifacts import MANIFEST
 from distill.export import KNOWN
-from distill.names import folder_name
+from distill.names import folder_name, stage
 from distill.recipe import Recipe
+from distill.recipe_file import walk
 from distill.rows import Frozen
-from distill.trail.source import Offspring, offspring, unknown
+from distill.trail.source import Offspring, document, is_of, offspring, unknown
 from distill.trail.steps import Run, Step
-from distill.workspace import RESOLVED
+from distill.workspace import RESOLVED, RUN
 
 if TYPE_CHECKING:
     from distill.trail.index import Mask
@@ -26,6 +29,14 @@ REMAINS = (
     "Answers to its prompts stay in the cache under answers/ until that is removed, and what was copied or pushed elsewhere "
     "is not known here.\nA student that has learnt from it cannot unlearn it: it has to be trained anew."
 )
+
+
+OF_ITS_OWN = (
+    "what a model wrote of its own accord, from no prompt or document of the data, no field leaves out: let a filter drop it "
+    "(`blocklist`, by its words)"
+)
+ASKS = ("score", "layers", "evaluate", "judge")
+"""Stages that ask a model, and keep no rows of it."""
 
 
 class Student(Frozen):
@@ -51,9 +62,9 @@ class Withdrawal(Frozen):
     change: tuple[str, ...]
     """What to change in the recipe."""
     anew: tuple[str, ...]
-    """Nodes to be made again."""
+    """Steps that the changed recipe makes again."""
     remove: tuple[str, ...]
-    """Folders that hold its rows, or what learnt from them."""
+    """Folders that hold its rows or its answers, learnt from them, or were made of these."""
     roots: tuple[str, ...] = ()
     """Of its prompts and documents, as `split.without` takes them."""
 
@@ -70,25 +81,23 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
     found, by_step = offspring(run, source, root)
     split = next((step for step in run.own if step.name[2:] == "split"), None)
     hit = next((hit for step, hit in by_step if split is not None and step.path == split.path), None)
-    mine = {one.step: 0 for one in found.made}
-    for one in found.made:
-        mine[one.step] += one.rows
-    touched = {step.name for step in run.own if mine.get(step.label)}
     students = tuple(_students(run, found, source))
-    if found.empty and not students:
+    touched = _touched(run, source, root, found, students)
+    if not touched:
         raise unknown(run, source)
-    touched |= {f"4-{folder_name(student.node)}" for student in students}
-    anew = tuple(_downstream(run, touched))
-    change, roots = _change(run, source, split, hit)
+    strays = root and any(_strays(step, hit, document(source)) for step, hit in by_step)
+    change, roots, changed = _change(run, source, split, hit, strays)
+    tainted = _downstream(run, touched)
+    exports = tuple(dict.fromkeys(_exports(run, "3-mix" in touched, students)))
     return Withdrawal(
         source=source,
         found=found,
         students=students,
-        heirs=tuple(_heirs(run.folder.absolute().parent, run.name, set())),
-        exports=tuple(dict.fromkeys(_exports(run, rows=not found.empty, students=bool(students)))),
+        heirs=tuple(_heirs(run, {(run.folder / name).resolve(): name for name in tainted}, exports)),
+        exports=exports,
         change=tuple(change),
-        anew=anew,
-        remove=tuple(str((run.folder / name).resolve()) for name in anew if (run.folder / name).exists()),
+        anew=tuple(_downstream(run, changed)),
+        remove=tuple(str((run.folder / name).resolve()) for name in tainted),
         roots=tuple(roots),
     )
 
@@ -96,65 +105,138 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
 def _students(run: Run, found: Offspring, source: str) -> Iterator[Student]:
     """Trainings that learnt from its rows, that began with it, or that it taught."""
     rows = {one.training: one.rows for one in found.taught}
+    teacher = run.recipe.cast.get(source)
+    wanted = "+".join(teacher.weights) if teacher else source
     for node, folder in run.trainings():
         said = json.loads((folder / "student.json").read_text(encoding="utf-8"))
         named = [*said.get("taught_by", {}), *(one["origin"] for one in said.get("made_from", ()))]
         named += [said["base"]["ref"]]
-        part = any(source in (name, name.rpartition("@")[0]) for name in named)
+        part = any(is_of(name, wanted) for name in named)
         if rows.get(node) or part:
             why = f"{rows[node]:,} of its rows" if rows.get(node) else "made from it"
             yield Student(node=node, reference=f"run:{run.name}/{node}", why=why)
 
 
-def _downstream(run: Run, touched: set[str]) -> Iterator[str]:
-    """Steps of the run that are touched, and all that were made from these, in the order of the flow."""
-    said = {}
-    for path in sorted(run.folder.glob("[0-9]-*")):
-        if (path / MANIFEST).is_file():
-            said[path.name] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    nodes = {one["node"]: name for name, one in said.items()}
-    reached = set(touched)
-    while True:
-        more = {
-            name
-            for name, one in said.items()
-            if name not in reached and any(nodes.get(need) in reached for need in one["identity"]["upstream"])
-        }
-        if not more:
-            return (yield from (name for name in said if name in reached))
-        reached |= more
+def _touched(run: Run, source: str, root: bool, found: Offspring, students: Sequence[Student]) -> set[str]:
+    """Steps that hold its rows, learnt from it, or have its answers or what it said of others."""
+    holding = {one.step for one in found.made if one.rows}
+    touched = {step.name for step in run.own if step.label in holding}
+    touched |= {f"4-{folder_name(student.node)}" for student in students}
+    if not root:
+        asked = (node for node in pipeline.plan(run.recipe) if stage(node.name) in ASKS and _uses(run, node, source))
+        touched |= {node.folder for node in asked} & set(_there(run))
+    return touched
 
 
-def _heirs(runs: Path, name: str, seen: set[str]) -> Iterator[Heir]:
-    """Runs that take rows or a student of a run, and those that take of these."""
-    seen.add(name)
-    for path in sorted(runs.glob(f"*/{RESOLVED}")):
-        if path.parent.name in seen:
-            continue
-        # As text: a recipe of another version is no reason to miss what it takes.
-        text = path.read_text(encoding="utf-8", errors="replace")
-        named = dict.fromkeys(re.findall(rf"(?<![\w-])run:{re.escape(name)}/[^\s'\",\]}}]+", text))
-        if named:
-            yield Heir(run=path.parent.name, references=tuple(named))
-            yield from _heirs(runs, path.parent.name, seen)
+def _strays(step: Step, hit: Mask, wanted: int) -> bool:
+    """Whether a model asked the same of its own accord: it descends from something else, and may do so again."""
+    columns = step.index.columns
+    return bool((hit & (columns["own"] == wanted) & (columns["root"] != wanted)).any())
 
 
-def _exports(run: Run, rows: bool, students: bool) -> Iterator[str]:
+def _uses(run: Run, node: pipeline.Node, source: str) -> bool:
+    """Whether a node reads a model or data set; of a teacher with an adapter both."""
+    teacher = run.recipe.cast.get(source)
+    wanted = teacher.weights if teacher else (source,)
+    wanted = tuple(part for one in wanted for part in ([one] if one in node.sources else one.split("+")))
+    return all(any(is_of(ref, part) or ref.partition("@")[0] == part for ref in node.sources) for part in wanted)
+
+
+def _there(run: Run) -> Iterator[str]:
+    """Names of the run's steps that are made."""
+    yield from (path.name for path in sorted(run.folder.glob("[0-9]-*")) if (path / MANIFEST).is_file())
+
+
+def _downstream(run: Run, first: set[str]) -> list[str]:
+    """Steps of the run that are among the first, and all that are made from these, in the order of the flow."""
+    nodes = {node.name: node for node in pipeline.plan(run.recipe)}
+    reached: set[str] = set()
+    for node in nodes.values():  # each comes after those that it needs
+        if node.folder in first or any(nodes[need].folder in reached for need in node.needs):
+            reached.add(node.folder)
+    return [name for name in _there(run) if name in reached]
+
+
+def _heirs(run: Run, places: Mapping[Path, str], exports: Sequence[str]) -> Iterator[Heir]:
+    """Runs that take rows or a student from one of the steps, and those that take anything of these.
+
+    Args:
+        places: folders that hold the source, with the names of the steps.
+        exports: what left the run with it.
+    """
+    runs, seen = run.folder.absolute().parent, {run.name}
+    takers = {path.parent.name: list(_taken(path)) for path in sorted(runs.glob(f"*/{RESOLVED}"))}
+    steps = {name.partition("-")[2] for name in places.values()}
+    away = [Path(out).resolve() for out in exports if Path(out).is_dir()]
+
+    def of(taker: str, ref: str) -> bool:
+        if ref.startswith("run:"):
+            name, _, node = ref.removeprefix("run:").partition("/")
+            stem, at, step = node.rpartition("@")
+            node = stem if at and step.isdecimal() else node
+            return name in seen and (name != run.name or folder_name(node) in steps)
+        place = _place(ref, runs / taker)
+        others = [link.resolve() for name in seen - {run.name} for link in (runs / name).glob("[0-9]-*")]
+        return place is not None and any(place.is_relative_to(folder) for folder in (*places, *away, *others))
+
+    more = True
+    while more:
+        found = {taker: [ref for ref in refs if of(taker, ref)] for taker, refs in takers.items() if taker not in seen}
+        more = any(found.values())
+        for taker in (taker for taker, refs in found.items() if refs):
+            seen.add(taker)
+            yield Heir(run=taker, references=tuple(dict.fromkeys(found[taker])))
+
+
+def _taken(recipe: Path) -> Iterator[str]:
+    """References of a recipe that may lead to a run's folders; a recipe of another version is no reason to miss them."""
+    try:
+        read = yaml.safe_load(recipe.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, yaml.YAMLError):
+        return
+    for _, value in walk(read):
+        if isinstance(value, str) and value.startswith(("run:", "rows:", "/", "./", "../", "~")):
+            yield value
+
+
+def _place(ref: str, run: Path) -> Path | None:
+    """Where a path in a run's recipe leads."""
+    try:
+        base = Path(json.loads((run / RUN).read_text(encoding="utf-8"))["base"])
+        return (base / Path(ref.removeprefix("rows:")).expanduser()).resolve()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None
+
+
+def _exports(run: Run, rows: bool, students: Sequence[Student]) -> Iterator[str]:
     """Where its rows went, and its students, where these are meant."""
-    path = run.folder / KNOWN
+    path, meant = run.folder / KNOWN, {one.reference for one in students}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         known = json.loads(line)
-        if rows if known.get("format") == "rows" else students:
+        of = str(known.get("student", ""))
+        if (
+            rows
+            if known.get("format") == "rows"
+            else meant and (not of or any(of.startswith(f"{one}@") for one in meant))
+        ):
             yield str(known["out"])
 
 
-def _change(run: Run, source: str, split: Step | None, hit: Mask | None) -> tuple[list[str], list[str]]:
-    """What to change in the recipe; and the roots to leave out, where only some rows of a data set are meant."""
-    recipe, change, roots = run.recipe, list(_models(run.recipe, source)), list[str]()
-    if split is None or hit is None or not hit.any():
-        return change, roots
-    columns = split.index.columns
-    for name in recipe.real:
+def _change(
+    run: Run, source: str, split: Step | None, hit: Mask | None, strays: bool
+) -> tuple[list[str], list[str], set[str]]:
+    """What to change in the recipe; the roots to leave out, where only some rows of a data set are meant; and the steps that
+    it makes anew, with all that comes after them.
+
+    Args:
+        strays: a model asked the same of its own accord.
+    """
+    recipe = run.recipe
+    change, roots = list(_models(recipe, source)), list[str]()
+    changed = {node.folder for node in pipeline.plan(recipe) if change and _uses(run, node, source)}
+    for name in recipe.real if split is not None and hit is not None and hit.any() else ():
+        assert split is not None and hit is not None
+        columns = split.index.columns
         own = [place for place, file in enumerate(split.index.files) if file.partition("/")[2] == f"{name}.jsonl"]
         mine = (columns["of"][:, None] == own).any(axis=1)
         some = hit & mine
@@ -162,21 +244,31 @@ def _change(run: Run, source: str, split: Step | None, hit: Mask | None) -> tupl
             change += _data_set(recipe, name)
         elif some.any():
             roots += [f"{int(root):016x}" for root in columns["root"][some]]
+        changed |= {"0-split"} if some.any() else set()
     roots = list(dict.fromkeys(roots))
     if roots:
         change.append(
             f"leave out {len(roots)} prompt(s) or document(s): split: {{without: FILE}} (--exclude FILE writes it)"
         )
-    return change, roots
+    if strays or not change:
+        change.append(OF_ITS_OWN)
+        changed |= {"1-generate"}  # what the filters accept decides what is asked
+    return change, roots, changed
 
 
 def _models(recipe: Recipe, source: str) -> Iterator[str]:
     for name, teacher in recipe.cast.items():
-        if source in (name, teacher.model, teacher.adapter):
+        if source == name or _names("+".join(teacher.weights), source):
             place = "teacher" if name == "teacher" else f"teachers.{name}"
             yield f"name another model under {place}"
-    if recipe.student is not None and source in (recipe.student.model, recipe.student.adapter):
+    student = recipe.student
+    if student is not None and any(_names(ref, source) for ref in (student.model, student.adapter) if ref):
         yield "name another model under student"
+
+
+def _names(refs: str, source: str) -> bool:
+    """Whether a recipe's reference is meant, with a revision or without."""
+    return is_of(refs, source) or refs == source.partition("@")[0]
 
 
 def _data_set(recipe: Recipe, name: str) -> Iterator[str]:
@@ -199,8 +291,12 @@ def told(found: Withdrawal, name: str, made: str) -> str:
     lines += [f"  exported to {one}" for one in found.exports]
     steps = [f"in the recipe of {name}: {one}" for one in found.change]
     anew = ", ".join(step.partition("-")[2] for step in found.anew)
-    steps.append(f"distill run RECIPE: makes {anew} anew; answers to what stays are not asked for again")
-    steps += [f"run {one.run} again after it" for one in found.heirs]
+    if anew:
+        steps.append(f"distill run RECIPE: makes {anew} anew; answers to what stays are not asked for again")
+    for one in found.heirs:
+        paths = [ref for ref in one.references if not ref.startswith("run:")]
+        moved = f", with what was made anew in place of {', '.join(paths)}" if paths else ""
+        steps.append(f"run {one.run} again after it{moved}")
     steps += [f"take back or replace what was exported to {one}" for one in found.exports]
     steps += [f"remove what was made with it: {' '.join(found.remove)}"] if found.remove else []
     lines += ["", "to do:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]
