@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from distill.errors import SourceError
@@ -66,6 +69,12 @@ def test_a_row_without_messages_is_refused() -> None:
 )
 def test_what_counts_as_the_same_prompt(one: str, other: str, same: bool) -> None:
     assert (normalise(one) == normalise(other)) is same
+
+
+@given(some.text(some.characters(max_codepoint=127)))
+def test_plain_letters_go_a_faster_way_to_the_same_words(text: str) -> None:
+    spaced = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in text.casefold())
+    assert normalise(text) == (" ".join(spaced.split()) or text.strip())
 
 
 def test_a_root_is_what_the_user_said_first() -> None:

@@ -154,7 +154,7 @@ def _downstream(run: Run, first: set[str]) -> list[str]:
     for node in nodes.values():  # each comes after those that it needs
         if node.folder in first or any(nodes[need].folder in reached for need in node.needs):
             reached.add(node.folder)
-    return [name for name in _there(run) if name in reached]
+    return [name for name in _there(run) if name in reached | first]
 
 
 def _heirs(run: Run, places: Mapping[Path, str], exports: Sequence[str]) -> Iterator[Heir]:

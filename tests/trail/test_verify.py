@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.cli import main
+from distill.export import seal
 from distill.trail.verify import Fault, verify
 from tests.conftest import Run
 
@@ -72,6 +73,77 @@ def test_a_step_of_another_recipe_is_named(copied: Run) -> None:
     link.symlink_to(other)
     found = {(one.step, one.what) for one in faults(copied)}
     assert ("3-mix", "made from another") in found and ("2-filter", "made from another") in found
+
+
+def test_figures_of_a_manifest_are_held_too(copied: Run) -> None:
+    path = copied.runs / "second" / "3-mix" / "manifest.json"
+    said = json.loads(path.read_text())
+    said["summary"]["counts"]["train_rows"] = 1_000_000
+    path.write_text(json.dumps(said))
+    assert [(one.step, one.what, one.detail) for one in faults(copied)] == [("3-mix", "changed", "what it says")]
+    said.pop("seal")
+    path.write_text(json.dumps(said))
+    assert faults(copied) == [], "a manifest of an earlier version has none"
+
+
+def test_what_was_put_beside_is_named_whatever_it_is_called(copied: Run) -> None:
+    mix = copied.runs / "second" / "3-mix"
+    (mix / "export.json").write_text('{"files": {}}')
+    (mix / ".cache").mkdir()
+    (mix / ".cache" / "more.jsonl").write_text("")
+    assert [(one.file, one.what) for one in faults(copied)] == [
+        (".cache/more.jsonl", "added"),
+        ("export.json", "added"),
+    ]
+
+
+def test_a_link_is_no_file(copied: Run, tmp_path: Path) -> None:
+    mix = copied.runs / "second" / "3-mix"
+    (tmp_path / "same.jsonl").write_bytes((mix / "train.jsonl").read_bytes())
+    (mix / "train.jsonl").unlink()
+    (mix / "train.jsonl").symlink_to(tmp_path / "same.jsonl")
+    (mix / "dangling").symlink_to("nowhere")
+    assert sorted((one.file, one.what) for one in faults(copied)) == [("dangling", "a link"), ("train.jsonl", "a link")]
+
+
+def test_a_step_that_is_gone_from_the_middle_is_missed(copied: Run) -> None:
+    (copied.runs / "second" / "2-filter").unlink()
+    assert [(one.step, one.what, one.detail) for one in faults(copied)] == [
+        ("filter", "missing", "3-mix was made from it")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"files": []}',
+        '{"files": {"a": {"bytes": "1"}}}',
+        '{"files": {"a": 3}}',
+        '{"files": {}, "identity": {}}',
+        '{"files": {}, "identity": {"upstream": []}, "node": "mix", "key": "k"}',
+        '{"files": {"../x": {"bytes": 1, "sha256": ""}}, "identity": {"upstream": {}}, "node": "mix", "key": "k"}',
+    ],
+)
+def test_a_manifest_that_is_none_is_named_and_no_traceback(copied: Run, text: str) -> None:
+    (copied.runs / "second" / "3-mix" / "manifest.json").write_text(text)
+    assert [(one.step, one.what) for one in faults(copied)] == [("3-mix", "unreadable")]
+
+
+def test_an_export_that_was_fetched_is_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "export.json").write_text("{}")
+    seal(tmp_path)
+    (tmp_path / ".cache" / "huggingface").mkdir(parents=True)
+    (tmp_path / ".cache" / "huggingface" / "of_the_client").write_text("")
+    assert not verify(tmp_path).faults
+    (tmp_path / ".cache" / "more").write_text("")
+    said = json.loads((tmp_path / "export.json").read_text())
+    (tmp_path / "export.json").write_text(json.dumps({**said, "depth": 0}))
+    assert sorted((one.file, one.what) for one in verify(tmp_path).faults) == [
+        (".cache/more", "added"),
+        ("export.json", "changed"),
+    ]
 
 
 def test_what_is_no_run_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
