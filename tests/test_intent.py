@@ -13,6 +13,7 @@ from distill import intent
 from distill.cli import main
 from distill.errors import DistillError, TermsError
 from distill.load import load_recipe
+from distill.terms.registry import shipped
 from distill.workspace import Workspace
 
 RECIPE: dict[str, Any] = {
@@ -23,6 +24,9 @@ RECIPE: dict[str, Any] = {
     "mix": {"real_fraction": 0},
     "runtime": {"server": {"address": "http://localhost:8000/v1"}},
 }
+
+
+HOSTS = {"teacher": "localhost", "examiner": "api.openai.com"}
 
 
 def space(tmp_path: Path, **changed: Any) -> Workspace:
@@ -95,7 +99,8 @@ def test_an_own_registry_is_part_of_the_recipe(tmp_path: Path) -> None:
 def test_the_command_prints_reasons_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = str(space(tmp_path).base / "recipe.yaml")
     assert main(["terms", recipe, "--cache", str(tmp_path / "cache")]) == 0
-    assert "No legal advice" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "No legal advice" in shown and "mit  " in shown and "looked at 2026-11-22, recalled" in shown
     assert main(["terms", recipe, "--json", "--use", "commercial", "--cache", str(tmp_path / "cache")]) == 0
     assert json.loads(capsys.readouterr().out)["use"] == "commercial"
 
@@ -187,3 +192,62 @@ def test_a_model_is_judged_as_a_base_and_as_the_teacher_of_any_student(tmp_path:
     assert found.verdict == "blocked"
     assert intent.of("gpt-4o", None, tmp_path, tmp_path).verdict == "blocked"
     assert [one.role for one in intent.of("tatsu-lab/alpaca", None, tmp_path, tmp_path).inputs] == ["real data"]
+
+
+def test_the_command_ends_with_a_status_where_it_is_blocked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = str(space(tmp_path, **teacher("gpt-4o", "https://api.openai.com/v1")).base / "recipe.yaml")
+    assert main(["terms", recipe, "--json", "--cache", str(tmp_path / "cache")]) == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)["verdict"] == "blocked" and "blocked for research by gpt-4o" in said.err
+
+
+def test_the_command_takes_fields_of_a_recipe_and_of_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = str(space(tmp_path, use="redistribute").base / "recipe.yaml")
+    changed = ["--set", "teacher.terms=[llama3.1]", "--cache", str(tmp_path / "cache")]
+    assert main(["terms", recipe, *changed]) == 2
+    assert main(["terms", recipe, *changed, "--set", "terms.name=Llama-tutor"]) == 0
+    assert "must begin with 'Llama'" in capsys.readouterr().out
+    assert main(["terms", "gpt-4o", *changed]) == 2
+    assert "only a recipe has fields to set" in capsys.readouterr().err
+
+
+def test_an_own_entry_changes_what_is_made_of_a_stamp_and_never_the_stamp(tmp_path: Path) -> None:
+    away = {"runtime": {"server": {"address": "https://llm.example.com/v1"}}}
+    own = tmp_path / "terms"
+    own.mkdir()
+    entry = {
+        "id": "house", "name": "House", "layer": "host", "hosts": ["llm.example.com"], "outputs": "no",
+        "models": ["qwen-teacher"], "source": {"title": "t", "address": "https://example.com"}, "confidence": "read",
+    }  # fmt: skip
+    (own / "mine.yaml").write_text(yaml.safe_dump([entry]), encoding="utf-8")
+    plain, known = space(tmp_path, **away), space(tmp_path, terms={"registry": "./terms"}, **away)
+    assert intent.verdict(plain).verdict == "review" and intent.verdict(known).verdict == "blocked"
+    assert plain.resolved["qwen-teacher"].terms == known.resolved["qwen-teacher"].terms
+    keys = [{name: one.key for name, one in made.planned.items()} for made in (plain, known)]
+    assert keys[0] == keys[1]
+
+
+def test_who_examines_is_of_the_rows_alone(tmp_path: Path) -> None:
+    asked = {
+        "teachers": {"examiner": {"model": "gpt-4o", "engine": {"kind": "server"}}},
+        "benchmark": {"rows": 2, "methods": [{"kind": "answer", "prompts": "pages", "teacher": "examiner"}]},
+    }
+    real = {**RECIPE["real"], "pages": {"data": "pages.jsonl", "prompt": "q", "terms": ["mit"]}}
+    (tmp_path / "pages.jsonl").write_text('{"q": "Where?"}\n')
+    servers = {"servers": {name: {"address": f"https://{host}/v1"} for name, host in HOSTS.items()}}
+    found = space(tmp_path, real=real, runtime=servers, split={"held_out_prompts": 1}, **asked)
+    terms = intent.verdict(found)
+    assert (terms.verdict, terms.forms["rows"]) == ("ok", "blocked")
+    (line,) = intent.check(found)
+    assert line.startswith("terms: of the rows alone, blocked: teacher's answers, gpt-4o")
+
+
+def test_check_names_entries_that_nobody_has_looked_at(tmp_path: Path) -> None:
+    own = tmp_path / "terms"
+    own.mkdir()
+    entry = shipped().entries["mit"].model_dump(mode="json", exclude_none=True) | {"checked": "2020-01-01"}
+    (own / "mine.yaml").write_text(yaml.safe_dump([entry]), encoding="utf-8")
+    (line,) = intent.check(space(tmp_path, terms={"registry": "./terms"}))
+    assert line == "terms: nobody has looked at these entries for half a year: mit"

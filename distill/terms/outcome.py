@@ -124,11 +124,11 @@ def together(verdicts: Sequence[Terms]) -> Terms:
 
 def _each_once(inputs: Iterable[TermsInput]) -> Iterator[TermsInput]:
     """Each as it is judged most strictly."""
-    found: dict[tuple[str, str], TermsInput] = {}
+    found: dict[tuple[str, str, bool], TermsInput] = {}
     for one in inputs:
-        known = found.setdefault((one.role, one.origin), one)
-        if ORDER.index(one.verdict) > ORDER.index(known.verdict):
-            found[one.role, one.origin] = one
+        key = (one.role, one.origin, one.learnt)
+        if ORDER.index(one.verdict) > ORDER.index(found.setdefault(key, one).verdict):
+            found[key] = one
     yield from found.values()
 
 

@@ -12,9 +12,9 @@ from distill.compare.terms import read_terms
 from distill.rows import write_rows
 from distill.terms.input import Input
 from distill.terms.outcome import Terms, described
-from distill.terms.registry import shipped
+from distill.terms.registry import Registry, shipped
 from distill.terms.settings import Terms as Told
-from tests.compare.conftest import row
+from tests.compare.conftest import TEACHER_AT, row
 
 Make = Callable[..., dict[str, Path]]
 
@@ -78,3 +78,44 @@ def test_a_teacher_asked_in_training_and_the_pairs_that_are_learnt_from_count_to
     path.write_text(json.dumps({**student, "objective": "preference"}))
     assert read_terms(inputs, "redistribute", name="tutor").verdict == "blocked"
     assert read_terms(inputs, "redistribute", name="tutor", told=Told(name="Llama-tutor")).verdict == "ok"
+
+
+def test_what_is_held_out_or_measured_with_is_of_the_rows_alone(make_run: Make) -> None:
+    inputs = make_run()
+    item = row("Which?", "That.", terms=("apache-2.0", "cc-by-nc-4.0")).model_copy(update={"kind": "benchmark"})
+    write_rows(inputs["mix"] / "benchmark.jsonl", [item])
+    held = row("Held?", "Yes.", source="real", terms=("cc-by-nd-4.0",))
+    held = held.model_copy(update={"provenance": held.provenance.model_copy(update={"origin": "held@1"})})
+    write_rows(inputs["mix"] / "heldout.jsonl", [held])
+    terms = read_terms(inputs, "redistribute")
+    assert terms.verdict == "ok" and terms.forms == {"adapter": "ok", "merged": "ok", "rows": "blocked"}
+    assert [(item.origin, item.verdict) for item in terms.inputs if not item.learnt] == [
+        ("held@1", "blocked"),
+        (TEACHER_AT, "ok"),
+    ]
+    assert read_terms(inputs, "commercial").forms == {"adapter": "ok", "merged": "ok", "rows": "blocked"}
+
+
+def test_what_a_students_base_was_made_from_counts_by_its_name(make_run: Make) -> None:
+    inputs = make_run()
+    path = inputs["train"] / "student.json"
+    made_from = [{"role": "base weights", "origin": "CohereLabs/aya-8b@1", "terms": []}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "made_from": made_from}))
+    assert read_terms(inputs, "commercial").verdict == "blocked"
+
+
+def test_what_cards_and_servers_say_is_in_the_report(make_run: Make) -> None:
+    told = [Input("teacher's answers", TEACHER_AT, ("apache-2.0",), card=("cc-by-nc-4.0",))]
+    terms = read_terms(make_run(), "research", named=told)
+    assert terms.verdict == "review" and len(terms.inputs) == 3
+    assert any("its own card or package declares" in why for item in terms.inputs for why in item.why)
+
+
+def test_entries_are_told_with_their_age(make_run: Make) -> None:
+    old = Registry(
+        {**shipped().entries, "apache-2.0": shipped().entries["apache-2.0"].model_copy(update={"checked": None})}
+    )
+    terms = read_terms(make_run(), "research", registry=old)
+    told = {entry.id: entry for entry in terms.entries}
+    assert told["apache-2.0"].old and told["apache-2.0"].dated == "2004-01-01" and not told["bsd-3-clause"].old
+    assert terms.old == ("apache-2.0",)
