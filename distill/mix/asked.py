@@ -1,5 +1,6 @@
-"""rows of a mix + the split and what the filters judged -> what the teacher was asked about that is among no rows itself: its
-words are in the answers.
+"""rows of a mix -> the data that the teacher was asked about, and that are among no rows themselves.
+
+Their words are in its answers. They are found in the split, and what leads to them among what the filters judged:
 
     by root      prompts and documents that a row descends from
     by parents   whatever else it was made from, such as every seed that the teacher was shown, and what those were made from

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from distill.compare import stage
-from distill.context import Context
+from distill.context import Context, Resolved
 from distill.errors import CompareError
-from tests.compare.conftest import item_lines, write_arm
+from distill.terms.named import Named
+from tests.compare.conftest import REAL_AT, item_lines, write_arm
 
 Make = Callable[..., dict[str, Path]]
 SPEC = stage.Spec(name="quickstart", use="research", primary="heldout_teacher.loss", seed=17)
@@ -123,3 +124,16 @@ def test_other_ranks_write_nothing(make_run: Make, tmp_path: Path) -> None:
     out.mkdir()
     stage.run(SPEC, make_run(), out, Context(cache=out, resolved={}, ranks=Ranks(1, 2)))
     assert not list(out.iterdir())
+
+
+def test_what_a_card_says_against_the_recipe_is_in_the_report(make_run: Make, tmp_path: Path) -> None:
+    """Rows carry what the recipe states; what the data's own card says only its reference leads to."""
+    ref, _, revision = REAL_AT.rpartition("@")
+    stated = Named(role="real data", ref=ref, stated=("bsd-3-clause",))
+    spec = SPEC.model_copy(update={"named": (stated,), "use": "commercial"})
+    found = Resolved(ref, tmp_path, revision, ("bsd-3-clause",), ("cc-by-nc-4.0",))
+    (tmp_path / "out").mkdir()
+    stage.run(spec, make_run(), tmp_path / "out", Context(cache=tmp_path, resolved={ref: found}))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["terms"]["verdict"] == "review"
+    assert "its own card or package declares cc-by-nc-4.0" in (tmp_path / "out" / "report.md").read_text()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +18,19 @@ def test_the_second_run_knows_what_the_first_was_made_from(two_runs: Run, capsys
     assert found["verdict"] == "ok"
     assert ["mit", "cc-by-4.0"] in [one["terms"] for one in found["inputs"]]
     assert not any("no licence is declared" in why for one in found["inputs"] for why in one["why"])
+
+
+def test_a_run_that_is_not_done_is_judged_by_what_there_is(
+    two_runs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(two_runs.runs, tmp_path / "runs", symlinks=True)
+    run = Run(two_runs.recipe, tmp_path / "runs", two_runs.cache)
+    told = []
+    for gone in (None, "3-mix", "0-split"):
+        if gone:
+            (run.runs / "first" / gone).unlink()
+        assert main(["terms", "first", "--json", *run.options]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert [one["verdict"] for one in told] == ["ok"] * 3
+    names = [{(one["role"], one["origin"].partition("@")[0]) for one in each["inputs"]} for each in told]
+    assert names[0] == names[1] == names[2] == {("teacher's answers", "./teacher"), ("real data", "asked.jsonl")}
