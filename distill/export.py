@@ -256,12 +256,12 @@ def _write_notes(
     recipe, known = workspace.recipe, intent.registry(workspace)
     carried = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in said.get("made_from", ())]
     went_in = [one for one in joined(carried, intent.went_in(workspace)) if one.learnt]
-    base = f"{said['base']['ref']}@{said['base']['revision']}"
+    base = next((one.origin for one in carried if one.role == "base weights"), "")  # its own comes first
     parts = shipping.parts(went_in, {base: Path(said["base"]["path"])})
     form: Form = "merged" if record["format"] == "merged" or (folder / "base").is_dir() else "adapter"
     name, told = recipe.terms.name or recipe.name, recipe.terms.accept
     section = card_terms.section(parts, known, (form,), name, told, recipe.use)
-    own = {name: text for part in parts if part.input.role == "base weights" for name, text in part.found.files.items()}
+    own = {name: text for part in parts if part.input.origin == base for name, text in part.found.files.items()}
     shipping.write(folder, {**own, **shipping.shipped(parts, (form,), known)})
     (folder / "README.md").write_text(card_terms.replaced(card, section), encoding="utf-8")
 

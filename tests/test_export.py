@@ -36,6 +36,7 @@ def run_of(folder: Path) -> Path:
     run = folder / "runs" / "run"
     run.mkdir(parents=True)
     (run / "recipe.resolved.yaml").write_text(dump(Recipe.model_validate(RECIPE)))
+    (run / "run.json").write_text(json.dumps({"base": str(folder)}))
     (folder / "out" / "manifest.json").write_text('{"key": "abc"}')
     (run / "4-train").symlink_to(folder / "out")
     (run / "3-mix").symlink_to(folder / "mix")

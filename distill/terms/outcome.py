@@ -116,6 +116,7 @@ def together(verdicts: Sequence[Terms]) -> Terms:
             "conditions": tuple(dict.fromkeys(text for one in verdicts for text in one.conditions)),
             "inputs": tuple(_each_once(each for one in verdicts for each in one.inputs)),
             "forms": {form: strictest(one.forms[form] for one in verdicts) for form in first.forms},
+            "checked": min((one.checked for one in verdicts if one.checked), default=None),
             "old": tuple(dict.fromkeys(entry for one in verdicts for entry in one.old)),
             "entries": tuple({entry.id: entry for one in verdicts for entry in one.entries}.values()),
         }
