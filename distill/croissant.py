@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.cards import UNKNOWN, DataCard, ingredients
+from distill.cards import UNKNOWN, DataCard, ingredients, shown
 from distill.rows import Row
 from distill.sources.content import hashed
 from distill.terms.registry import Registry
@@ -168,8 +168,8 @@ def _responsible(card: DataCard, rows: Sequence[Row]) -> Iterator[tuple[str, Any
     methods = Counter(
         (row.provenance.origin, row.provenance.method) for row in rows if row.provenance.source == "teacher"
     )
-    written = [f"{count} by {origin}, method {method}" for (origin, method), count in methods.most_common()]
-    people = [f"{part.rows} from {part.origin}" for part in parts if part.source == "real"]
+    written = [f"{count} by {shown(origin)}, method {method}" for (origin, method), count in methods.most_common()]
+    people = [f"{part.rows} from {shown(part.origin)}" for part in parts if part.source == "real"]
     said = [f"Synthetic, written by models: {'; '.join(written)}."] if written else []
     said += [f"Made by people: {'; '.join(people)}."] if people else []
     said.append(f"Every row names what it was made from; {_depths(rows)}.")

@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 
 from distill.compare.terms import went_in as taken_from
-from distill.context import NOWHERE, Resolved
+from distill.context import Resolved
 from distill.errors import DistillError, NotFetchedError, SourceError, TermsError
 from distill.ingredients import ingredients
 from distill.load import load_recipe
 from distill.sources import references
-from distill.sources.licences import card_bases, student_depth
+from distill.sources.licences import student_depth
 from distill.terms.input import UNSEEN, Input, Role, Use
 from distill.terms.joined import joined
-from distill.terms.named import inputs
+from distill.terms.named import Named, inputs
 from distill.terms.outcome import Terms, described, together
 from distill.terms.registry import Registry, shipped, with_own
 from distill.workspace import RUN, Workspace, reopen
@@ -152,14 +152,11 @@ def of(what: str, use: Use | None, runs: Path, cache: Path, overrides: Sequence[
         return _of_run(reopen(run, cache), run, use)
     data = bool(shipped().covering(what.partition("@")[0], "data"))
     found = _followed(what, "data" if data else "model", runs, cache)
-    about = Input("real data", found.origin, found.terms, None, card_bases(found.path), found.path != NOWHERE)
     roles: tuple[Role, ...] = ("real data",) if data else ("base weights", "teacher's answers")
     # Each by itself: what a model may teach is asked of any student, and not of one that is built on it too.
-    verdicts = [
-        described([replace(about, role=role, host=_served_by(what, role))], use or "redistribute", "", {}, shipped())
-        for role in roles
-    ]
-    return together(verdicts)
+    names = [Named(role=role, ref=what, hosts=_served_by(what, role)) for role in roles]
+    each = [list(inputs(one, lambda _: replace(found, card=found.terms))) for one in names]
+    return together([described(went, use or "redistribute", "", {}, shipped()) for went in each])
 
 
 def refuse(what: str, found: Terms) -> None:
@@ -178,10 +175,10 @@ def _of_run(workspace: Workspace, run: Path, use: Use | None) -> Terms:
     return described(all_that_went_in(workspace, run), use or recipe.use, name, told, registry(workspace))
 
 
-def _served_by(name: str, role: Role) -> str | None:
+def _served_by(name: str, role: Role) -> tuple[str, ...]:
     """A host of the service that a name without an owner is known by: nobody has the weights of such a model."""
     entries = shipped().covering(name, "model") if "/" not in name and role == "teacher's answers" else []
-    return next((entry.hosts[0] for entry in entries if entry.layer == "service" and entry.hosts), None)
+    return next(((entry.hosts[0],) for entry in entries if entry.layer == "service" and entry.hosts), ())
 
 
 def _followed(ref: str, what: references.What, runs: Path, cache: Path) -> Resolved:

@@ -20,6 +20,7 @@ from distill.cards import (
     ingredients,
     license_of,
     model_card,
+    shown,
     size_category,
 )
 from distill.rows import Message, Provenance, Row, root_of
@@ -200,3 +201,19 @@ def test_how_much_the_teacher_has_by_heart_is_on_the_data_card() -> None:
     assert (
         "Of what the teacher has by heart: verbatim: 3 of 6 rows \\(50.0%\\) share" in card and "no concern" not in card
     )
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("/home/ann/chat.jsonl@sha256:1", "chat.jsonl@sha256:1"),
+        ("~/models/own@1+/tmp/adapter@2", "own@1+adapter@2"),
+        ("rows:/data/kept.jsonl@1", "rows:kept.jsonl@1"),
+        ("./chat.jsonl@1", "./chat.jsonl@1"),
+        ("org/name@1", "org/name@1"),
+        ("package:pydantic/data@1", "package:pydantic/data@1"),
+        ("run:first/train@1", "run:first/train@1"),
+    ],
+)
+def test_an_origin_as_others_may_read_it(origin: str, said: str) -> None:
+    assert shown(origin) == said

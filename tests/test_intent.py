@@ -251,3 +251,15 @@ def test_check_names_entries_that_nobody_has_looked_at(tmp_path: Path) -> None:
     (own / "mine.yaml").write_text(yaml.safe_dump([entry]), encoding="utf-8")
     (line,) = intent.check(space(tmp_path, terms={"registry": "./terms"}))
     assert line == "terms: nobody has looked at these entries for half a year: mit"
+
+
+def test_a_student_is_judged_by_what_it_was_made_from(tmp_path: Path) -> None:
+    """It says `mit`, and was built on Llama 3.0, whose outputs train Llama 3 alone."""
+    made_from = [{"role": "base weights", "origin": "meta-llama/Meta-Llama-3-8B@1", "terms": []}]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "student.json").write_text(json.dumps({"terms": ["mit"], "depth": 1, "made_from": made_from}))
+    found = intent.of(str(tmp_path / "old"), "research", tmp_path, tmp_path)
+    blocked = [(one.role, one.origin) for one in found.inputs if one.verdict == "blocked"]
+    assert blocked == [("teacher's answers", "meta-llama/Meta-Llama-3-8B@1")]
+    with pytest.raises(TermsError, match="own family"):
+        intent.check(space(tmp_path, teacher={"model": "./old"}, runtime={}))
