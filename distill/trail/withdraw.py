@@ -16,7 +16,7 @@ from distill.artifacts import MANIFEST
 from distill.export import KNOWN
 from distill.names import folder_name, stage
 from distill.recipe import Recipe
-from distill.recipe_file import walk
+from distill.recipe_file import dotted, walk
 from distill.rows import Frozen
 from distill.trail.source import Offspring, document, is_of, offspring, unknown
 from distill.trail.steps import Run, Step
@@ -85,7 +85,9 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
     touched = _touched(run, source, root, found, students)
     if not touched:
         raise unknown(run, source)
-    strays = root and any(_strays(step, hit, document(source)) for step, hit in by_step)
+    none = hit is None or not hit.any()
+    made = [(step, rows) for step, rows in by_step if step.name.partition("-")[2] == "generate"]
+    strays = root and (none or any(_strays(step, rows, document(source)) for step, rows in made))
     change, roots, changed = _change(run, source, split, hit, strays)
     tainted = _downstream(run, touched)
     exports = tuple(dict.fromkeys(_exports(run, "3-mix" in touched, students)))
@@ -250,7 +252,7 @@ def _change(
         change.append(
             f"leave out {len(roots)} prompt(s) or document(s): split: {{without: FILE}} (--exclude FILE writes it)"
         )
-    if strays or not change:
+    if strays:
         change.append(OF_ITS_OWN)
         changed |= {"1-generate"}  # what the filters accept decides what is asked
     return change, roots, changed
@@ -261,9 +263,13 @@ def _models(recipe: Recipe, source: str) -> Iterator[str]:
         if source == name or _names("+".join(teacher.weights), source):
             place = "teacher" if name == "teacher" else f"teachers.{name}"
             yield f"name another model under {place}"
-    student = recipe.student
+    student, references = recipe.student, recipe.references
     if student is not None and any(_names(ref, source) for ref in (student.model, student.adapter) if ref):
         yield "name another model under student"
+    for path, value in walk(recipe.model_dump(mode="json")):
+        elsewhere = path[0] not in ("teacher", "teachers", "student", "real") and value in references
+        if elsewhere and is_of(value, source):
+            yield f"name another under {dotted(path)}"
 
 
 def _names(refs: str, source: str) -> bool:

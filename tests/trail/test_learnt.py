@@ -108,3 +108,22 @@ def test_a_further_seed_learns_as_the_first_one_does(trained: Run, capsys: pytes
         "train/sft#2": True,
         "train/sft-2#2": False,
     }
+
+
+def test_another_arm_and_the_data_of_a_suite_are_named_where_they_stand(
+    trained: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = trained.runs / "first"
+    recipe = yaml.safe_load((folder / "recipe.resolved.yaml").read_text())
+    source = {"data": "asked.jsonl", "prompt": "q", "evidence": {"reference": "{a}"}}
+    suite = {"kind": "text", "source": source}
+    recipe["evaluate"] |= {"arms": {"other": {"model": "org/other"}}, "suites": ["heldout_teacher", suite]}
+    (folder / "recipe.resolved.yaml").write_text(yaml.safe_dump(recipe))
+    (folder / "5-evaluate-other").mkdir()
+    (folder / "5-evaluate-other" / "manifest.json").write_text("{}")
+    assert main(["withdraw", "first", "org/other", "--json", *trained.options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["change"] == ["name another under evaluate.arms.other.model"]
+    assert found["anew"] == ["5-evaluate-other"] and len(found["remove"]) == 1
+    assert main(["withdraw", "first", "asked.jsonl", "--json", *trained.options]) == 0
+    assert "name another under evaluate.suites.1.source.data" in json.loads(capsys.readouterr().out)["change"]
