@@ -51,8 +51,8 @@ PROVENANCE = re.compile(
     rb'"provenance": \{"source": "[a-z]+", "origin": "([^"\\]*)", "method": "[^"\\]*", "root": "([^"\\]*)"'
     rb'(?:, "parents": \[([^\]\\]*)\])?(?:, "depth": (\d+))?'
 )
-ASKED = re.compile(rb'"messages": \[.*?"role": "user", "content": ("(?:[^"\\]|\\.)*")')
-SAID = re.compile(rb'"messages": \[\{"role": "[a-z]+", "content": ("(?:[^"\\]|\\.)*")')
+ASKED, SAID = b'"role": "user", "content": ', b'"content": '
+TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 """As rows are written. Quotes that are not escaped: no text of a row can hold these bytes."""
 TYPES = {
     "id": "Q",
@@ -175,11 +175,11 @@ def _made(folder: Path) -> Index:
     files, origins, reasons = _files(folder), dict[str, int](), {"": 0}
     for place, name in enumerate(files):
         for offset, line, facts in _lines(_home(folder) / name):
-            row = len(columns["id"])
+            row, root = len(columns["id"]), number(facts.root)
             values = {
                 "id": number(facts.id),
-                "root": number(facts.root),
-                "own": number(facts.own),
+                "root": root,
+                "own": root if facts.own == facts.root else number(facts.own),
                 "of": place,
                 "place": offset,
                 "line": line,
@@ -220,7 +220,7 @@ def _fast(line: bytes) -> Facts | None:
     dropped = DROPPED.match(line)
     head = line.find(ROW, dropped.end()) + len(ROW) if dropped else 0
     made = PROVENANCE.search(line)
-    asked = ASKED.search(line, head) or SAID.search(line, head)
+    asked = _text(line, ASKED, head) or _text(line, SAID, head)
     if made is None or asked is None or ITEM in line or not line.startswith(ID, head + 1):
         return _slow(line)
     origin, root, parents, depth = made.groups()
@@ -230,12 +230,18 @@ def _fast(line: bytes) -> Facts | None:
         line[start : line.find(b'"', start)].decode(),
         origin.decode(),
         root.decode(),
-        _root(asked[1]),
+        _root(asked[0]),
         parents.decode()[1:-1].split('", "') if parents else [],
         int(depth or 0),
         json.loads(helped[1]) if helped else [],
         b".".join(dropped.groups()).decode() if dropped else "",
     )
+
+
+def _text(line: bytes, before: bytes, start: int) -> re.Match[bytes] | None:
+    """The first text that follows some bytes."""
+    place = line.find(before, start)
+    return TEXT.match(line, place + len(before)) if place >= 0 else None
 
 
 @lru_cache(maxsize=2**16)
