@@ -52,6 +52,19 @@ def portions(keep: Keep, generation: int, rows: int, real_fraction: float = 0.0)
     return {one: count for one, count in found.items() if count}
 
 
+def distinct(
+    keeps: Sequence[Keep], real_fractions: Sequence[float], generations: int, rows: int
+) -> list[tuple[Keep, float]]:
+    """Arms of a grid that train at least one student on other portions than every arm before: a tenth of people's rows asks for
+    nothing where rows accumulate for nine generations."""
+    found: dict[str, tuple[Keep, float]] = {}
+    for keep in keeps:
+        for fraction in real_fractions:
+            taught = [sorted(portions(keep, one, rows, fraction).items()) for one in range(generations + 1)]
+            found.setdefault(str(taught), (keep, fraction))
+    return list(found.values())
+
+
 def drawn(rows: Mapping[int, Sequence[Row]], parts: Mapping[int, int], generation: int, seed: int) -> list[Row]:
     """The rows that `portions` asks for, by generation: every student's draw is its own, the same from any order of the rows.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.laboratory.keeping import KEEPS, PEOPLE, Keep, drawn, kept, portions
+from distill.laboratory.keeping import KEEPS, PEOPLE, Keep, distinct, drawn, kept, portions
 from distill.rows import Message, Provenance, Row
 
 
@@ -47,6 +47,13 @@ def test_what_holds_of_all(keep: Keep, fraction: float, rows: int) -> None:
         assert found.get(PEOPLE, 0) >= fraction * total - 0.5
         assert total == rows or keep == "accumulate"
         assert set(found) <= {PEOPLE, *kept(keep, generation)}
+
+
+def test_arms_that_ask_for_the_same_are_one() -> None:
+    assert distinct(KEEPS, (0.0, 0.1), 5, 1000) == [
+        ("replace", 0.0), ("replace", 0.1), ("accumulate", 0.0), ("subsample", 0.0),
+    ]  # fmt: skip
+    assert ("accumulate", 0.1) in distinct(KEEPS, (0.0, 0.1), 10, 1000)
 
 
 def _rows(generation: int, count: int) -> list[Row]:
