@@ -235,6 +235,8 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "heldout_text" in kinds and not any("text" in real.kinds for real in recipe.real.values()):
+        yield ("evaluate", "suites"), "heldout_text needs texts, and no data set under real has any: leave it out"
     if "benchmark" in evaluate.needs and recipe.benchmark is None:
         yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     # Whether or not there is such an arm: a report would say of another model what holds of that one.
@@ -254,7 +256,9 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
     if "split" not in evaluate.needs:
         return
-    if not any(real.kinds & {"prompt", "chat"} for real in recipe.real.values()):
+    if kinds & {"heldout_real", "heldout_teacher"} and not any(
+        real.kinds & {"prompt", "chat"} for real in recipe.real.values()
+    ):
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"

@@ -94,7 +94,7 @@ class Evaluate(Frozen):
 
     def answers(self, suite: Suite) -> bool:
         """Whether the items of a suite are answered."""
-        return suite.ASKS == "answers" or (suite.ASKS == "likelihood" and self.generation.items > 0)
+        return suite.ASKS == "answers" or (suite.ASKS == "likelihood" and suite.ANSWERED and self.generation.items > 0)
 
 
 class Spec(Frozen):
