@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 LEVEL = 0.05
+ROUNDING = 1e-9
 GRID = 101
 """Shares at which the curve is looked at."""
 
@@ -94,7 +95,7 @@ def fit(sweep: Sweep, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
     kind: Kind = "line" if len(shares) == 2 else "parabola"
     curve, p_kind = _polynomial(shares, grid, 1 if kind == "line" else 2), None
     if over != "nothing" and len(shares) > 3:
-        p_kind = _p(_left(shares, means), _left(shares, noise))
+        p_kind = _p(_left(shares, means), _left(shares, noise), float(means.mean()))
         if p_kind < LEVEL:
             kind, curve = "falls and rises", _unimodal(shares, grid)
     at = curve(means[None])[0]
@@ -124,7 +125,7 @@ def fit(sweep: Sweep, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
         curve=tuple(zip(grid.tolist(), at.tolist(), band, strict=True)),
         best=float(grid[lowest]),
         ci95=ends(grid[lines.argmin(1)]),
-        p_flat=_p(means - means.mean(), noise - alike) if known else None,
+        p_flat=_p(means - means.mean(), noise - alike, float(means.mean())) if known else None,
         p_kind=p_kind,
         over=over,
     )
@@ -137,19 +138,23 @@ def _ends(draws: Array) -> Interval:
     return float(low), float(high)
 
 
-def _p(found: Array, noise: Array) -> float:
+def _p(found: Array, noise: Array, scale: float) -> float:
     """How often noise is as large as what was found, each direction measured by how far noise goes in it.
 
     Args:
         found: (k,), of which nothing is expected.
         noise: (resamples, k).
+        scale: of losses: what is smaller by the digits of a number is none.
     """
     import numpy as np
 
-    inverse = np.linalg.pinv(np.cov(noise, rowvar=False), rcond=1e-8, hermitian=True)
+    rounding = (ROUNDING * scale) ** 2 * np.eye(
+        len(found)
+    )  # a direction without noise is one in which nothing is by chance
+    inverse = np.linalg.inv(np.cov(noise, rowvar=False) + rounding)
     size = float(found @ inverse @ found)
     sizes = np.einsum("ri,ij,rj->r", noise, inverse, noise)
-    return (1 + int((sizes >= size).sum())) / (1 + len(noise))
+    return (1 + int((sizes >= size - ROUNDING).sum())) / (1 + len(noise))
 
 
 def _left(shares: Array, losses: Array) -> Array:

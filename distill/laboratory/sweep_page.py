@@ -69,8 +69,9 @@ def findings(sweep: Sweep, found: Fit) -> list[str]:
         lines.append(
             f"Noise alone bends a curve as much as this in {percent(found.p_flat)} of cases: take what costs least."
         )
-    elif found.end == "greatest":
-        lines.append("More teacher rows than were tried may be better still.")
+    elif found.end and 0 < found.best < 1:
+        more = "More" if found.end == "greatest" else "Fewer"
+        lines.append(f"{more} teacher rows than were tried may be better still.")
     if len({point.rows for point in sweep.points}) > 1:
         lines.append(
             "Students were not trained on as many rows each: what the share does is not told from what more rows do."
@@ -86,7 +87,7 @@ def _curve(found: Fit) -> str:
 
 def notes(found: Fit) -> list[str]:
     lines = {
-        "seeds and items": "Intervals are over training seeds and items: of how shares lie beside each other, not of what all have in common.",
+        "seeds and items": "Intervals are over training seeds and items: of how shares lie beside each other alone.",
         "seeds": "Losses by item are not known: intervals are over training seeds alone.",
         "items": "One training seed: intervals are over items alone, and another seed may move the best share further.",
         "nothing": "One training seed, and no losses by item: there is nothing to take an interval of.",
