@@ -33,21 +33,21 @@ def test_the_lowest_point_of_a_parabola_is_found() -> None:
 
 
 def test_the_interval_holds_the_true_share_as_often_as_it_says() -> None:
-    rng, held, runs = np.random.default_rng(2), 0, 200
+    rng, held, runs = np.random.default_rng(2), 0, 120
     for run in range(runs):
         best = rng.uniform(0.1, 0.9)
         losses = {share: [2 + 0.1 * (share - best) ** 2 + rng.normal(0, 0.01) for _ in range(3)] for share in SHARES}
-        ci95 = fit(bare(losses), seed=run, resamples=400).ci95
+        ci95 = fit(bare(losses), seed=run, resamples=300).ci95
         assert ci95 is not None
         held += ci95[0] - 0.005 <= best <= ci95[1] + 0.005
     assert 0.9 * runs <= held
 
 
 def test_a_flat_curve_is_said_to_be_flat_as_often_as_it_should() -> None:
-    rng, flat, runs = np.random.default_rng(3), 0, 200
+    rng, flat, runs = np.random.default_rng(3), 0, 120
     for run in range(runs):
         losses = {share: [2 + rng.normal(0, 0.01) for _ in range(3)] for share in SHARES}
-        flat += fit(bare(losses), seed=run, resamples=400).flat
+        flat += fit(bare(losses), seed=run, resamples=300).flat
     assert 0.9 * runs <= flat
     assert "can be told from another" in headline(fit(example.sweep(SHARES, depth=0.0)))
 
