@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.compare.marked import inline, table
+from distill.compare import marked
+from distill.compare.marked import inline
 from distill.compare.svg import Scale, bar, figure, line, stretched, text
 from distill.compare.terminal import Cells, align
 from distill.compare.words import interval, minus, number, percent, seconds
@@ -131,14 +132,15 @@ def markdown(sweep: Sweep, found: Fit) -> str:
     parts = [
         f"# {inline(sweep.name)}",
         f"**{inline(headline(found))}**",
-        table(["teacher rows", "real loss", "students", "rows of each", "a student took"], rows),
+        marked.table(["teacher rows", "real loss", "students", "rows of each", "a student took"], rows),
         "\n".join(f"- {inline(one)}" for one in lines),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def terminal(sweep: Sweep, found: Fit) -> str:
-    """A line a share, then what it comes to."""
+def table(sweep: Sweep) -> str:
+    """What a terminal shows: a line a share, then what it comes to."""
+    found = fit(sweep)
     lines: list[Cells | str] = [["teacher rows", "real loss", "students"]]
     lines += [[percent(one.share), _loss(one), str(one.seeds)] for one in found.tried]
     about = ["", *findings(sweep, found), *(f"! {note}" for note in notes(found)), "", headline(found)]

@@ -178,7 +178,7 @@ def test_a_sweep_has_a_page_a_file_and_a_table(tmp_path: Path) -> None:
     said = sweep_page.headline(fit(made))
     assert re.fullmatch(r"Students are best at \d\d% \[\d+, \d+\] teacher rows\.", said)
     assert said in (tmp_path / "sweep.md").read_text(encoding="utf-8")
-    assert said in sweep_page.terminal(made, fit(made))
+    assert said in sweep_page.table(made)
     assert read(Sweep, tmp_path / SWEEP) == made
 
 
