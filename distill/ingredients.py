@@ -18,11 +18,13 @@ OURS = re.compile(r"[a-z][\w-]*\.[a-z]+$", re.IGNORECASE)
 def ingredients(recipe: Recipe) -> tuple[Named, ...]:
     """Base and what it wears; every teacher that is asked, by the part that it has; every data set. What the student is
     measured with alone comes last, and not as learnt from."""
-    learnt = [*_student(recipe), *_teachers(recipe, (*recipe.asked, *recipe.judging), "teacher's answers")]
+    asked = recipe.asked if recipe.teaches else ()
+    learnt = [*_student(recipe), *_teachers(recipe, (*asked, *recipe.judging), "teacher's answers")]
     if recipe.student is not None and any(one.SCORED or one.TEACHER for one in recipe.trainings):
         learnt += _teachers(recipe, ("teacher",), "teacher's distributions")
     for real in recipe.real.values():
         learnt.append(Named(role="real data", ref=real.data, stated=real.terms, rows=real.has_rows))
+    learnt += (Named(role="real data", ref=ref, rows=True) for ref in recipe.mix.earlier)
     held_out = recipe.student is not None and "heldout" in recipe.evaluate.needs
     examiners = (*(("teacher",) if held_out else ()), *recipe.examined)
     aside = [one.model_copy(update={"learnt": False}) for one in _teachers(recipe, examiners, "teacher's answers")]

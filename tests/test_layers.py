@@ -34,17 +34,31 @@ LEVELS = {
         3,
     ),
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
-    **dict.fromkeys(("consistency", "ingredients", "load", "problems", "recipe"), 5),
+    **dict.fromkeys(("consistency", "ingredients", "laboratory", "load", "problems", "recipe"), 5),
     "artifacts": 6,
-    **dict.fromkeys(("pipeline", "workspace"), 7),
+    **dict.fromkeys(("nodes", "pipeline", "workspace"), 7),
     **dict.fromkeys(
         (
-            *("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show"),
+            *(
+                "alone",
+                "comparing",
+                "compatibility",
+                "export",
+                "filtering",
+                "intent",
+                "launch",
+                "passing",
+                "show",
+                "steps",
+                "generations",
+            ),
             *("slurm", "trail"),
         ),
         8,
     ),
-    **dict.fromkeys(("evaluated", "finished", "leaving", "options", "push", "results", "tracking", "watching"), 8),
+    **dict.fromkeys(
+        ("evaluated", "finished", "leaving", "laboratories", "options", "push", "results", "tracking", "watching"), 8
+    ),
     "cli": 9,
 }
 STAGES = 4

@@ -98,10 +98,21 @@ class Run:
             first = name.partition("#")[0]  # every seed has the settings of the first
             yield node, settings.get(first, self.recipe.trainings[-1]), arm
 
-    def source(self, data: str) -> str:
-        """Revision of a data set when it was read, as the split's manifest has it."""
-        split = next((step for step in self.own if step.name[2:] == "split"), None)
-        return str(split.manifest["identity"]["spec"]["real"][data]["data"]) if split else ""
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """References to rows that the run took -> their revision when they were read, as split's and mix's manifests have it;
+        empty where they were not read yet."""
+        recipe, specs = self.recipe, {step.name[2:]: step.manifest["identity"]["spec"] for step in self.own}
+        data = specs.get("split", {}).get("real", {})
+        found = {
+            real.data: str(data.get(name, {}).get("data", "")) for name, real in recipe.real.items() if real.has_rows
+        }
+        earlier = specs.get("mix", {}).get("mix", {}).get("earlier", ())
+        return {
+            **found,
+            **dict.fromkeys(recipe.mix.earlier, ""),
+            **dict(zip(recipe.mix.earlier, earlier, strict=False)),
+        }
 
 
 def open_run(folder: Path, cache: Path) -> Run:
@@ -144,26 +155,24 @@ def followed(run: Run, missing: list[str]) -> list[Step]:
 
 
 def _follow(run: Run, found: dict[Path, Step], missing: list[str], seen: set[Path]) -> None:
-    for name, real in run.recipe.real.items():
-        if not real.has_rows:
+    for ref in run.sources:
+        there = taken(run, ref)
+        if there is None:
+            missing.append(ref)
             continue
-        taken = _taken(run, name, real.data)
-        if taken is None:
-            missing.append(real.data)
-            continue
-        owner = _owner(taken, run)
+        owner = _owner(there, run)
         if owner is not None and owner.folder.resolve() not in seen:
             seen.add(owner.folder.resolve())
             _follow(owner, found, missing, seen)
-        for path in _upward(taken):
-            found.setdefault(path.resolve(), Step("", real.data if path == taken else path.name, path, run.cache))
+        for path in _upward(there):
+            found.setdefault(path.resolve(), Step("", ref if path == there else path.name, path, run.cache))
     for step in run.own:
         found.setdefault(step.path.resolve(), step)
 
 
-def _taken(run: Run, name: str, ref: str) -> Path | None:
-    """What the rows of a data set were read from: of a run's step the artifact of that time, else the file."""
-    key = run.source(name)
+def taken(run: Run, ref: str) -> Path | None:
+    """What rows were read from: of a run's step the artifact of that time, else the file."""
+    key = run.sources.get(ref, "")
     if ref.startswith("run:"):
         there = sorted(run.cache.glob(f"*-{key}")) if key and ":" not in key else []
         if there:

@@ -15,11 +15,12 @@ from distill import pipeline
 from distill.artifacts import MANIFEST
 from distill.export import KNOWN
 from distill.names import folder_name, stage
+from distill.nodes.node import Node
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
 from distill.rows import Frozen
 from distill.trail.source import Offspring, document, is_of, offspring, unknown
-from distill.trail.steps import Run, Step
+from distill.trail.steps import Run, Step, taken
 from distill.workspace import RESOLVED, RUN
 
 if TYPE_CHECKING:
@@ -87,8 +88,11 @@ def withdraw(run: Run, source: str, root: bool = False) -> Withdrawal:
         raise unknown(run, source)
     none = hit is None or not hit.any()
     made = [(step, rows) for step, rows in by_step if step.name.partition("-")[2] == "generate"]
-    strays = root and (none or any(_strays(step, rows, document(source)) for step, rows in made))
+    old = _earlier(run, by_step)
+    strays = root and ((none and not old) or any(_strays(step, rows, document(source)) for step, rows in made))
     change, roots, changed = _change(run, source, split, hit, strays)
+    change += [f"take rows that were made without it in place of {ref} under mix.earlier" for ref in old]
+    changed |= {"3-mix"} if old else set()
     tainted = _downstream(run, touched)
     exports = tuple(dict.fromkeys(_exports(run, "3-mix" in touched, students)))
     return Withdrawal(
@@ -130,13 +134,20 @@ def _touched(run: Run, source: str, root: bool, found: Offspring, students: Sequ
     return touched
 
 
+def _earlier(run: Run, by_step: Sequence[tuple[Step, Mask]]) -> list[str]:
+    """References under `mix.earlier` to rows of which some stand on it."""
+    holding = {step.path.resolve() for step, hit in by_step if hit.any()}
+    found = [(ref, taken(run, ref)) for ref in run.recipe.mix.earlier]
+    return [ref for ref, place in found if place is not None and place.resolve() in holding]
+
+
 def _strays(step: Step, hit: Mask, wanted: int) -> bool:
     """Whether a model asked the same of its own accord: it descends from something else, and may do so again."""
     columns = step.index.columns
     return bool((hit & (columns["own"] == wanted) & (columns["root"] != wanted)).any())
 
 
-def _uses(run: Run, node: pipeline.Node, source: str) -> bool:
+def _uses(run: Run, node: Node, source: str) -> bool:
     """Whether a node reads a model or data set; of a teacher with an adapter both."""
     teacher = run.recipe.cast.get(source)
     wanted = teacher.weights if teacher else (source,)

@@ -6,9 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
-from distill.rows import Message, Provenance, Row, read_rows, root_of, write_rows
+from distill.rows import Message, Provenance, Row, root_of, write_rows
 from distill.trail.index import number, opened
 from distill.trail.steps import Run as Trail
+from distill.trail.steps import taken
 from tests.conftest import Run
 
 
@@ -65,12 +66,9 @@ def test_a_file_of_rows_is_indexed_alone(tmp_path: Path) -> None:
 
 
 def test_rows_by_their_place_are_the_file_or_the_artifact_that_it_is_of(two_runs: Run, tmp_path: Path) -> None:
-    from distill.trail.steps import _taken
-
-    run = Trail(two_runs.runs / "second", two_runs.cache)
     kept = two_runs.runs / "first" / "2-filter" / "kept.jsonl"
-    assert _taken(run, "taken", f"rows:{kept}") == kept.parent
+    run = Trail(two_runs.runs / "second", two_runs.cache)
+    assert taken(run, f"rows:{kept}") == kept.parent
     shutil.copy(kept, tmp_path / "rows.jsonl")
     (tmp_path / "manifest.json").write_text('{"of": "something else"}')
-    assert _taken(run, "taken", f"rows:{tmp_path}") == tmp_path / "rows.jsonl"
-    assert [one.id for one in read_rows(tmp_path / "rows.jsonl")]
+    assert taken(run, f"rows:{tmp_path}") == tmp_path / "rows.jsonl"

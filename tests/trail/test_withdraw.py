@@ -153,3 +153,23 @@ def test_for_the_eye_and_what_cannot_be_left_out(
     assert "no prompt or document to leave out" in capsys.readouterr().err
     assert main(["withdraw", "first", *two_runs.options]) == 2
     assert "one of SOURCE and --root" in capsys.readouterr().err
+
+
+def test_rows_of_an_earlier_generation_are_followed_and_replaced(
+    two_runs: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = two_runs.runs.parent
+    recipe = {**FIRST, "name": "third", "mix": {"real_fraction": 0.25, "earlier": ["run:first/mix"]}}
+    other = [f'{{"q": "Where is {name}?", "a": "There."}}' for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    (folder / "other.jsonl").write_text("\n".join(other) + "\n")
+    recipe["real"] = {"asked": {**FIRST["real"]["asked"], "data": "other.jsonl"}}
+    (folder / "third.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["run", str(folder / "third.yaml"), *two_runs.options]) == 0
+    row = next(row for row in read_rows(two_runs.runs / "first" / "3-mix" / "train.jsonl") if row.provenance.depth)
+    capsys.readouterr()
+    found = withdrawn(two_runs, "third", "--root", row.question, capsys=capsys)
+    assert found["change"] == ["take rows that were made without it in place of run:first/mix under mix.earlier"]
+    assert found["anew"] == ["3-mix"] and len(found["remove"]) == 1 and not found["roots"]
+    assert main(["terms", "third", "--json", *two_runs.options]) == 0
+    assert {one["role"] for one in json.loads(capsys.readouterr().out)["inputs"]} == {"teacher's answers", "real data"}
+    shutil.rmtree(two_runs.runs / "third")
