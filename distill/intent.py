@@ -115,7 +115,7 @@ def went_in(workspace: Workspace) -> Iterator[Input]:
 
 def all_that_went_in(workspace: Workspace, run: Path) -> list[Input]:
     """The same with what the run's rows and students carry, as far as it has got."""
-    folders = {name: run / one.node.folder for name, one in workspace.planned.items()}
+    folders = {node.name: run / node.folder for node in workspace.nodes}
     return joined(taken_from(folders, workspace.recipe.train_names), went_in(workspace))
 
 

@@ -34,3 +34,14 @@ def test_a_run_that_is_not_done_is_judged_by_what_there_is(
     assert [one["verdict"] for one in told] == ["ok"] * 3
     names = [{(one["role"], one["origin"].partition("@")[0]) for one in each["inputs"]} for each in told]
     assert names[0] == names[1] == names[2] == {("teacher's answers", "./teacher"), ("real data", "asked.jsonl")}
+
+
+def test_a_run_whose_data_are_gone_is_judged_by_its_rows(
+    two_runs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(two_runs.runs, tmp_path / "runs", symlinks=True)
+    for path in (tmp_path / "runs").glob("*/run.json"):
+        path.write_text(json.dumps({"base": str(tmp_path / "elsewhere")}))
+    assert main(["terms", "first", "--json", "--runs", str(tmp_path / "runs"), "--cache", str(two_runs.cache)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "ok" and len(found["inputs"]) == 2
