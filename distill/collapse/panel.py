@@ -66,6 +66,8 @@ class Number:
 
 @dataclass(frozen=True)
 class Panel:
+    people: str
+    """Name of the corpus that people wrote."""
     texts: int
     """Of each corpus in a half."""
     words: int
@@ -114,6 +116,7 @@ def panel(
                 values[kind][name].append(value)
     spans = lengths or {name: [len(text) for text in texts] for name, texts in corpora.items()}
     return Panel(
+        people=people,
         texts=count // 2,
         words=round(float(np.mean(sizes))),
         numbers={kind: {name: _number(found) for name, found in of.items()} for kind, of in values.items()},
