@@ -8,13 +8,14 @@ a few rows in a hundred and with them a third of all that is rare.
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distill.collapse.panel import RARE
-from distill.rows import Row
+from distill.rows import Row, digest
 from distill.words import words
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 KEPT = "kept"
 """In place of a filter's name: no filter dropped the row."""
+ROWS = 20_000
+"""Most rows that are looked at: of a million as of so many."""
 DRAWS = 200
 """By lot, of as many rows as a filter dropped."""
 FEWEST = 20
@@ -51,40 +54,47 @@ class TailLost:
         return self.lost - self.by_lot if self.lost > self.most_by_lot else 0.0
 
 
-def rare_words(people: Iterable[str]) -> frozenset[str]:
-    """Words that at most RARE of the texts have."""
+def rare_words(people: Iterable[Sequence[str]]) -> frozenset[str]:
+    """Words that at most RARE of the texts have.
+
+    Args:
+        people: texts in words.
+    """
     holders: Counter[str] = Counter()
     for text in people:
-        holders.update(set(words(text)))
+        holders.update(set(text))
     return frozenset(word for word, count in holders.items() if count <= RARE)
 
 
-def tail_lost(judged: Mapping[str, Sequence[Row]], rare: frozenset[str], seed: int) -> tuple[TailLost, ...]:
-    """Of every filter that dropped a row, in the order given; nothing where too few rare words are there.
+def sampled(judged: Iterable[tuple[str, Row]], seed: int) -> list[tuple[str, str]]:
+    """The filter and the answer of the ROWS rows with the lowest hashes: the same from any order."""
+    keyed = ((digest([seed, row.id]), name, row.answer) for name, row in judged if row.answer)
+    return [(name, answer) for _, name, answer in heapq.nsmallest(ROWS, keyed)]
+
+
+def tail_lost(judged: Sequence[tuple[str, str]], rare: frozenset[str], seed: int) -> tuple[TailLost, ...]:
+    """Of every filter that dropped a row, by name; nothing where too few rare words are there.
 
     Args:
-        judged: rows by the filter that dropped them, those that none dropped under KEPT.
+        judged: of every row the filter that dropped it, or KEPT, and its answer.
         rare: `rare_words` of people's rows.
     """
     import numpy as np
 
     holders: dict[str, list[int]] = defaultdict(list)
-    filters = list(judged)
-    dropped_by = [number for number, name in enumerate(filters) for _ in judged[name]]
-    for place, row in enumerate(row for rows in judged.values() for row in rows):
-        for word in set(words(row.answer)) & rare:
+    for place, (_, answer) in enumerate(judged):
+        for word in set(words(answer)) & rare:
             holders[word].append(place)
     if len(holders) < FEWEST:
         return ()
-    owner = np.array(dropped_by)
+    filters = sorted({name for name, _ in judged} - {KEPT})
+    owner = np.array([filters.index(name) if name != KEPT else -1 for name, _ in judged])
     starts = np.cumsum([0, *map(len, holders.values())])[:-1]
     places = np.array([place for one in holders.values() for place in one])
     rng = np.random.default_rng(seed)
     found = []
     for number, name in enumerate(filters):
         count = int((owner == number).sum())
-        if name == KEPT or not count:
-            continue
         drawn = [_lost(rng.permutation(len(owner)) < count, places, starts) for _ in range(DRAWS)]
         found.append(
             TailLost(
