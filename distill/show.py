@@ -16,7 +16,7 @@ from distill.filter.preview import beside, table
 from distill.judge.family import Model, kin
 from distill.launch import find_config
 from distill.names import folder_name
-from distill.pipeline import against
+from distill.nodes.arms import against
 from distill.recipe import Recipe
 from distill.rows import Row, read_rows
 from distill.suites.suite import LOADED

@@ -22,7 +22,7 @@ from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.generate.preview import preview
 from distill.generate.settings import Spec
 from distill.load import load_recipe
-from distill.pipeline import Node, Planned
+from distill.nodes.node import Node, Planned, keys
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
@@ -165,7 +165,7 @@ class Workspace:
 
     @cached_property
     def planned(self) -> Mapping[str, Planned]:
-        return pipeline.keys(self.nodes, self.resolved)
+        return keys(self.nodes, self.resolved)
 
     def wanted(self, until: str) -> set[str]:
         """A node and all it needs."""
