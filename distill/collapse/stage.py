@@ -28,7 +28,11 @@ from distill.sources.licences import student_depth
 
 VERSION = 1
 PEOPLE, TEACHER, MIX = "real", "teacher", "mix"
-FILES = {PEOPLE: ("filter/real.jsonl",), TEACHER: ("filter/kept.jsonl",), MIX: ("mix/train.jsonl", "mix/preference.jsonl")}
+FILES = {
+    PEOPLE: ("filter/real.jsonl",),
+    TEACHER: ("filter/kept.jsonl",),
+    MIX: ("mix/train.jsonl", "mix/preference.jsonl"),
+}
 """Corpus -> files of its rows, each `<node>/<file>`."""
 CHANCE = ("quota", "select", "surprising")
 """What chooses among rows that are all accepted: nobody is told that a choice leaves something."""

@@ -85,9 +85,7 @@ def test_fewer_rows_than_are_asked_for_are_all_drawn_and_of_a_file_so_many_of_al
 
 def test_one_broken_text_is_not_drawn_for_certain() -> None:
     rows = [*ROWS, chat("broken", "400")]
-    found = sum(
-        judged(rows, Surprising(model="m", seed=seed), answer=5, evolve=5)[0][-1].keep for seed in range(40)
-    )
+    found = sum(judged(rows, Surprising(model="m", seed=seed), answer=5, evolve=5)[0][-1].keep for seed in range(40))
     assert found < 30
 
 
