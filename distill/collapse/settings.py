@@ -18,6 +18,6 @@ class Guard(Frozen):
     max_synthetic: float = Field(0.3, ge=0, le=1)
     """Share of a teacher's rows in the mix above which a note says so; it stops nothing. Small models trained on unfiltered
     synthetic text stay within 3% up to 0.2, and degrade faster beyond 0.3 (Du et al., arXiv:2510.05133)."""
-    max_tail_lost: float = Field(0.1, ge=0, le=1)
+    max_tail_lost: float = Field(0.05, ge=0, le=1)
     """Share of people's rare words that a filter may take out of the rows, beyond what as many rows drawn by lot would take,
     before it is named."""
