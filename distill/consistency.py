@@ -27,6 +27,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
     yield from _unknown_names(recipe)
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
+    yield from _unmixable(recipe)
     if not of_file:
         yield from _unknown_scores(recipe)
     yield from _misplaced_filters(recipe)
@@ -127,6 +128,19 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         )
 
 
+def _unmixable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Proportions that cannot be had, found before the teacher is asked."""
+    mix, taught = recipe.mix, recipe.generate.taught
+    made = mix.rows - round(mix.real_fraction * mix.rows) if mix.rows else 0
+    if made > taught and not mix.earlier:
+        yield (
+            ("mix", "rows"),
+            f"{mix.rows} rows, {mix.real_fraction:g} of them real, take {made} of the teacher's, and generate.rows makes {taught}",
+        )
+    if not recipe.teaches and (others := [one.objective for one in recipe.trainings if one.objective == "preference"]):
+        yield ("mix", "real_fraction"), f"1 is real rows alone, and {others[0]} learns from what the teacher writes"
+
+
 def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     """A choice that is not the last, and two scores of one name."""
     for index, part in enumerate(recipe.filter):
@@ -221,6 +235,8 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     kinds = {suite.kind for suite in evaluate.suites}
     if "heldout_real" in kinds and not any(real.answered for real in recipe.real.values()):
         yield ("evaluate", "suites"), "heldout_real needs answers, and no data set under real has any: leave it out"
+    if "heldout_text" in kinds and not any("text" in real.kinds for real in recipe.real.values()):
+        yield ("evaluate", "suites"), "heldout_text needs texts, and no data set under real has any: leave it out"
     if "benchmark" in evaluate.needs and recipe.benchmark is None:
         yield ("evaluate", "suites"), "the suite benchmark asks what the section `benchmark` makes, and there is none"
     # Whether or not there is such an arm: a report would say of another model what holds of that one.
@@ -240,7 +256,9 @@ def _unmeasurable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             yield ("evaluate", "checkpoints"), f"step {step} is not {where}"
     if "split" not in evaluate.needs:
         return
-    if not any(real.kinds & {"prompt", "chat"} for real in recipe.real.values()):
+    if kinds & {"heldout_real", "heldout_teacher"} and not any(
+        real.kinds & {"prompt", "chat"} for real in recipe.real.values()
+    ):
         yield ("real",), "a student is measured on held-out prompts, and there is no data that has any"
     elif recipe.split.held_out_prompts == 0:
         yield ("split", "held_out_prompts"), "0 leaves nothing to evaluate on"

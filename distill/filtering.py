@@ -175,8 +175,8 @@ def _at_hand(workspace: Workspace, split: Path, ref: str | None) -> tuple[str, I
     if ref is not None:
         given = _given(workspace, ref)
         return str(given.path), given
-    made = workspace.find("generate")
-    last = workspace.run_folder / workspace.planned["generate"].node.folder / "rows.jsonl"
+    made = workspace.find("generate") if workspace.recipe.teaches else None
+    last = workspace.run_folder / "1-generate" / "rows.jsonl"
     if made is not None:
         return "what generation made", read_rows(made.path / "rows.jsonl")
     if last.is_file():

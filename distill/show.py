@@ -124,7 +124,7 @@ def _data(workspace: Workspace) -> str:
     from distill.compare.markdown import methods
 
     folders = {name: workspace.run_folder / workspace.planned[name].node.folder for name in workspace.planned}
-    found = methods(by_method(folders["generate"], folders["filter"]))
+    found = methods(by_method(folders.get("generate"), folders["filter"]))
     return f"\n{found}\n\ndata: {folders['mix']}\nread them: {page(workspace.run_folder)}"
 
 

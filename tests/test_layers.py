@@ -34,7 +34,7 @@ LEVELS = {
         3,
     ),
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
-    **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
+    **dict.fromkeys(("consistency", "laboratory", "load", "problems", "recipe"), 5),
     "artifacts": 6,
     **dict.fromkeys(("nodes", "pipeline", "workspace"), 7),
     **dict.fromkeys(

@@ -105,6 +105,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "evaluate.primary": {"compare"},
     "evaluate.forgetting": {"compare"},
     "evaluate": ARMS,
+    "evaluate.against_teacher": {*BASE_ARM, *TRAINED_ARMS},
     "runtime": set(),
 }
 NODES = {

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def pages() -> Environment:
-    """Templates of the pages: what a model or a user wrote is escaped, and a name that is not there is an error."""
+def pages(*others: Path) -> Environment:
+    """Templates of the pages, and of other folders: what a model or a user wrote is escaped, and a name that is not there is an
+    error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*others, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

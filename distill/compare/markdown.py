@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
+from distill.compare.marked import fenced as _fenced
+from distill.compare.marked import inline as _inline
+from distill.compare.marked import table as _table
 from distill.compare.report import Report, Sample
 from distill.compare.words import (
     added,
@@ -257,25 +259,3 @@ def _cost(report: Report) -> str:
     where = f"{environment.processor}, {environment.cores} cores, Python {environment.python}; {libraries}."
     money = f"\n\nTeachers charged {report.cost.money:.4g} in money." if report.cost.money else ""
     return f"{_table(['stage', 'tokens', 'time', 'peak memory'], rows)}{money}\n\n{_inline(where)}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """First column to the left, the others to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([_cell(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return _inline(text) if not text.startswith("**") else text
-
-
-def _inline(text: str) -> str:
-    """One line, nothing in it markup or a column's end; brackets stay, since an interval is no link."""
-    return re.sub(r"([\\`*<>|#~]|(?<=\])\()", r"\\\1", re.sub(r"\s+", " ", text))
-
-
-def _fenced(text: str) -> str:
-    """A block whose fence is longer than any in the text."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from distill.context import Context
 from distill.protocols import Completion, Engine, Request
@@ -22,6 +23,11 @@ class Item:
     @property
     def key(self) -> str:
         return f"{self.suite}/{self.row.id}"
+
+    @property
+    def turn(self) -> Literal["assistant", "text"]:
+        """What is scored of it: its answer, or a text whole."""
+        return "text" if self.row.kind == "text" else "assistant"
 
     @property
     def answered(self) -> bool:

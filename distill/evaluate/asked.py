@@ -19,6 +19,7 @@ from distill.suites.suite import Answered, Decoding, Judged, Subject, Suite
 EMPTY = {
     "heldout_teacher": "raise generate.sampling.max_new_tokens if the teacher's held-out answers were all cut, or "
     "split.held_out_prompts, or leave the suite out",
+    "heldout_text": "hold out documents (split.held_out_prompts), or leave the suite out",
     "heldout_real": "hold out prompts that have answers in the data, or leave the suite out",
 }
 """What helps where a suite has no item."""
@@ -56,7 +57,8 @@ class Asked:
         for label, items in self.by_suite.items():
             suite = self.suites[label]
             if suite.ASKS == "likelihood":
-                found += [(item, greedy) for item in first(items, self.generation.items)]
+                count = self.generation.items if suite.ANSWERED else 0
+                found += [(item, greedy) for item in first(items, count)]
             elif how := suite.decoding:
                 found += [(item, how) for item in items]
         return found

@@ -41,7 +41,7 @@ def score(
     """
     known = teacher.items if teacher else {}
     requests = [
-        ScoreRequest(item.key, item.row.messages, known[item.key].ids if item.key in known else None)
+        ScoreRequest(item.key, item.row.messages, known[item.key].ids if item.key in known else None, turn=item.turn)
         for item in items
         if item.answered
     ]

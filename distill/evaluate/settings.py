@@ -44,6 +44,9 @@ class Evaluate(Frozen):
     generation: Generation = Generation()
     dtype: Dtype = "bfloat16"
     """Of every arm."""
+    against_teacher: bool = True
+    """Hold every arm's next-token distributions against the teacher's (`kl`, `agreement`), so that the teacher is measured
+    first. Without it each arm is measured by itself."""
     checkpoints: tuple[int, ...] = ()
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
     real_only: bool = False
@@ -91,7 +94,7 @@ class Evaluate(Frozen):
 
     def answers(self, suite: Suite) -> bool:
         """Whether the items of a suite are answered."""
-        return suite.ASKS == "answers" or (suite.ASKS == "likelihood" and self.generation.items > 0)
+        return suite.ASKS == "answers" or (suite.ASKS == "likelihood" and suite.ANSWERED and self.generation.items > 0)
 
 
 class Spec(Frozen):

@@ -30,7 +30,7 @@ def evaluate_nodes(recipe: Recipe, student: Student) -> tuple[Node, ...]:
         needs = (*asked.needs, *needs)
         return Node(f"evaluate/{arm}", 5, needs, spec, evaluate.run, evaluate.VERSION, sources, (), "evaluate")
 
-    against = ("evaluate/teacher",)
+    against = ("evaluate/teacher",) if asked.against_teacher else ()
     return (
         node(
             "teacher",

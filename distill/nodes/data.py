@@ -35,6 +35,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     measured = tuple(measured_nodes(recipe))
     names = tuple(node.name for node in measured)
     told = named.spec(recipe.evaluate.suites, recipe.evaluate.named) if recipe.student else None
+    written = ("generate",) if recipe.teaches else ()
     nodes = [
         Node(
             "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
@@ -42,20 +43,21 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
         ),
         *measured,
         *([Node("named", 0, ("suites",), told, named.run, named.VERSION)] if told else []),
-        Node(
+        *([Node(
             "generate", 1, ("split", *names),
             GenerateSpec(
                 teachers=asked, generate=recipe.generate, filter=filters, seed=seed,
                 templates=generate.templates_digest(recipe.generate.methods), judges=judges, oversample=chain.oversample,
             ),
             generate.run, version, (*models, *read), models, "generate",
-        ),
+        )] if recipe.teaches else []),
         Node(
-            "filter", 2, ("split", *names, "generate"), chain, filtering.run, filtering.VERSION, read,
+            "filter", 2, ("split", *names, *written), chain, filtering.run, filtering.VERSION, read,
             launch="filter" if filtering.heavy(chain) or "filter" in recipe.runtime.launch else None,
         ),
         Node(
-            "mix", 3, ("split", *names, "filter"), mix.Spec(mix=recipe.mix, seed=seed), mix.run, mix.VERSION,
+            "mix", 3, ("split", *names, "filter"),
+            mix.Spec(mix=recipe.mix, seed=seed, max_depth=recipe.split.max_depth), mix.run, mix.VERSION, recipe.mix.earlier,
         ),
         Node(
             "guard", 3, ("filter", "mix"), guard.Spec(guard=recipe.guard, seed=seed), guard.run, guard.VERSION,
@@ -92,7 +94,7 @@ def filter_spec(recipe: Recipe) -> filtering.Spec:
     counting = recipe.student is not None and any(part.kind == "length" for part in recipe.filter)
     return filtering.Spec(
         filter=recipe.filter,
-        rows=recipe.generate.rows,
+        rows=recipe.generate.rows if recipe.teaches else 0,
         shares=recipe.generate.shares,
         min_yield=recipe.generate.min_yield,
         student=recipe.student.model if recipe.student and counting else None,

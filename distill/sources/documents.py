@@ -63,7 +63,8 @@ def _document(file: Path, base: Path) -> Record:
     text = text.replace("\r\n", "\n")
     heading = TITLE.search(text) if file.suffix.lower() == ".md" else None
     title = heading[1] if heading else " ".join(re.split(r"[\s_-]+", file.stem)).strip()
-    return Record(str(file), {"text": text, "path": file.relative_to(base).as_posix(), "title": title})
+    lines = [line for line in text.split("\n") if line.strip()]
+    return Record(str(file), {"text": text, "lines": lines, "path": file.relative_to(base).as_posix(), "title": title})
 
 
 def _of(files: Sequence[Path], suffixes: Collection[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 heldout_teacher   the teacher's answers to held-out prompts
 heldout_real      people's
+heldout_text      people's texts, that answer nothing
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from distill.errors import SourceError
 from distill.rows import Row, read_rows
@@ -43,6 +46,22 @@ class HeldOutReal(HeldOut):
 
     def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
         return items("heldout_real", inputs["split"], inputs["split"])
+
+
+class HeldOutText(Suite):
+    """Texts that were held out, each passage scored whole, as it is learnt: from the second token on, without a template."""
+
+    kind: Literal["heldout_text"] = "heldout_text"
+    NEEDS: ClassVar[tuple[str, ...]] = ("split",)
+    ASKS: ClassVar[Ask] = "likelihood"
+    ANSWERED: ClassVar[bool] = False
+    METRICS: ClassVar[tuple[str, ...]] = ("loss", "agreement", "kl", "bits_per_byte")
+    items: int | None = Field(None, gt=0)
+    """The first so many by the hash of their document; all when not given."""
+
+    def rows(self, inputs: Mapping[str, Path]) -> list[Row]:
+        found = [row for row in _real(inputs["split"]) if row.kind == "text"]
+        return sorted(found, key=lambda row: (row.provenance.root, row.id))[: self.items]
 
 
 def items(suite: Literal["heldout_teacher", "heldout_real"], split: Path, heldout: Path) -> list[Row]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from distill.suites.benchmark import OwnBenchmark
 from distill.suites.choices import Choices
-from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.heldout import HeldOutReal, HeldOutTeacher, HeldOutText
 from distill.suites.instructions.suite import Instructions
 from distill.suites.lm_eval import LmEval
 from distill.suites.numbers import Numbers
@@ -31,6 +31,7 @@ AnySuite = Annotated[
     Annotated[
         HeldOutTeacher
         | HeldOutReal
+        | HeldOutText
         | Text
         | Numbers
         | Choices

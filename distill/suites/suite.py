@@ -108,6 +108,8 @@ class Suite(Frozen):
     """All that it may measure, by their names in the registry, the most telling one first."""
     NEEDS: ClassVar[tuple[str, ...]] = (LOADED,)
     """Nodes that its items come from."""
+    ANSWERED: ClassVar[bool] = True
+    """Whether its items are answered too where they are scored."""
     LATER: ClassVar[tuple[str, ...]] = ()
     """Fields that say how items are answered and what that is worth, and not which they are: another value of them leaves
     the items, and all that was trained apart from them, as they are."""
