@@ -27,6 +27,7 @@ def inconsistencies(recipe: Recipe, of_file: bool = False) -> Iterator[tuple[Key
     yield from _unknown_names(recipe)
     yield from _unfit_models(recipe)
     yield from _repeated_names(recipe)
+    yield from _unmixable(recipe)
     if not of_file:
         yield from _unknown_scores(recipe)
     yield from _misplaced_filters(recipe)
@@ -125,6 +126,19 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             f"{recipe.mix.real_fraction:g} asks for real rows (0.25 unless the recipe says otherwise), but no data set under "
             "real has answers or texts; set it to 0",
         )
+
+
+def _unmixable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """Proportions that cannot be had, found before the teacher is asked."""
+    mix, taught = recipe.mix, recipe.generate.taught
+    made = mix.rows - round(mix.real_fraction * mix.rows) if mix.rows else 0
+    if made > taught and not mix.earlier:
+        yield (
+            ("mix", "rows"),
+            f"{mix.rows} rows, {mix.real_fraction:g} of them real, take {made} of the teacher's, and generate.rows makes {taught}",
+        )
+    if not recipe.teaches and (others := [one.objective for one in recipe.trainings if one.objective == "preference"]):
+        yield ("mix", "real_fraction"), f"1 is real rows alone, and {others[0]} learns from what the teacher writes"
 
 
 def _misplaced_filters(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from distill import artifacts, pipeline
+from distill import artifacts
 from distill.compare import browse
 from distill.context import Resolved
 from distill.errors import DistillError, SourceError
@@ -24,6 +24,7 @@ from distill.filter.given import Given
 from distill.filter.ledger import Ledger
 from distill.filter.preview import ASKS, affordable, drawn, look, page, table
 from distill.filter.written import Written
+from distill.nodes.data import filter_spec
 from distill.rows import Row, read_rows
 from distill.sources import references
 from distill.suites.heldout import MEASURED
@@ -37,7 +38,7 @@ def preview(workspace: Workspace, count: int, ref: str | None, models: bool) -> 
         ref: file or folder of rows; None for those of the run.
         models: ask models too.
     """
-    spec, inputs = pipeline.filter_spec(workspace.recipe), _inputs(workspace)
+    spec, inputs = filter_spec(workspace.recipe), _inputs(workspace)
     filters, left = affordable(spec.filter, models)
     spec = spec.model_copy(update={"filter": filters})
     place, rows = _at_hand(workspace, inputs["split"], ref)
@@ -70,7 +71,7 @@ def write(
         executor: `local`, `slurm` or `ray`.
         options: what datatrove's executor is told besides.
     """
-    spec, inputs = pipeline.filter_spec(workspace.recipe), _inputs(workspace)
+    spec, inputs = filter_spec(workspace.recipe), _inputs(workspace)
     given = _given(workspace, ref)
     _refuse_other(out, given.path)
     if tasks:
@@ -174,8 +175,8 @@ def _at_hand(workspace: Workspace, split: Path, ref: str | None) -> tuple[str, I
     if ref is not None:
         given = _given(workspace, ref)
         return str(given.path), given
-    made = workspace.find("generate")
-    last = workspace.run_folder / workspace.planned["generate"].node.folder / "rows.jsonl"
+    made = workspace.find("generate") if workspace.recipe.teaches else None
+    last = workspace.run_folder / "1-generate" / "rows.jsonl"
     if made is not None:
         return "what generation made", read_rows(made.path / "rows.jsonl")
     if last.is_file():

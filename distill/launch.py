@@ -249,10 +249,18 @@ def _missing(workspace: Workspace, name: str) -> bool:
     return workspace.ranks.gather([workspace.find(name) is None])[0]
 
 
+def part() -> None:
+    """Leave the group of processes, where there is one: threads of gloo that nobody joined abort a process at its end."""
+    dist = sys.modules.get("torch.distributed")
+    if dist is not None and dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def guarded(work: Callable[[], None]) -> int:
     """Run it; a DistillError is printed without a traceback and becomes exit status 2."""
     try:
         work()
+        part()
     except StoppedError as error:
         if os.environ.get("RANK", "0") == "0":
             print(f"\n{error}", file=sys.stderr)

@@ -84,6 +84,11 @@ class Recipe(Frozen):
         return {MAIN: self.teacher, **self.teachers}
 
     @property
+    def teaches(self) -> bool:
+        """Whether the teacher writes rows: a mix of real rows alone has none of them."""
+        return self.mix.real_fraction < 1
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """Names of the teachers that generation asks."""
         return tuple(name for name in self.generate.asks if name in self.cast)
@@ -149,7 +154,7 @@ class Recipe(Frozen):
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         data |= {ref: "data" for part in self.filter for ref in part.data}
-        data |= dict.fromkeys(self.split.references, "data")
+        data |= dict.fromkeys((*self.split.references, *self.mix.earlier), "data")
         data |= {self.terms.registry: "data"} if self.terms.registry else {}
         asked = self.evaluate.references if self.student else {}
         data |= {ref: "data" for ref, what in asked.items() if what == "data"}

@@ -16,7 +16,7 @@ from distill.filter.preview import beside, table
 from distill.judge.family import Model, kin
 from distill.launch import find_config
 from distill.names import folder_name
-from distill.pipeline import against
+from distill.nodes.arms import against
 from distill.recipe import Recipe
 from distill.rows import Row, read_rows
 from distill.suites.suite import LOADED
@@ -95,7 +95,7 @@ def _data(workspace: Workspace) -> str:
     from distill.compare.markdown import methods
 
     folders = {name: workspace.run_folder / workspace.planned[name].node.folder for name in workspace.planned}
-    found = methods(by_method(folders["generate"], folders["filter"]))
+    found = methods(by_method(folders.get("generate"), folders["filter"]))
     return f"\n{found}\n\ndata: {folders['mix']}\nread them: {page(workspace.run_folder)}"
 
 

@@ -27,7 +27,7 @@ from distill.errors import LaunchError
 from distill.job import Job
 from distill.launch import CONFIG, GRACE, SHARDED, find_config, on_cpu, read_config
 from distill.names import job_name
-from distill.pipeline import Node
+from distill.nodes.node import Node
 from distill.workspace import Workspace
 
 REPORT = "report"

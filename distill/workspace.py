@@ -22,7 +22,7 @@ from distill.errors import DistillError, NotFetchedError, SourceError
 from distill.generate.preview import preview
 from distill.generate.settings import Spec
 from distill.load import load_recipe
-from distill.pipeline import Node, Planned
+from distill.nodes.node import Node, Planned, keys
 from distill.protocols import Summary
 from distill.recipe import Recipe, dump
 from distill.sources import references
@@ -165,7 +165,7 @@ class Workspace:
 
     @cached_property
     def planned(self) -> Mapping[str, Planned]:
-        return pipeline.keys(self.nodes, self.resolved)
+        return keys(self.nodes, self.resolved)
 
     def wanted(self, until: str) -> set[str]:
         """A node and all it needs."""
@@ -220,16 +220,21 @@ class Workspace:
         """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""
         split, _ = self.make("split")
         accept = pipeline.acceptance(self.recipe, {"split": split.path}, self.context)
+        if not self.recipe.teaches:
+            raise DistillError("the teacher writes nothing: real rows alone are learnt", where="mix.real_fraction")
         spec = self.planned["generate"].node.spec
         assert isinstance(spec, Spec)
         return preview(spec, split.path, replace(self.context, accept=accept), count)
 
     def _enough_real(self, split: Path) -> None:
         """A fraction that the real data cannot make up is refused before the teacher is asked for anything."""
-        fraction, rows = self.recipe.mix.real_fraction, self.recipe.generate.taught
+        mix, rows = self.recipe.mix, self.recipe.generate.taught
+        fraction = mix.real_fraction
+        if fraction == 1 or mix.earlier:
+            return  # what earlier runs bring is counted by the mix
         by_data = json.loads((split / artifacts.MANIFEST).read_text(encoding="utf-8"))["summary"]["by_data"]
         there = sum(by_data[name]["train"] for name, real in self.recipe.real.items() if real.teaches)
-        needed = round(fraction / (1 - fraction) * rows)
+        needed = round(fraction * mix.rows) if mix.rows else round(fraction / (1 - fraction) * rows)
         if needed > there:
             raise DistillError(
                 f"{fraction:g} beside {rows} teacher rows needs {needed} real rows, and at most {there} are there",

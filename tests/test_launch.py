@@ -66,8 +66,10 @@ def accelerate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     script = folder / "stage.py"
     script.write_text(
         "from distill.launch import guarded, ranks\n"
-        "import os\n"  # one write a line: the ranks share a pipe
-        "raise SystemExit(guarded(lambda: os.write(1, f'started {ranks().world} {ranks().rank}\\n'.encode()) and None))\n"
+        "import os, torch.distributed as group\n"  # one write a line: the ranks share a pipe
+        "status = guarded(lambda: os.write(1, f'started {ranks().world} {ranks().rank}\\n'.encode()) and None)\n"
+        "os.write(1, f'in a group at the end: {group.is_initialized()}\\n'.encode())\n"
+        "raise SystemExit(status)\n"
     )
     command = [sys.executable, "-m", "accelerate.commands.launch", *arguments, str(script)]
     return subprocess.run(
@@ -96,6 +98,7 @@ def test_two_processes_know_each_other(tmp_path: Path) -> None:
     done = accelerate(tmp_path, "--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml"))
     assert done.returncode == 0, done.stderr
     assert {"started 2 0", "started 2 1"} <= set(done.stdout.splitlines())
+    assert done.stdout.count("in a group at the end: False") == 2, "half of those that end in one are aborted"
 
 
 class Waiting(Workspace):

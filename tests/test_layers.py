@@ -36,7 +36,7 @@ LEVELS = {
     **dict.fromkeys(("generate", "filter", "mix", "score", "tokenise", "train", "evaluate", "compare"), 4),
     **dict.fromkeys(("consistency", "load", "problems", "recipe"), 5),
     "artifacts": 6,
-    **dict.fromkeys(("pipeline", "workspace"), 7),
+    **dict.fromkeys(("nodes", "pipeline", "workspace"), 7),
     **dict.fromkeys(
         (
             *("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show"),

@@ -12,7 +12,8 @@ import pytest
 from distill import templates
 from distill.context import Resolved
 from distill.judge.settings import Judge, Labels
-from distill.pipeline import keys, plan
+from distill.nodes.node import keys
+from distill.pipeline import plan
 from distill.recipe import Recipe
 from distill.recipe_file import dotted, walk
 from distill.sources import references
@@ -103,6 +104,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "evaluate.primary": {"compare"},
     "evaluate.forgetting": {"compare"},
     "evaluate": ARMS,
+    "evaluate.against_teacher": {*BASE_ARM, *TRAINED_ARMS},
     "runtime": set(),
 }
 NODES = {

@@ -42,7 +42,7 @@ def read_data(inputs: Mapping[str, Path]) -> Data:
         heldout_rows=counts["heldout_rows"],
         preference_rows=counts.get("preference_rows", 0),
         real_dropped=_commonest_first(ledger["real"]["dropped"]),
-        by_method=by_method(inputs["generate"], inputs["filter"]),
+        by_method=by_method(inputs.get("generate"), inputs["filter"]),
         by_origin={origin: OriginBooks.model_validate(one) for origin, one in ledger.get("by_origin", {}).items()},
         overlap=ledger.get("overlap", {}),
         changed=changed(ledger),
@@ -57,8 +57,10 @@ def changed(ledger: Mapping[str, Any]) -> dict[str, int]:
     return _commonest_first(counts)
 
 
-def by_method(generate: Path, filtered: Path) -> dict[str, MethodBooks]:
+def by_method(generate: Path | None, filtered: Path) -> dict[str, MethodBooks]:
     """What became of the candidates of each method, and what they cost; empty where generation kept no such books."""
+    if generate is None:
+        return {}
     accounts: dict[str, Any] = _ledger(filtered)["by_method"]
     spent: dict[str, Any] = summary_of(generate).get("by_method", {})
     return {

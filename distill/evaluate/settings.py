@@ -44,6 +44,9 @@ class Evaluate(Frozen):
     generation: Generation = Generation()
     dtype: Dtype = "bfloat16"
     """Of every arm."""
+    against_teacher: bool = True
+    """Hold every arm's next-token distributions against the teacher's (`kl`, `agreement`), so that the teacher is measured
+    first. Without it each arm is measured by itself."""
     checkpoints: tuple[int, ...] = ()
     """Steps of the student's training that are evaluated as arms too, `student@STEP`."""
     real_only: bool = False

@@ -123,7 +123,7 @@ def _score(
     # The model's memory is free before the engine loads its own.
     with closing(arm.scorer(_engine(spec, arm), context)) as scorer:
         likely = suites.of("likelihood")
-        teacher = None if keep or not likely else _teacher(inputs[TEACHER], scorer, notes)
+        teacher = _teacher(inputs[TEACHER], scorer, notes) if likely and TEACHER in inputs else None
         scored = dict(scoring.score(likely, scorer, teacher, spec.top_k, keep, context)) if likely else {}
         chosen = suites.chosen(choosing.likelihoods(suites.options, scorer, context))
         if suites.of("model"):

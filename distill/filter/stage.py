@@ -39,7 +39,7 @@ VERSION = 2
 class Spec(Frozen):
     filter: tuple[AnyFilter, ...]
     rows: int
-    """Kept rows asked for; accepted rows beyond them are dropped as `surplus`."""
+    """Kept rows asked for; accepted rows beyond them are dropped as `surplus`. 0 where nothing is generated."""
     shares: dict[str, float]
     """Share of `rows` by method name."""
     min_yield: float
@@ -83,7 +83,8 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     Raises:
         YieldError: too few were kept; `dropped.jsonl` and `ledger.json` are written all the same.
     """
-    ledger = asked_for(inputs["generate"])
+    generated = inputs.get("generate")
+    ledger = asked_for(generated) if generated else Ledger()
     bound = bindings(spec, inputs, context)
     # Every rank knows all verdicts, for all must know whether the run goes on; one writes.
     with (
@@ -91,7 +92,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         nullcontext(str(out)) if context.ranks.main else TemporaryDirectory() as folder,
     ):
         _judge_all(spec, inputs, Path(folder), bound, ledger, context)
-        ledger.check(inputs["generate"])
+        ledger.check(generated or inputs["split"])
         ledger.write(Path(folder))
         bill = bound.open.meter.total(context.ranks).bill()
     accepted = ledger.accepted / max(ledger.teacher.requested, 1)
@@ -131,7 +132,7 @@ def _judge_all(
     """Teacher rows, then real ones, each to its file and into the books."""
     with Written(out, ledger) as written:
         chain = Chain(spec.filter, bound)
-        rows = read_rows(inputs["generate"] / "rows.jsonl")
+        rows = read_rows(inputs["generate"] / "rows.jsonl") if "generate" in inputs else iter(())
         judged = _within_quota(chain.judge(rows), quotas(spec.rows, spec.shares))
         for result in context.progress(judged, ledger.teacher.requested, "filter", "row"):
             written.enter(result)

@@ -1,4 +1,4 @@
-"""kept teacher rows + real rows -> files by kind, in the stated proportion, with no prompt on both sides.
+"""kept teacher rows + rows of earlier runs + real rows -> files by kind, in the stated proportion, with no prompt on both sides.
 
 train.jsonl        conversations and texts, the teacher's and real ones: what a student learns by the next token
 validation.jsonl   real rows on which the training is watched: no training row has one of their prompts
@@ -30,7 +30,7 @@ from distill.suites import heldout
 from distill.terms import shipping
 from distill.terms.registry import shipped
 
-VERSION = 4
+VERSION = 5
 TAUGHT = ("chat", "text")
 """Kinds of rows in train.jsonl."""
 FEW = (
@@ -40,8 +40,13 @@ FEW = (
 
 
 class Mix(Frozen):
-    real_fraction: float = Field(0.25, ge=0, lt=1)
-    """Real conversations and texts as a share of all in train.jsonl."""
+    real_fraction: float = Field(0.25, ge=0, le=1)
+    """Real conversations and texts as a share of all in train.jsonl. 1 is real rows alone: the teacher writes none."""
+    rows: int | None = Field(None, gt=0)
+    """Rows of train.jsonl in all, drawn from what there is in the stated proportion; all of them when not given."""
+    earlier: tuple[str, ...] = ()
+    """References to rows of other runs, `run:NAME/mix`, that are learnt too: kept and added to, not replaced. Real ones
+    among them count as real."""
     validation_rows: int = Field(64, ge=0)
     """Real rows set aside to watch the training on, at most a tenth of them and never one that the mix needs."""
 
@@ -49,6 +54,8 @@ class Mix(Frozen):
 class Spec(Frozen):
     mix: Mix
     seed: int
+    max_depth: int | None = None
+    """Most generations of models between people's text and a row of an earlier run."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -59,14 +66,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         DistillError: too few real rows for the fraction, or a prompt that is on both sides.
     """
     kept = list(read_rows(inputs["filter"] / "kept.jsonl"))
-    if not kept:
+    if not kept and spec.mix.real_fraction < 1:
         raise DistillError("no teacher row was kept", where="mix", hint="see the ledger of filter for the reasons")
-    teacher = [row for row in kept if row.kind in TAUGHT]
-    written = {row.id for row in kept}
+    old = earlier(spec, context)
+    learnt = {row.id: row for row in (*old, *kept) if row.kind in TAUGHT}
     # What the teacher answered word for word as people did is there once.
-    real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in written]
-    drawn = shuffled(real, spec.seed, "draw")[: real_rows(spec.mix.real_fraction, len(teacher), len(real))]
-    train = shuffled([*teacher, *drawn], spec.seed, "train")
+    real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in learnt]
+    there = list(learnt.values())
+    train = shuffled(proportioned(there, shuffled(real, spec.seed, "draw"), spec), spec.seed, "train")
+    drawn = [row for row in train if row.provenance.source == "real"]
     pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
     watched = validation([*train, *pairs], real, spec)
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
@@ -81,8 +89,14 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         for name, rows in card.files.items():
             write_rows(out / name, rows)
         _write_cards(card, asked(inputs["split"], [*train, *pairs, *benchmark]), out, context)
-    counts = {"teacher": len(teacher), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside)}
-    more = {"validation_rows": len(watched), "preference_rows": len(pairs), "benchmark_rows": len(benchmark)}
+    before = {row.id for row in old}
+    counts = {
+        "teacher": len(train) - len(drawn), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside),
+    }  # fmt: skip
+    more = {
+        "earlier": sum(row.id in before for row in train), "validation_rows": len(watched),
+        "preference_rows": len(pairs), "benchmark_rows": len(benchmark),
+    }  # fmt: skip
     return {
         "counts": counts | {name: count for name, count in more.items() if count},
         "kinds": dict(Counter(row.kind for row in (*train, *pairs, *benchmark))),
@@ -125,6 +139,61 @@ def validation(train: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Ro
     taken = {root for row in train for root in row.roots}
     free = [row for row in real if not taken & row.roots]
     return shuffled(free, spec.seed, "validation")[: min(spec.mix.validation_rows, len(real) // 10)]
+
+
+def earlier(spec: Spec, context: Context) -> list[Row]:
+    """Rows of earlier runs.
+
+    Raises:
+        DistillError: one is deeper than `split.max_depth` allows.
+    """
+    found = []
+    for ref in spec.mix.earlier:
+        for row in read_rows(context.resolved[ref].path):
+            if spec.max_depth is not None and row.provenance.depth > spec.max_depth:
+                raise DistillError(
+                    f"row {row.id} is {row.provenance.depth} generations of models away from people's text, and split.max_depth "
+                    f"is {spec.max_depth}",
+                    where=ref,
+                    hint="take rows of an earlier generation, or raise split.max_depth",
+                )
+            found.append(row)
+    return found
+
+
+def proportioned(there: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Row]:
+    """Rows that are learnt: what is there, with real rows to make up the fraction; `mix.rows` of them where it is given.
+
+    Args:
+        there: the teacher's rows and those of earlier runs, real ones too.
+        real: other real rows, in the order that they are taken in.
+
+    Raises:
+        DistillError: too few real rows for the fraction, or too few rows in all.
+    """
+    fraction, rows = spec.mix.real_fraction, spec.mix.rows
+    made = [row for row in there if row.provenance.source == "teacher"] if fraction < 1 else []
+    own = [row for row in there if row.provenance.source == "real"]
+    if rows is None:
+        if fraction == 1:
+            return [*own, *real]
+        needed = real_rows(fraction, len(made), len(own) + len(real))
+        return [*made, *own, *real[: max(0, needed - len(own))]]
+    drawn = shuffled([*made, *own], spec.seed, "draw")[:rows]
+    wanted = round(fraction * rows)
+    anew = max(0, wanted - sum(row.provenance.source == "real" for row in drawn))
+    # Real rows take the place of the teacher's that were drawn last.
+    spared = [row for row in drawn if row.provenance.source == "teacher"]
+    out = {row.id for row in spared[len(spared) - max(0, len(drawn) + anew - rows) :]}
+    chosen = [row for row in drawn if row.id not in out] + list(real[:anew])
+    if len(chosen) < rows:
+        raise DistillError(
+            f"mix.rows {rows} with real_fraction {fraction:g} takes {rows - wanted} of the teacher's and {wanted} real rows; there "
+            f"are {len(made)} and {len(own) + len(real)}",
+            where="mix",
+            hint="lower mix.rows, ask for more generate.rows, or give more real data",
+        )
+    return chosen
 
 
 def real_rows(fraction: float, teacher: int, there: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from distill.context import Context
+from distill.context import Context, Resolved
 from distill.errors import DistillError
 from distill.mix.stage import Mix, Spec, real_rows, run
 from distill.rows import Message, Provenance, Row, read_rows, root_of, write_rows
@@ -88,6 +88,57 @@ def test_the_shuffle_is_of_seed_and_content_alone(inputs: dict[str, Path]) -> No
 def test_more_real_rows_keep_those_already_drawn(inputs: dict[str, Path]) -> None:
     few, many = ({row.id for row in mix(inputs, f) if row.provenance.source == "real"} for f in (0.1, 0.4))
     assert len(few) == 1 and len(many) == 8 and few < many
+
+
+OLD = [row(f"Old question {i}?", "teacher") for i in range(6)]
+OLD_REAL = [row(f"Old real question {i}?", "real") for i in range(3)]
+
+
+def mixed(inputs: dict[str, Path], **fields: object) -> list[Row]:
+    """With the rows of an earlier run."""
+    path = inputs["out"] / "earlier.jsonl"
+    write_rows(path, [*OLD, *OLD_REAL])
+    spec = Spec(mix=Mix.model_validate({"earlier": ["run:old/mix"], **fields}), seed=3, max_depth=None)
+    resolved = {"run:old/mix": Resolved("run:old/mix", path, "key")}
+    run(spec, inputs, inputs["out"], Context(inputs["out"], resolved))
+    return list(read_rows(inputs["out"] / "train.jsonl"))
+
+
+def test_rows_of_earlier_runs_are_kept_and_added_to(inputs: dict[str, Path]) -> None:
+    assert set(ids(mixed(inputs, real_fraction=0))) == {*ids(TEACHER), *ids(OLD), *ids(OLD_REAL)}
+    filled = [row for row in mixed(inputs, real_fraction=0.25) if row.provenance.source == "real"]
+    assert len(filled) == 6 and set(ids(OLD_REAL)) < set(ids(filled)), "18 of teachers, 3 real ones there, 3 more"
+
+
+def test_a_number_of_rows_is_drawn_in_the_proportion(inputs: dict[str, Path]) -> None:
+    for fraction, real in ((0.0, 0), (0.5, 4), (0.25, 2)):
+        summary = run(
+            Spec(mix=Mix(real_fraction=fraction, rows=8), seed=3), inputs, inputs["out"], Context(inputs["out"], {})
+        )
+        assert (summary["counts"]["train_rows"], summary["counts"]["real"]) == (8, real)
+    drawn = mixed(inputs, real_fraction=0.0, rows=10)
+    assert (
+        len(drawn) == 10 and {row.id for row in drawn} & set(ids(OLD)) and {row.id for row in drawn} & set(ids(TEACHER))
+    )
+    assert sum(row.provenance.source == "real" for row in mixed(inputs, real_fraction=0.5, rows=10)) == 5
+    with pytest.raises(DistillError, match=r"takes 15 of the teacher's and 5 real rows; there are 12 and 9"):
+        run(Spec(mix=Mix(rows=20), seed=3), inputs, inputs["out"], Context(inputs["out"], {}))
+
+
+def test_real_rows_alone_need_no_teacher(inputs: dict[str, Path]) -> None:
+    write_rows(inputs["filter"] / "kept.jsonl", [])
+    assert set(ids(mix(inputs, 1.0))) == set(ids(REAL))
+    run(Spec(mix=Mix(real_fraction=1, rows=5), seed=3), inputs, inputs["out"], Context(inputs["out"], {}))
+    assert len(list(read_rows(inputs["out"] / "train.jsonl"))) == 5
+
+
+def test_an_earlier_row_that_is_too_deep_is_refused(inputs: dict[str, Path]) -> None:
+    path = inputs["out"] / "earlier.jsonl"
+    deep = OLD[0].model_copy(update={"provenance": OLD[0].provenance.model_copy(update={"depth": 3})})
+    write_rows(path, [deep])
+    spec = Spec(mix=Mix(earlier=("run:old/mix",)), seed=3, max_depth=2)
+    with pytest.raises(DistillError, match="3 generations of models away"):
+        run(spec, inputs, inputs["out"], Context(inputs["out"], {"run:old/mix": Resolved("run:old/mix", path, "key")}))
 
 
 def test_no_real_rows_where_none_are_asked_for(inputs: dict[str, Path]) -> None:
