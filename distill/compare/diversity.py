@@ -75,7 +75,7 @@ def beside(corpora: Mapping[str, Drawn], seed: int) -> Diversity:
     return Diversity(
         texts=found.texts,
         words=found.words,
-        measures={name: _measure(name, found) for name in KINDS},
+        measures={name: _measure(name, found) for name in found.numbers},
         lengths=dict(found.lengths),
     )
 
