@@ -1,19 +1,12 @@
-"""kept teacher rows, real rows and the mix -> how varied their wording is beside people's, as typed values of report.json."""
+"""guard.json -> how varied the wording of kept teacher rows and of the mix is beside people's, as typed values of report.json."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
-from distill.collapse.panel import KINDS, Number, Panel, panel
-from distill.collapse.sample import FEWEST, Drawn, draw
+from distill.collapse.found import Found
+from distill.collapse.panel import KINDS, Number, Panel
 from distill.compare.value import Interval, Value
-from distill.rows import Row, read_rows
-
-PEOPLE = "real"
-FILES = {PEOPLE: ("filter", "real.jsonl"), "teacher": ("filter", "kept.jsonl"), "mix": ("mix", "train.jsonl")}
-"""Corpus -> node and file."""
 
 
 class Measure(Value):
@@ -47,36 +40,16 @@ class Diversity(Value):
     undefined: str | None = None
 
 
-def read_diversity(inputs: Mapping[str, Path], seed: int) -> Diversity:
-    """The panel over the rows of a run."""
-    return beside(
-        {name: draw(_rows(inputs[node] / file), seed) for name, (node, file) in FILES.items() if node in inputs}, seed
-    )
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    if path.is_file():
-        yield from read_rows(path)
-
-
-def beside(corpora: Mapping[str, Drawn], seed: int) -> Diversity:
-    """The panel of what was drawn of every corpus; undefined where one has too few texts."""
-    few = [name for name, drawn in corpora.items() if len(drawn.texts) < FEWEST]
-    if few:
-        shown = ", ".join(f"{len(corpora[name].texts)} texts of {name}" for name in few)
-        return Diversity(undefined=f"{shown}: fewer than {FEWEST} say what chance says")
-    found = panel(
-        {name: drawn.texts for name, drawn in corpora.items()},
-        PEOPLE,
-        seed,
-        {name: drawn.lengths for name, drawn in corpora.items()},
-    )
-    assert found is not None
+def diversity(found: Found) -> Diversity:
+    """The panel that `guard` computed over the rows of a run."""
+    panel = found.panel
+    if panel is None:
+        return Diversity(undefined=found.unsaid)
     return Diversity(
-        texts=found.texts,
-        words=found.words,
-        measures={name: _measure(name, found) for name in found.numbers},
-        lengths=dict(found.lengths),
+        texts=panel.texts,
+        words=panel.words,
+        measures={name: _measure(name, panel) for name in panel.numbers},
+        lengths=dict(panel.lengths),
     )
 
 

@@ -13,6 +13,7 @@ from distill.compare.words import (
     arrow,
     detectable,
     gap_for,
+    guarded,
     hours,
     interval,
     kept,
@@ -40,6 +41,7 @@ def render(report: Report) -> str:
         _pairs(report),
         _against_base(report),
         _kept(report),
+        _guarded(report),
         _more(report),
         *_judge(report),
         "## Where the rows went",
@@ -123,6 +125,13 @@ def _against_base(report: Report) -> str:
 def _kept(report: Report) -> str:
     rows = [f"- {_inline(one.metric)}: {_inline(kept(one))}" for one in report.forgetting]
     return "\n".join(["## What the student should not lose", "", *rows]) if rows else ""
+
+
+def _guarded(report: Report) -> str:
+    rows = [
+        f"- {_inline(verdict)}: {_inline(said)}" for verdict, said in (guarded(report.guard) if report.guard else ())
+    ]
+    return "\n".join(["## Against people's texts", "", *rows]) if rows else ""
 
 
 def _more(report: Report) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.findings import Forgotten, Price
+from distill.compare.findings import Forgotten, Guarded, Price
 from distill.compare.report import About, Metric, Pair, Recovered, Score
 from distill.compare.value import Interval
 
@@ -132,6 +132,18 @@ def kept(one: Forgotten) -> str:
         return f"worse than the base: {gain}, at most {high}; margin {margin} ({one.n:,} items)"
     more = f", {one.needed:,} would settle it" if one.needed and one.needed > one.n else ""
     return f"cannot tell whether it is worse than the base: {gain}, {low} to {high}; margin {margin} ({one.n:,} items{more})"
+
+
+def guarded(found: Guarded) -> list[tuple[str, str]]:
+    """What the guard has to say, a line each with its verdict: `worse`, `not worse` or `cannot tell`."""
+    lines = [
+        ("worse", f"{one.says}; try {one.remedies[0]}" if one.remedies else one.says)
+        for one in (*found.rows, *found.student)
+    ]
+    if found.loss and not found.student:
+        said = f"{signed(found.loss.rise)} {interval(found.loss.ci95)} nats per token from base to student"
+        lines.append(("not worse", f"loss on real held-out text within its limit: {said} ({found.loss.n:,} items)"))
+    return [*lines, *(("cannot tell", f"not judged: {one}") for one in found.unjudged)]
 
 
 def gap_for(spent: Price) -> list[str]:
