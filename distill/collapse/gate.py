@@ -54,10 +54,16 @@ class Limits(Frozen):
     """How far it can be compressed: a rise."""
     self_repetition: float | None = Field(default=0.7, gt=0)
     """Runs of four words that texts share: a rise of the mean logarithm (0.7: twice as many)."""
+    self_bleu: float | None = Field(default=0.5, gt=0)
+    """How much of a text stands in others: a rise."""
     vendi: float | None = Field(default=0.4, gt=0)
-    """Texts without anything in common that would be as varied."""
+    """Texts without a word in common that would be as varied."""
     dispersion: float | None = Field(default=0.1, gt=0)
-    """Mean distance of two texts."""
+    """Mean distance of two texts by their words."""
+    vendi_embedded: float | None = Field(default=0.4, gt=0)
+    """As `vendi`, by embeddings: of rows that say the same in other words."""
+    dispersion_embedded: float | None = Field(default=0.3, gt=0)
+    """As `dispersion`, by embeddings."""
     real_loss: float | None = Field(default=0.05, gt=0)
     """Loss on real held-out text: a rise from base to student, as a share of the base's."""
 
@@ -105,7 +111,7 @@ def alarms(panel: Panel | None, limits: Limits, real_loss: RealLoss | None = Non
 
 def _fallen(panel: Panel, limits: Limits) -> Iterator[Alarm]:
     for corpus in panel.numbers["coverage"]:
-        for measure in KINDS if corpus != panel.people else ():
+        for measure in panel.numbers if corpus != panel.people else ():
             limit: float | None = getattr(limits, measure)
             own, people = (panel.numbers[measure][name].value for name in (corpus, panel.people))
             beside = panel.beside[measure][corpus]
