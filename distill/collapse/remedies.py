@@ -13,7 +13,7 @@ ENTRY = "filter + "
 """Before an entry that is added to the recipe's filters."""
 MODEL = "MODEL"
 """Stands in a line for a reference of the user's own: the student's model is a good choice."""
-ROWS = "run:NAME/filter"
+ROWS = "run:NAME/mix"
 """Stands in a line for the rows of an earlier run of the user's own."""
 
 
@@ -29,8 +29,11 @@ class Remedy:
 
 
 TAIL = frozenset({"coverage", "tail_coverage", "hapax"})
-SPREAD = frozenset({"entropy_1", "entropy_2", "distinct_1", "distinct_2", "distinct_3", "dispersion", "vendi"})
-REPEATED = frozenset({"compression", "self_repetition"})
+SPREAD = frozenset({"entropy_1", "entropy_2", "distinct_1", "distinct_2", "distinct_3", "dispersion", "vendi"}) | {
+    "vendi_embedded",
+    "dispersion_embedded",
+}
+REPEATED = frozenset({"compression", "self_repetition", "self_bleu"})
 LOSS = frozenset({"real_loss"})
 FILTERED, SYNTHETIC, STUDENT = frozenset({"filtered_tail"}), frozenset({"synthetic"}), frozenset({"student_teacher"})
 
@@ -39,6 +42,11 @@ REMEDIES = (
         "mix.real_fraction: 0.5",
         "an anchor of people's rows: with a tenth of them each generation, collapse was minor (Shumailov et al. 2024)",
         TAIL | LOSS | SYNTHETIC | STUDENT | SPREAD | REPEATED,
+    ),
+    Remedy(
+        f"mix.earlier: [{ROWS}]",
+        "rows of the generations before are kept and added to, not replaced (Gerstgrasser et al., arXiv:2404.01413)",
+        STUDENT | LOSS,
     ),
     Remedy(
         "generate.sampling.temperature: 1.0",

@@ -62,7 +62,9 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
 
 def look(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Found:
     """All that is to be known of the rows of a run."""
-    corpora = {name: draw(_rows(inputs, files), spec.seed) for name, files in FILES.items()}
+    drawn = {name: draw(_rows(inputs, files), spec.seed) for name, files in FILES.items()}
+    # A mix of real rows alone has no teacher.
+    corpora = {name: one for name, one in drawn.items() if name != TEACHER or one.rows}
     measured, unsaid = measure(corpora, spec.seed)
     origins = Counter((row.provenance.source, row.provenance.origin) for row in _rows(inputs, FILES[MIX]))
     written = {origin: count for (source, origin), count in origins.items() if source == "teacher"}

