@@ -17,4 +17,4 @@ def test_those_with_words_that_people_seldom_have_come_first() -> None:
 
 
 def test_a_tenth_of_few_says_nothing() -> None:
-    assert rarest({n: "the sea" for n in range(10 * FEWEST - 1)}, PEOPLE) == []
+    assert rarest(dict.fromkeys(range(10 * FEWEST - 1), "the sea"), PEOPLE) == []
