@@ -116,6 +116,7 @@ def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> R
         "name": name,
         "seed": seed_of(recipe.seed, seed),
         "benchmark": None,
+        "guard": {**value["guard"], "stop": False},  # collapse is what is to be seen
         "split": {**value["split"], "seed": recipe.seed if recipe.split.seed is None else recipe.split.seed},
         # Each student is measured by itself: whether it lost against its teacher is for the curves to say.
         "evaluate": {
