@@ -7,17 +7,17 @@ import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill import compatibility, intent, results, show, slurm, tracking
+from distill import compatibility, intent, laboratories, results, show, slurm
 from distill.engines.serving.slurm import check_submit
 from distill.errors import DistillError, LaunchError, NotFetchedError
-from distill.launch import guarded, start
+from distill.launch import guarded
 from distill.load import load_recipe
 from distill.options import add_command, count, run_folder
 from distill.recipe import Recipe, json_schema
+from distill.steps import step
 from distill.trail import commands as trail
 from distill.workspace import Workspace
 
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, help="YAML file; paths in it start from its own folder")
         command.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE", dest="overrides")
     _result_commands(commands)
+    laboratories.add(commands)
     trail.add(commands, add_command, run_folder)
     commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
     return parser
@@ -208,7 +209,7 @@ def _run(options: argparse.Namespace) -> None:
         return
     workspace.save_recipe()
     wanted = {name for goal in goals for name in workspace.wanted(goal)}
-    made = [node.name for node in workspace.nodes if node.name in wanted and _step(workspace, node.name)]
+    made = [node.name for node in workspace.nodes if node.name in wanted and step(workspace, node.name)]
     if not made:
         print("nothing to do: every step is there")
     if options.until is None:
@@ -238,23 +239,6 @@ def _submit(script: Path) -> None:
     if subprocess.run(["bash", str(script)], check=False).returncode:
         hint = "change runtime.slurm; what was submitted before it runs, and `distill slurm` writes what is left"
         raise LaunchError("sbatch refused a job, see above", where=str(script), hint=hint)
-
-
-def _step(workspace: Workspace, name: str) -> bool:
-    """Make a node unless it is there; True when it was made."""
-    artifact = workspace.find(name)
-    made = artifact is None
-    if artifact is None:
-        say = workspace.context.say
-        say(f"{name}: {show.because(workspace.why(name))}")
-        started = time.monotonic()
-        node = workspace.planned[name].node
-        artifact = start(workspace, name) if node.launch else workspace.make(name)[0]
-        say(show.made_line(name, artifact, time.monotonic() - started))
-        if not node.launch:
-            tracking.hand_over(workspace, name, artifact)
-    workspace.link(name, artifact)
-    return made
 
 
 def _filter(options: argparse.Namespace) -> None:

@@ -32,6 +32,9 @@ class Split(Frozen):
     held_out_prompts: int = Field(128, ge=0)
     """Root prompts, and documents, kept away from training, the same on every machine: those whose hash with the seed is
     lowest. 0 when not given in a recipe without a student and a benchmark: nothing is measured then."""
+    seed: int | None = Field(None, ge=0)
+    """What the prompts are held out by; the recipe's seed when not given. With one of its own, recipes of other seeds are
+    measured on the same items."""
     without: str | None = None
     """Reference to a text file that names prompts and documents which were withdrawn, by root or by row id, one a line:
     none of their rows is read, from any data set. `distill withdraw --exclude FILE` writes one."""
@@ -52,6 +55,12 @@ class Spec(Frozen):
     real: dict[DataName, Real]
     split: Split
     seed: int
+
+
+def spec(real: Mapping[str, Real], split: Split, seed: int) -> Spec:
+    """What decides the sides, with the seed that does."""
+    own = seed if split.seed is None else split.seed
+    return Spec(real=dict(real), split=split.model_copy(update={"seed": None}), seed=own)
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:  # noqa: ARG001

@@ -39,12 +39,26 @@ LEVELS = {
     **dict.fromkeys(("nodes", "pipeline", "workspace"), 7),
     **dict.fromkeys(
         (
-            *("alone", "comparing", "compatibility", "export", "filtering", "intent", "launch", "passing", "show"),
+            *(
+                "alone",
+                "comparing",
+                "compatibility",
+                "export",
+                "filtering",
+                "intent",
+                "launch",
+                "passing",
+                "show",
+                "steps",
+                "generations",
+            ),
             *("slurm", "trail"),
         ),
         8,
     ),
-    **dict.fromkeys(("evaluated", "finished", "leaving", "options", "push", "results", "tracking", "watching"), 8),
+    **dict.fromkeys(
+        ("evaluated", "finished", "leaving", "laboratories", "options", "push", "results", "tracking", "watching"), 8
+    ),
     "cli": 9,
 }
 STAGES = 4

@@ -375,6 +375,10 @@ MODEL_FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {},
         {"by": ["judge"], "combine": "sum", "embedder": "Q", "max_similarity": 0.5, "oversample": 3},
     ),
+    "surprising": (
+        {"model": "R"},
+        {"name": "n", "missing": "keep", "model": "Q", "given": "nothing", "power": 2, "seed": 1, "oversample": 3},
+    ),
 }  # fmt: skip
 """Filters that ask a model, each with another value of every option."""
 

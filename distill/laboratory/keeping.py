@@ -14,10 +14,8 @@ of teachers make way for them, so that no generation costs more for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
-
-from distill.rows import Row, digest
 
 Keep = Literal["replace", "accumulate", "subsample"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
@@ -63,16 +61,3 @@ def distinct(
             taught = [sorted(portions(keep, one, rows, fraction).items()) for one in range(generations + 1)]
             found.setdefault(str(taught), (keep, fraction))
     return list(found.values())
-
-
-def drawn(rows: Mapping[int, Sequence[Row]], parts: Mapping[int, int], generation: int, seed: int) -> list[Row]:
-    """The rows that `portions` asks for, by generation: every student's draw is its own, the same from any order of the rows.
-
-    Args:
-        rows: generation to its rows, at least as many as are asked for.
-    """
-    found: list[Row] = []
-    for one, count in sorted(parts.items()):
-        assert len(rows[one]) >= count, f"{count} rows of generation {one}, and there are {len(rows[one])}"
-        found += sorted(rows[one], key=lambda row: digest([seed, generation, row.id]))[:count]
-    return found

@@ -37,7 +37,7 @@ class Item(Value):
 
 
 class Sample(Value):
-    """What a model wrote to a prompt."""
+    """What a model, or people, wrote to a prompt."""
 
     prompt: str
     text: str
@@ -69,7 +69,7 @@ class Cell(Value):
     people: dict[str, float] = {}
     """The same measures of people's rows, in samples of the same number and lengths."""
     samples: tuple[Sample, ...] = ()
-    """What this student writes to prompts that are the same in all cells."""
+    """Rows of this generation, which its teacher wrote: to prompts that are the same in all cells."""
     seconds: float = Field(0.0, ge=0)
     """Of all its stages when they ran, from the cache or not."""
     resumed: bool = False

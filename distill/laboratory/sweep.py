@@ -1,7 +1,8 @@
 """Sweep -> the share of teacher rows at which students are best, with a 95% interval, and what can be said of it.
 
 Mean losses by share are fitted by a parabola. Where they lie further from it than noise lets them, by a curve that falls and then
-rises in any way (least squares, by pooling neighbours that are out of order), whose lowest point is one of the shares tried.
+rises in any way (least squares, by pooling neighbours that are out of order), whose lowest point is one of the shares tried. Its
+interval reaches to their neighbours.
 
 What is drawn anew are roots of items, the same for all shares, and noise of training seeds. That is taken from how far single
 trainings lie from what their share and their seed have in common, over all shares together: three seeds alone say little of it.
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 LEVEL = 0.05
+MISFIT = 0.2
+"""Below this p a parabola is given up: easily, as a curve of the wrong form has intervals that say too much."""
+ROUNDING = 1e-9
 GRID = 101
 """Shares at which the curve is looked at."""
 
@@ -94,8 +98,8 @@ def fit(sweep: Sweep, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
     kind: Kind = "line" if len(shares) == 2 else "parabola"
     curve, p_kind = _polynomial(shares, grid, 1 if kind == "line" else 2), None
     if over != "nothing" and len(shares) > 3:
-        p_kind = _p(_left(shares, means), _left(shares, noise))
-        if p_kind < LEVEL:
+        p_kind = _p(_left(shares, means), _left(shares, noise), float(means.mean()))
+        if p_kind < MISFIT:
             kind, curve = "falls and rises", _unimodal(shares, grid)
     at = curve(means[None])[0]
     lines = curve(draws)
@@ -123,11 +127,19 @@ def fit(sweep: Sweep, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
         tried=tuple(tried),
         curve=tuple(zip(grid.tolist(), at.tolist(), band, strict=True)),
         best=float(grid[lowest]),
-        ci95=ends(grid[lines.argmin(1)]),
-        p_flat=_p(means - means.mean(), noise - alike) if known else None,
+        ci95=_around(ends(grid[lines.argmin(1)]), shares) if kind == "falls and rises" else ends(grid[lines.argmin(1)]),
+        p_flat=_p(means - means.mean(), noise - alike, float(means.mean())) if known else None,
         p_kind=p_kind,
         over=over,
     )
+
+
+def _around(ci95: Interval | None, shares: Array) -> Interval | None:
+    """As far as the neighbours of shares that were tried: between them a curve of any form may be lowest anywhere."""
+    if ci95 is None:
+        return None
+    below, above = shares[shares < ci95[0]], shares[shares > ci95[1]]
+    return float(below[-1] if len(below) else shares[0]), float(above[0] if len(above) else shares[-1])
 
 
 def _ends(draws: Array) -> Interval:
@@ -137,19 +149,23 @@ def _ends(draws: Array) -> Interval:
     return float(low), float(high)
 
 
-def _p(found: Array, noise: Array) -> float:
+def _p(found: Array, noise: Array, scale: float) -> float:
     """How often noise is as large as what was found, each direction measured by how far noise goes in it.
 
     Args:
         found: (k,), of which nothing is expected.
         noise: (resamples, k).
+        scale: of losses: what is smaller by the digits of a number is none.
     """
     import numpy as np
 
-    inverse = np.linalg.pinv(np.cov(noise, rowvar=False), rcond=1e-8, hermitian=True)
+    rounding = (ROUNDING * scale) ** 2 * np.eye(
+        len(found)
+    )  # a direction without noise is one in which nothing is by chance
+    inverse = np.linalg.inv(np.cov(noise, rowvar=False) + rounding)
     size = float(found @ inverse @ found)
     sizes = np.einsum("ri,ij,rj->r", noise, inverse, noise)
-    return (1 + int((sizes >= size).sum())) / (1 + len(noise))
+    return (1 + int((sizes >= size - ROUNDING).sum())) / (1 + len(noise))
 
 
 def _left(shares: Array, losses: Array) -> Array:

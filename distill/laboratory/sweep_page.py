@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.compare.marked import inline, table
+from distill.compare import marked
+from distill.compare.marked import inline
 from distill.compare.svg import Scale, bar, figure, line, stretched, text
 from distill.compare.terminal import Cells, align
 from distill.compare.words import interval, minus, number, percent, seconds
@@ -69,8 +70,9 @@ def findings(sweep: Sweep, found: Fit) -> list[str]:
         lines.append(
             f"Noise alone bends a curve as much as this in {percent(found.p_flat)} of cases: take what costs least."
         )
-    elif found.end == "greatest":
-        lines.append("More teacher rows than were tried may be better still.")
+    elif found.end and 0 < found.best < 1:
+        more = "More" if found.end == "greatest" else "Fewer"
+        lines.append(f"{more} teacher rows than were tried may be better still.")
     if len({point.rows for point in sweep.points}) > 1:
         lines.append(
             "Students were not trained on as many rows each: what the share does is not told from what more rows do."
@@ -86,7 +88,7 @@ def _curve(found: Fit) -> str:
 
 def notes(found: Fit) -> list[str]:
     lines = {
-        "seeds and items": "Intervals are over training seeds and items: of how shares lie beside each other, not of what all have in common.",
+        "seeds and items": "Intervals are over training seeds and items: of how shares lie beside each other alone.",
         "seeds": "Losses by item are not known: intervals are over training seeds alone.",
         "items": "One training seed: intervals are over items alone, and another seed may move the best share further.",
         "nothing": "One training seed, and no losses by item: there is nothing to take an interval of.",
@@ -130,14 +132,15 @@ def markdown(sweep: Sweep, found: Fit) -> str:
     parts = [
         f"# {inline(sweep.name)}",
         f"**{inline(headline(found))}**",
-        table(["teacher rows", "real loss", "students", "rows of each", "a student took"], rows),
+        marked.table(["teacher rows", "real loss", "students", "rows of each", "a student took"], rows),
         "\n".join(f"- {inline(one)}" for one in lines),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def terminal(sweep: Sweep, found: Fit) -> str:
-    """A line a share, then what it comes to."""
+def table(sweep: Sweep) -> str:
+    """What a terminal shows: a line a share, then what it comes to."""
+    found = fit(sweep)
     lines: list[Cells | str] = [["teacher rows", "real loss", "students"]]
     lines += [[percent(one.share), _loss(one), str(one.seeds)] for one in found.tried]
     about = ["", *findings(sweep, found), *(f"! {note}" for note in notes(found)), "", headline(found)]

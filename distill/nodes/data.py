@@ -38,7 +38,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     written = ("generate",) if recipe.teaches else ()
     nodes = [
         Node(
-            "split", 0, (), split.Spec(real=recipe.real, split=recipe.split, seed=seed),
+            "split", 0, (), split.spec(recipe.real, recipe.split, seed),
             split.run, split.VERSION, (*data, *recipe.split.references), data,
         ),
         *measured,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.laboratory.keeping import KEEPS, PEOPLE, Keep, distinct, drawn, kept, portions
-from distill.rows import Message, Provenance, Row
+from distill.laboratory.keeping import KEEPS, PEOPLE, Keep, distinct, kept, portions
 
 
 def test_pools() -> None:
@@ -54,21 +53,3 @@ def test_arms_that_ask_for_the_same_are_one() -> None:
         ("replace", 0.0), ("replace", 0.1), ("accumulate", 0.0), ("subsample", 0.0),
     ]  # fmt: skip
     assert ("accumulate", 0.1) in distinct(KEEPS, (0.0, 0.1), 10, 1000)
-
-
-def _rows(generation: int, count: int) -> list[Row]:
-    origin = Provenance(source="real", origin="made@1", method="real", root="r", terms=())
-    texts = (f"text {index} of {generation}" for index in range(count))
-    return [Row(kind="text", messages=(Message(role="assistant", content=text),), provenance=origin) for text in texts]
-
-
-def test_a_draw_is_the_same_from_any_order_and_another_for_every_student() -> None:
-    rows = {generation: _rows(generation, 40) for generation in range(4)}
-    parts = portions("subsample", 3, 40)
-    found = drawn(rows, parts, 3, 17)
-    assert [row.id for row in found] == [
-        row.id for row in drawn({one: own[::-1] for one, own in rows.items()}, parts, 3, 17)
-    ]
-    assert len(found) == 40 and sum(row in rows[2] for row in found) == 10
-    again = (drawn(rows, parts, 4, 17), drawn(rows, parts, 3, 18))
-    assert all({row.id for row in other} != {row.id for row in found} for other in again)
