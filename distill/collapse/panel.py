@@ -190,13 +190,17 @@ def _read(texts: Mapping[str, Sequence[Words]], seed: int, embedder: Embedder | 
     }
 
 
-def _measured(corpus: _Corpus, chosen: Chosen, reference: ngrams.Counts) -> dict[str, float]:
-    """Of one half."""
+def _measured(corpus: _Corpus, chosen: Chosen, people: ngrams.Counts) -> dict[str, float]:
+    """Of one half.
+
+    Args:
+        people: words of the other half of people's texts.
+    """
     ones, twos, threes = (corpus.grams[size].counts(chosen) for size in (1, 2, 3))
     own = corpus.vectors[chosen]
     found = {
-        "coverage": ngrams.covered(reference, ones),
-        "tail_coverage": ngrams.covered(reference, ones, RARE),
+        "coverage": ngrams.covered(people, ones),
+        "tail_coverage": ngrams.covered(people, ones, RARE),
         "entropy_1": ngrams.entropy(ones),
         "entropy_2": ngrams.entropy(twos),
         "distinct_1": ngrams.distinct(ones),

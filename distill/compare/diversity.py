@@ -27,6 +27,50 @@ class Measure(Value):
         return high < 0 if self.better == "higher" else low > 0
 
 
+class AttributeShares(Value):
+    """Shares of texts that have what the user named, of real rows, the teacher's and the student's answers."""
+
+    kind: str
+    values: dict[str, float]
+    """By corpus: `real`, `teacher`, `student`; without those of which none could be told."""
+    ci95: dict[str, Interval]
+    beside: dict[str, Interval]
+    """95% interval of a corpus' share less that of the real rows."""
+    told: dict[str, int]
+    """Texts of which it could be told."""
+    untold: dict[str, int]
+    amplified: bool
+    """Whether the student went on the way that the teacher went from people, each beyond its interval."""
+
+    def moved(self, corpus: str) -> bool:
+        low, high = self.beside.get(corpus, (0.0, 0.0))
+        return low > 0 or high < 0
+
+
+class Mean(Value):
+    mean: float
+    ci95: Interval
+
+
+class Rarest(Value):
+    """Loss in nats per token on the tenth of people's held-out texts whose words are the rarest."""
+
+    n: int
+    arms: dict[str, Mean]
+    rise: float | None
+    """Student less base, on the same texts."""
+    ci95: Interval | None
+
+
+class TrainGap(Value):
+    """Mean training loss up to a step less the loss on real rows that are not trained on, in nats per token."""
+
+    step: int
+    train: float
+    real: float
+    gap: float
+
+
 class Diversity(Value):
     """The real rows, the teacher's and the mix, cut to the same number of texts of the same lengths."""
 
@@ -38,6 +82,12 @@ class Diversity(Value):
     lengths: dict[str, float] = {}
     """Largest difference between the lengths of a corpus' texts and people's (Kolmogorov and Smirnov)."""
     undefined: str | None = None
+    attributes: dict[str, AttributeShares] = {}
+    """By the name that the recipe gives them."""
+    rarest: Rarest | None = None
+    """None where too few real texts are held out."""
+    train_gap: TrainGap | None = None
+    """Of the last training; None where no loss on real rows was measured."""
 
 
 def diversity(found: Found) -> Diversity:

@@ -13,6 +13,7 @@ from distill.collapse import found as finding
 from distill.collapse.settings import Guard
 from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of, training_seeds
+from distill.compare.attributes import attributes
 from distill.compare.calibrated import calibrated
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
@@ -21,6 +22,7 @@ from distill.compare.guarded import guarded
 from distill.compare.judged import read_judged
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.price import price
+from distill.compare.real_text import last_training, rarest_loss, train_gap
 from distill.compare.report import Arm as ArmReport
 from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
@@ -90,6 +92,8 @@ def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = No
     cost = read_cost(inputs)
     student = read_student(inputs, spec.trained[-1]) or {}
     rows = finding.read(inputs["guard"])
+    shares, unshared = attributes(spec.guard.attributes, inputs["filter"], arms, spec.seed)
+    training = read_training(inputs, spec.trained)
     return Report(
         name=spec.name,
         use=spec.use,
@@ -99,13 +103,19 @@ def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = No
         metrics=metrics,
         data=read_data(inputs),
         terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry),
-        diversity=diversity.diversity(rows),
+        diversity=diversity.diversity(rows).model_copy(
+            update={
+                "attributes": shares,
+                "rarest": rarest_loss(arms, inputs["filter"] / "real.jsonl", spec.seed),
+                "train_gap": train_gap(last_training(training)),
+            }
+        ),
         cost=cost,
         environment=read_environment(),
-        training=read_training(inputs, spec.trained),
+        training=training,
         samples=read_samples(arms, spec.primary),
         examples=read_examples(inputs),
-        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *unknown, *unsure, *_upstream(inputs)])),
+        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *unknown, *unsure, *unshared, *_upstream(inputs)])),
         seeds=max(1, len(training_seeds(arms))),
         forgetting=tuple(kept),
         calibration=sure,

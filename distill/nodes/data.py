@@ -61,6 +61,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
         ),
         Node(
             "guard", 3, ("filter", "mix"), guard.Spec(guard=recipe.guard, seed=seed), guard.run, guard.VERSION,
+            recipe.guard.references,
         ),
     ]  # fmt: skip
     return tuple(nodes)

@@ -53,7 +53,9 @@ def test_a_uniform_vocabulary_has_the_entropy_of_its_size() -> None:
 
 
 def test_repetition_between_texts_and_not_within_one() -> None:
-    assert repeated(["a", "b", "c", "d"], ["a", "b", "c", "d"], ["e", "f", "g", "h"]) == pytest.approx(2 * math.log(2) / 3)
+    assert repeated(["a", "b", "c", "d"], ["a", "b", "c", "d"], ["e", "f", "g", "h"]) == pytest.approx(
+        2 * math.log(2) / 3
+    )
     assert repeated(["a", "a", "a", "a", "a", "a"]) == 0
     assert repeated(["a"] * 6, ["a"] * 9) == pytest.approx(math.log(2))
 
