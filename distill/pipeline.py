@@ -26,6 +26,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     spec = compare.Spec(
         name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
         terms=recipe.terms, forgetting=recipe.evaluate.forgetting, guard=recipe.guard,
+        real_text=recipe.evaluate.real_text,
     )  # fmt: skip
     own = (recipe.terms.registry,) if recipe.terms.registry else ()
     return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))

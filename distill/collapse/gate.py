@@ -53,10 +53,11 @@ class Limits(Frozen):
     """Words that are there once, as a share of the different ones."""
     compression: float | None = Field(default=0.3, gt=0)
     """How far it can be compressed: a rise."""
-    self_repetition: float | None = Field(default=0.5, gt=0)
-    """Runs of four words that texts share: a rise of the mean logarithm (0.5: two thirds more)."""
-    self_bleu: float | None = Field(default=0.5, gt=0)
-    """How much of a text stands in others: a rise."""
+    self_repetition: float | None = Field(default=0.7, gt=0)
+    """Runs of four words that texts share: a rise of the mean logarithm (0.7: twice as many)."""
+    self_bleu: float | None = Field(default=None, gt=0)
+    """How much of a text stands in others: a rise. None by default: the turns of phrase of a teacher that is well treble it
+    beside people's small talk."""
     vendi: float | None = Field(default=0.3, gt=0)
     """Texts without a word in common that would be as varied."""
     dispersion: float | None = Field(default=0.05, gt=0)

@@ -102,6 +102,7 @@ class Beyond(Value):
 class LossOnReal(Value):
     """Nats per token on real held-out text, on the same items."""
 
+    suite: str
     student: float
     base: float
     rise: float
@@ -119,6 +120,7 @@ class Guarded(Value):
     student: tuple[Beyond, ...]
     synthetic: float
     """Share of the mix that a model wrote."""
-    loss: LossOnReal | None
+    losses: tuple[LossOnReal, ...]
+    """Of each suite of people's held-out text."""
     unjudged: tuple[str, ...]
     """Why something was not judged."""

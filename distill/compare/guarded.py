@@ -6,7 +6,7 @@ people's texts and still teach something else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from distill.collapse.found import Found
 from distill.collapse.gate import Alarm, RealLoss, alarms
@@ -19,34 +19,42 @@ from distill.compare.findings import Beyond, Guarded, LossOnReal
 from distill.compare.report import Metric
 from distill.errors import CollapseError
 
-METRIC = "heldout_real.loss"
+UNJUDGED = (
+    "no loss of student and base on real held-out text can be compared (evaluate.suites: heldout_real or heldout_text)"
+)
 
 
-def guarded(found: Found, metrics: Mapping[str, Metric], guard: Guard) -> Guarded:
-    """Of the rows what was found before the training, of the student what its evaluation says."""
-    loss, unjudged = on_real(metrics)
-    risen: tuple[Alarm, ...] = ()
-    if loss is not None:
-        risen = alarms(None, guard.limits, RealLoss(loss.student, loss.base, Number(loss.rise, *loss.ci95)))
+def guarded(found: Found, metrics: Mapping[str, Metric], guard: Guard, real: Sequence[str]) -> Guarded:
+    """Of the rows what was found before the training, of the student what its evaluation says.
+
+    Args:
+        real: suites of people's held-out text.
+    """
+    losses = tuple(one for suite in real if (one := on_real(suite, metrics.get(f"{suite}.loss"))))
+    risen = [
+        alarm
+        for one in losses
+        for alarm in alarms(None, guard.limits, RealLoss(one.student, one.base, Number(one.rise, *one.ci95)))
+    ]
     return Guarded(
         stop=guard.stop,
         rows=tuple(map(_beyond, found.alarms)),
         student=tuple(map(_beyond, risen)),
         synthetic=found.synthetic,
-        loss=loss,
-        unjudged=tuple(one for one in (found.unsaid, unjudged) if one),
+        losses=losses,
+        unjudged=tuple(one for one in (found.unsaid, None if losses else UNJUDGED) if one),
     )
 
 
-def on_real(metrics: Mapping[str, Metric]) -> tuple[LossOnReal | None, str | None]:
-    """The loss of student and base on real held-out text, or why it cannot be compared."""
-    metric = metrics.get(METRIC)
+def on_real(suite: str, metric: Metric | None) -> LossOnReal | None:
+    """The loss of student and base on real held-out text; None where they have none that can be compared."""
     pairs = [one for one in metric.paired if (one.a, one.b) == (STUDENT, BASE)] if metric else []
     if metric is None or not pairs:
-        return None, f"{METRIC} of student and base cannot be compared (evaluate.suites: heldout_real)"
-    (pair,) = pairs
-    base = metric.arms[BASE].mean
-    return LossOnReal(student=base + pair.difference, base=base, rise=pair.difference, ci95=pair.ci95, n=pair.n), None
+        return None
+    (pair,), base = pairs, metric.arms[BASE].mean
+    return LossOnReal(
+        suite=suite, student=base + pair.difference, base=base, rise=pair.difference, ci95=pair.ci95, n=pair.n
+    )
 
 
 def refused(guarded: Guarded, more: str) -> CollapseError | None:

@@ -53,6 +53,8 @@ class Spec(Frozen):
     forgetting: Forgetting | None = None
     """What the student should not lose; nothing is asked where there is none."""
     guard: Guard = Guard()
+    real_text: tuple[str, ...] = ("heldout_real",)
+    """Suites of people's held-out text."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -120,7 +122,7 @@ def build(spec: Spec, inputs: Mapping[str, Path], registry: Registry | None = No
         forgetting=tuple(kept),
         calibration=sure,
         price=price(inputs, cost, metrics[spec.primary].gap_recovered),
-        guard=guarded(rows, metrics, spec.guard),
+        guard=guarded(rows, metrics, spec.guard, spec.real_text),
         judge=read_judged(inputs),
     )
 

@@ -141,9 +141,11 @@ def guarded(found: Guarded) -> list[tuple[str, str]]:
         ("worse", f"{one.says}; try {one.remedies[0]}" if one.remedies else one.says)
         for one in (*found.rows, *found.student)
     ]
-    if found.loss and not found.student:
-        said = f"{signed(found.loss.rise)} {interval(found.loss.ci95)} nats per token from base to student"
-        lines.append(("not worse", f"loss on real held-out text within its limit: {said} ({found.loss.n:,} items)"))
+    for one in () if found.student else found.losses:
+        said = f"{signed(one.rise)} {interval(one.ci95)} nats per token from base to student"
+        lines.append(
+            ("not worse", f"{one.suite}.loss, on people's text, is within its limit: {said} ({one.n:,} items)")
+        )
     return [*lines, *(("cannot tell", f"not judged: {one}") for one in found.unjudged)]
 
 

@@ -24,7 +24,7 @@ from distill.generate.method import Candidate, MethodSpec, Work
 from distill.languages import named, spoken
 from distill.protocols import Completion, Request
 from distill.rows import Message, Row, digest, normalise
-from distill.sources.passages import size, whole
+from distill.sources.passages import beginning, size, whole
 from distill.words import words
 
 AUDIENCES = (
@@ -69,6 +69,9 @@ class Continue(MethodSpec):
     """Name under `real` of texts to go on from."""
     manner: bool = False
     """A passage is not gone on from but imitated: another text of its kind is asked for in a chat."""
+    opening: int | None = Field(None, ge=1)
+    """Words of a passage that are shown, from its first; all of it when not given. A model that has learnt whole passages
+    ends where a whole one ends."""
     samples: int = Field(1, ge=1)
     """Texts from one passage at most. A topic comes again without end, for another audience and in another style."""
     audiences: tuple[str, ...] = Field(AUDIENCES, min_length=1)
@@ -95,6 +98,8 @@ class Continue(MethodSpec):
     def _one_source(self) -> Continue:
         if bool(self.topics) == bool(self.passages):
             raise ValueError("exactly one of `topics` and `passages` says what is written about")
+        if self.opening and (self.manner or not self.passages):
+            raise ValueError("`opening` is that of `passages` which are gone on from, without `manner`")
         if self.manner and not self.passages:
             raise ValueError("`manner` is that of `passages`, and there are none")
         return self
@@ -153,7 +158,8 @@ class Continue(MethodSpec):
             told = self.prompt("manner", passage=passage.answer, title=title, **values)
             request = work.author.ask([user(told)], sample)
         else:
-            request = work.author.ask([Message(role="assistant", content=passage.answer)], sample, turn="text")
+            shown = beginning(passage.answer, self.opening) if self.opening else passage.answer
+            request = work.author.ask([Message(role="assistant", content=shown)], sample, turn="text")
         completion: Completion = yield request
         return self.row(request, completion, work, [passage])
 

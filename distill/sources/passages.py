@@ -60,6 +60,16 @@ def passages(text: str, words: int) -> list[str]:
     return [text[start:end].strip() for start, end in spans]
 
 
+def beginning(text: str, words: int) -> str:
+    """The first so many words of a text.
+
+    >>> beginning("One  two three.", 2)
+    'One  two'
+    """
+    ends = [match.end() for match in itertools.islice(WORD.finditer(text), words)]
+    return text[: ends[-1]] if ends else ""
+
+
 def whole(text: str) -> str:
     """The text up to where its last sentence ends; empty where none does."""
     ends = [match.end() for match in SENTENCE.finditer(text)]

@@ -34,8 +34,8 @@ def test_a_fall_beyond_its_limit_is_an_alarm_with_its_numbers() -> None:
 @pytest.mark.parametrize("measure", sorted(KINDS))
 def test_which_way_is_worse_follows_the_measure(measure: str) -> None:
     worse, better = (2.0, 0.1) if KINDS[measure].better == "lower" else (0.1, 2.0)
-    assert [one.measure for one in found(measure, 1.0, worse)] == [measure]
-    assert not found(measure, 1.0, better)
+    assert [one.measure for one in found(measure, 1.0, worse, **{measure: 0.5})] == [measure]
+    assert not found(measure, 1.0, better, **{measure: 0.5})
     assert not found(measure, 1.0, worse, **{measure: None})
 
 

@@ -93,6 +93,13 @@ def test_a_passage_is_gone_on_from_as_plain_text(author: Author) -> None:
     assert request.turn == "text" and [m.content for m in request.messages] == [passage().answer]
 
 
+def test_only_the_opening_of_a_passage_is_shown_where_one_is_asked_for(author: Author) -> None:
+    (request,) = asked(author, 5, [passage()], passages="docs", opening=3)
+    assert request.messages[-1].content == " ".join(passage().answer.split()[:3])
+    with pytest.raises(ValueError, match="without `manner`"):
+        Continue.model_validate({"passages": "docs", "manner": True, "opening": 3})
+
+
 def test_passages_come_as_often_as_there_are_samples(author: Author) -> None:
     rows = [passage(), passage("Another passage altogether.", "other")]
     requests = asked(author, 9, rows, passages="docs", samples=2)

@@ -1,6 +1,9 @@
 """A choice of as many rows as are asked for, drawn by how much they surprise a small language model: the last filter of a chain.
 
-    chance of a row, as long as it was not drawn  ~  perplexity ** power
+    chance of a row, as long as it was not drawn  ~  (its perplexity / that of the middle one of rows of its length) ** power
+
+Short answers surprise by their few words (docs/filters/models.md has the figures): beside all others they would be drawn for
+being short.
 
 A student that learns what its teacher finds likely learns the middle of it, and the next one the middle of that. Learning from
 the least surprising texts makes collapse worse, from the more surprising ones slower (Gambetta et al. 2024, arXiv:2410.12341);
@@ -15,7 +18,8 @@ rows nor the number of processes changes what is drawn. In memory are an id and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +32,8 @@ from distill.protocols import Scope, Verdict
 from distill.rows import Row, digest
 
 NOT_DRAWN = "not_drawn"
+ALIKE = 25
+"""Rows on either side of a row, in the order of their lengths, that are of about its length."""
 OUTLIERS = 0.02
 """Share of the rows, the most surprising ones and one at least, that weigh no more than the row before them: one broken text
 would be drawn for certain otherwise."""
@@ -42,7 +48,7 @@ class Surprising(Measured):
     given: Literal["conversation", "nothing"] = "conversation"
     """Whether an answer is read after what was said before, by the model's chat template, or alone."""
     power: float = Field(1.0, ge=0)
-    """Of the perplexity; 0 draws all rows alike."""
+    """Of the perplexity beside that of rows of like length; 0 draws all rows alike."""
     seed: int = Field(0, ge=0)
     """Of the draw."""
     oversample: float = Field(2.0, ge=1)
@@ -75,6 +81,7 @@ class ByWeight:
         self.kind, self._spec, self._bindings = spec.kind, spec, bindings
         self._likelihood = Likelihood(bindings.open, spec.model)
         self._losses: dict[str, float | str] = {}
+        self._lengths: dict[str, int] = {}
         self._methods: dict[str, list[str]] = {}
         self._drawn: set[str] | None = None
         self._seen = Seen()
@@ -82,7 +89,7 @@ class ByWeight:
     def survey(self, rows: Sequence[Row]) -> None:
         losses = self._likelihood.losses(rows, self._spec.given)
         for row, loss in zip(rows, losses, strict=True):
-            self._losses[row.id] = loss
+            self._losses[row.id], self._lengths[row.id] = loss, len(row.answer)
             if self._spec.missing == "keep" or not isinstance(loss, str):
                 self._methods.setdefault(self._bindings.counted(row), []).append(row.id)
 
@@ -101,11 +108,12 @@ class ByWeight:
         return self._seen.notes()
 
     def _weights(self, rows: Sequence[str]) -> dict[str, float]:
-        """Log weights: the perplexity's log is the loss. A row without one weighs what the middle row does."""
+        """Log weights: the perplexity's log is the loss. A row without one weighs what a middle row does."""
         losses = {row: loss for row in rows if not isinstance(loss := self._losses[row], str)}
-        ordered = sorted(losses.values()) or [0.0]
-        middle, top = ordered[len(ordered) // 2], ordered[max(0, int((1 - OUTLIERS) * len(ordered)) - 1)]
-        return {row: self._spec.power * min(losses.get(row, middle), top) for row in rows}
+        beside = beyond_the_middle(losses, self._lengths)
+        ordered = sorted(beside.values()) or [0.0]
+        top = ordered[max(0, int((1 - OUTLIERS) * len(ordered)) - 1)]
+        return {row: self._spec.power * min(beside.get(row, 0.0), top) for row in rows}
 
     def _verdict(self, row: Row, value: float | str) -> Verdict:
         assert self._drawn is not None
@@ -117,6 +125,20 @@ class ByWeight:
             return Verdict(True, score=score)
         told = "not measured" if score is None else f"perplexity {score:g}"
         return Verdict(False, NOT_DRAWN, score, f"{told}; {len(self._drawn)} rows were drawn")
+
+
+def beyond_the_middle(losses: Mapping[str, float], lengths: Mapping[str, int]) -> dict[str, float]:
+    """Each row's loss less the middle one of the rows of about its length, nats.
+
+    Args:
+        lengths: of the answers, in characters.
+    """
+    order = sorted(losses, key=lambda row: (lengths[row], row))
+    found = {}
+    for place, row in enumerate(order):
+        start = max(0, min(place - ALIKE, len(order) - 2 * ALIKE - 1))
+        found[row] = losses[row] - median(losses[other] for other in order[start : start + 2 * ALIKE + 1])
+    return found
 
 
 def drawn(weights: dict[str, float], count: int, seed: int) -> list[str]:

@@ -13,7 +13,7 @@ from distill.context import Context, Resolved
 from distill.filter.bindings import ANY, Bindings
 from distill.filter.chain import Chain
 from distill.filter.models.likelihood import Likelihood
-from distill.filter.models.surprising import ByWeight, Surprising, drawn
+from distill.filter.models.surprising import ByWeight, Surprising, beyond_the_middle, drawn
 from distill.filter.opener import Opener
 from distill.protocols import Verdict
 from distill.rows import Row
@@ -87,6 +87,21 @@ def test_one_broken_text_is_not_drawn_for_certain() -> None:
     rows = [*ROWS, chat("broken", "400")]
     found = sum(judged(rows, Surprising(model="m", seed=seed), answer=5, evolve=5)[0][-1].keep for seed in range(40))
     assert found < 30
+
+
+def test_short_answers_are_not_drawn_for_being_short() -> None:
+    """Short rows have high losses, long ones low: what is drawn is what surprises among rows of like length."""
+    lengths = {f"{size}-{place}": size for size in (10, 500) for place in range(200)}
+    losses = {row: (4.0 if size == 10 else 1.0) + int(row.rpartition("-")[2]) / 100 for row, size in lengths.items()}
+    beside = beyond_the_middle(losses, lengths)
+    for size in (10, 500):
+        own = sorted(beside[row] for row in lengths if lengths[row] == size)
+        assert own[0] < -0.1 and own[-1] > 0.1
+    chosen = [row for seed in range(20) for row in drawn(beside, 100, seed)]
+    short = sum(lengths[row] == 10 for row in chosen) / len(chosen)
+    assert short == pytest.approx(0.5, abs=0.05)
+    for_all = [row for seed in range(20) for row in drawn(losses, 100, seed)]
+    assert sum(lengths[row] == 10 for row in for_all) / len(for_all) > 0.8
 
 
 def test_a_row_without_a_number_is_dropped_or_drawn_like_a_middling_one() -> None:
