@@ -25,7 +25,8 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student), *judge_nodes(recipe, student))
     spec = compare.Spec(
         name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=seed, trained=recipe.train_names,
-        terms=recipe.terms, forgetting=recipe.evaluate.forgetting,
+        terms=recipe.terms, forgetting=recipe.evaluate.forgetting, guard=recipe.guard,
+        real_text=recipe.evaluate.real_text,
     )  # fmt: skip
     own = (recipe.terms.registry,) if recipe.terms.registry else ()
     return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, own))

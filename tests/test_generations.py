@@ -104,11 +104,12 @@ def test_a_sweep_trains_all_shares_on_as_many_rows(
     assert sum(row.provenance.source == "real" for row in half) == 6
 
 
-def test_cells_hold_out_the_same_prompts_whatever_their_seed(recipe: Path) -> None:
+def test_cells_hold_out_the_same_prompts_whatever_their_seed_and_no_guard_stops_them(recipe: Path) -> None:
     own = load_recipe(recipe)
     first, second = (cell(own, Place("replace", 0.0, seed, 1)) for seed in (1, 2))
     assert first.seed != second.seed and first.split == second.split
     assert shared(own, 0.2, 2).seed == second.seed
+    assert own.guard.stop and not first.guard.stop and not shared(own, 0.2, 2).guard.stop
     assert shared(own, 0.2, 2).mix.real_fraction == pytest.approx(10 / 12)
 
 
