@@ -1,4 +1,4 @@
-"""what the recipe's `guard.attributes` name + real rows, kept teacher rows, the student's answers -> the share of each that has it."""
+"""`guard.attributes` of a recipe + real rows, kept teacher rows, the student's answers -> the share of each that has them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The panel's time and memory on 100,000 rows, and how often the gate sees data that were made poorer on purpose.
 
-    .venv/bin/python scripts/bench/panel.py --data FOLDER [--rows 100000] [--texts 240] [--seeds 3] [--sets tldr,gsm8k]
+    .venv/bin/python scripts/bench/panel.py --data FOLDER [--rows 100000] [--texts 240] [--seeds 3] [--well 20] [--sets tldr,gsm8k]
 
 Time: a run whose mix has so many rows, a quarter of them people's; rows are read from files, as `guard` reads them. Power: of
 each set two random parts that have no text in common, one of them made poorer in four ways at three strengths each, or left as
@@ -27,7 +27,7 @@ from panel_data import DEGRADED, Corpus, Texts, chatterbot, lines, one_topic, wi
 from distill.collapse.gate import Limits, alarms
 from distill.collapse.panel import Panel, panel
 from distill.collapse.sample import draw
-from distill.context import Context, Resolved
+from distill.context import Context
 from distill.engines.embedding import PACKAGE, open_embedder
 from distill.protocols import Embedder
 from distill.rows import Message, Provenance, Row, read_rows, root_of, to_line
@@ -96,8 +96,12 @@ def parts(corpus: Corpus, texts: int, seed: int) -> tuple[Texts, Texts]:
     return [corpus.texts[place] for place in first], [corpus.texts[place] for place in second]
 
 
-def asked(corpus: Corpus, texts: int, seed: int, embedder: Embedder) -> Iterator[tuple[str, float, Panel]]:
-    """The set as it is (strength 0), and everything that is done to it."""
+def asked(corpus: Corpus, texts: int, seed: int, embedder: Embedder, more: bool) -> Iterator[tuple[str, float, Panel]]:
+    """The set as it is (strength 0), and everything that is done to it.
+
+    Args:
+        more: what is done to it too.
+    """
     real, other = parts(corpus, texts, seed)
 
     def made(poorer: Texts, by: Embedder | None) -> Panel:
@@ -106,19 +110,19 @@ def asked(corpus: Corpus, texts: int, seed: int, embedder: Embedder) -> Iterator
         return found
 
     yield "as it is", 0.0, made(other, embedder)
-    for name, (degrade, strengths) in DEGRADED.items():
+    for name, (degrade, strengths) in DEGRADED.items() if more else ():
         for strength in strengths if degrade is not one_topic or any(corpus.topics) else ():
             poorer = degrade(corpus, other, strength, np.random.default_rng([seed, 11]))
             yield name, strength, made(poorer, embedder if degrade is one_topic else None)
 
 
-def power(data: Path, names: list[str], texts: int, seeds: int, embedder: Embedder) -> tuple[float, float]:
+def power(own: argparse.Namespace, embedder: Embedder) -> tuple[float, float]:
     """Prints every answer; the shares of poorer sets that were seen, and of sets as they are that were taken for poorer."""
     seen: dict[tuple[str, float], list[bool]] = {}
-    for name in names:
-        corpus = sets(data)[name]()
-        for seed in range(seeds):
-            for kind, strength, found in asked(corpus, texts, seed, embedder):
+    for name in own.sets.split(","):
+        corpus = sets(own.data)[name]()
+        for seed in range(max(own.seeds, own.well)):
+            for kind, strength, found in asked(corpus, own.texts, seed, embedder, seed < own.seeds):
                 said = alarms(found, Limits())
                 seen.setdefault((kind, strength), []).append(bool(said))
                 print(f"{name:11} {kind:11} {strength:4} {', '.join(one.measure for one in said) or '–'}", flush=True)
@@ -135,6 +139,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--texts", type=int, default=240)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--well", type=int, default=20, help="draws of every set as it is")
     parser.add_argument("--sets", default="tldr,gsm8k")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     own = parser.parse_args()
@@ -145,9 +150,9 @@ def main() -> None:
     print(f"{own.rows:,} rows in the mix: {cost['seconds']:.1f} s, of which reading {cost['read']:.1f} s")
     figures = {"seconds_100k_rows": round(cost["seconds"], 1), "peak_gb": round(cost["peak_gb"], 2)}
     with tempfile.TemporaryDirectory() as cache:
-        source: Resolved = resolve(PACKAGE)
-        embedder = open_embedder(source, Context(cache=Path(cache)))
-        hits, false = power(own.data, own.sets.split(","), own.texts, own.seeds, embedder)
+        here = Path(cache)
+        embedder = open_embedder(resolve(PACKAGE, "model", here, here, here), Context(here, {}))
+        hits, false = power(own, embedder)
         embedder.close()
     print(json.dumps({**figures, "gate_hit_rate": round(hits, 3), "gate_false_alarm_rate": round(false, 3)}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -78,3 +79,42 @@ def test_lengths_apart_is_kolmogorovs() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.integers(1, 30, 80).tolist(), rng.integers(5, 40, 120).tolist()
     assert apart(a, b) == pytest.approx(ks_2samp(a, b).statistic)
+
+
+def test_more_texts_do_not_change_the_order_of_corpora() -> None:
+    """Whatever is beyond the stated minimum: a run of hundred rows and one of thousands rank the same way."""
+    ranked = ("coverage", "entropy_1", "entropy_2", "distinct_1", "compression", "self_bleu", "vendi", "dispersion")
+    orders = set()
+    for count in (2 * FEWEST, 200, 800):
+        corpora = {f"of {size}": texts(count, 25, size, seed=size) for size in (2000, 600, 150)}
+        found = panel({"real": texts(count, 25, 2000), **corpora}, "real", halves=8)
+        assert found is not None
+        for name in ranked:
+            values = {corpus: number.value for corpus, number in found.numbers[name].items() if corpus != "real"}
+            best = sorted(values, key=values.__getitem__, reverse=KINDS[name].better == "higher")
+            orders.add(tuple(best))
+    assert orders == {("of 2000", "of 600", "of 150")}
+
+
+def test_an_embedder_is_asked_once_a_corpus_and_sees_what_words_do_not() -> None:
+    class Meaning:
+        """Texts mean what their first letter says."""
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def embed(self, said: Sequence[str]) -> np.ndarray:
+            self.asked += 1
+            return np.eye(4, dtype=np.float32)[[ord(text[0]) % 4 for text in said]]
+
+        def close(self) -> None:
+            raise AssertionError("the panel did not open it")
+
+    meaning = Meaning()
+    real = [[f"{'abcd'[n % 4]}{word}" for word in text] for n, text in enumerate(texts(120, 20, 900))]
+    same = [[f"a{word}" for word in text] for text in texts(120, 20, 900, seed=1)]
+    found = panel({"real": real, "same": same}, "real", embedder=meaning)
+    assert found is not None and meaning.asked == 2
+    assert found.numbers["vendi_embedded"]["real"].value == pytest.approx(4, abs=0.2)
+    assert found.numbers["vendi_embedded"]["same"].value == pytest.approx(1)
+    assert found.beside["dispersion_embedded"]["same"].high < 0
