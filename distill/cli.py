@@ -172,7 +172,7 @@ def _check(options: argparse.Namespace) -> None:
     if recipe.runtime.slurm and not absent:
         slurm.check(workspace)
     reviewed = intent.check(workspace)
-    for line in (*show.launch_notes(workspace), *show.judge_notes(recipe), *reviewed):
+    for line in (*show.launch_notes(workspace), *show.guard_notes(recipe), *show.judge_notes(recipe), *reviewed):
         print(line)
     print(f"{options.recipe}: ok, {len(workspace.nodes)} steps, {count} references")
     if absent:
@@ -214,6 +214,7 @@ def _run(options: argparse.Namespace) -> None:
         print("nothing to do: every step is there")
     if options.until is None:
         print(show.result(workspace))
+        show.refuse(workspace)
 
 
 def _slurm(options: argparse.Namespace) -> None:

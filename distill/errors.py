@@ -14,6 +14,7 @@
     |-- StageError               a stage's process that ended early, after saying why
     |-- StoppedError             what a signal ended, with nothing lost
     |-- CompareError             arms that must not be compared
+    |-- CollapseError            rows or a student that lost what people's texts have, beyond the guard's limits
     `-- TermsError               a registry that cannot be read, or terms that forbid what the recipe intends
 
 A programmer's mistake is an assert or an ordinary exception, never one of these.
@@ -103,6 +104,10 @@ class StoppedError(DistillError):
 
 class CompareError(DistillError):
     """Arms that differ in what must be equal: template, tokenizer, items."""
+
+
+class CollapseError(DistillError):
+    """What a student learns from, or what it has become, is poorer than people's texts beyond what `guard` allows."""
 
 
 class TermsError(DistillError):

@@ -210,7 +210,7 @@ def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
 
     However a rank was started, it comes by here, so that all wait for each other at the same places.
     """
-    for need in workspace.planned[name].node.needs:
+    for need in workspace.planned[name].node.before:
         if workspace.planned[need].node.launch is None and _missing(workspace, need):
             make(workspace, need, quiet)
     artifact, made = workspace.make(name)
@@ -239,7 +239,7 @@ def prepare(workspace: Workspace, names: Collection[str], rank: int) -> None:
 
 def _light(workspace: Workspace, name: str) -> Iterator[str]:
     """What a node needs that has no processes of its own, and what that needs."""
-    for need in workspace.planned[name].node.needs:
+    for need in workspace.planned[name].node.before:
         if workspace.planned[need].node.launch is None:
             yield need
             yield from _light(workspace, need)

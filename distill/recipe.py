@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, StringConstraints, model_validator
 
+from distill.collapse.settings import Guard
 from distill.context import Runtime
 from distill.described import Described
 from distill.engines.teacher import MAIN, Teacher
@@ -58,6 +59,8 @@ class Recipe(Frozen):
     """A synthetic test set, made from the held-out side; none when not given."""
     filter: tuple[AnyFilter, ...] = (Finished(), ExactDuplicate(), Contamination())
     mix: Mix = Mix()
+    guard: Guard = Guard()
+    """How much poorer than people's texts the mix and the student may be."""
     train: Train = Sft()
     """How the student learns; a list is one training after the other, each going on with the student before it."""
     evaluate: Evaluate = Evaluate()

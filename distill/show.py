@@ -40,7 +40,7 @@ def plan_table(workspace: Workspace, found: Sequence[dict[str, Any]]) -> str:
     for step in found:
         reason = "there" if step["there"] else "; ".join(step["why"])
         lines.append(f"  {step['node']:20} {step['key']}  {reason}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *guard_notes(workspace.recipe)])
 
 
 def because(why: Sequence[str]) -> str:
@@ -56,6 +56,17 @@ def launch_notes(workspace: Workspace) -> list[str]:
         said = [line for line in path.read_text(encoding="utf-8").splitlines() if "verified" in line.lower()]
         notes.append(f"  {stage}: {path.name}, {said[0].strip('# ').removesuffix('.') if said else 'unverified'}")
     return notes
+
+
+def guard_notes(recipe: Recipe) -> list[str]:
+    """What the guard will do, in a line."""
+    beyond = "stops the run" if recipe.guard.stop else "is told, and stops nothing"
+    if not any(real.teaches for real in recipe.real.values()):
+        return [
+            "  guard: no data set under real has texts by people that rows could be held against: nothing is judged"
+        ]
+    loss = " and a student whose loss on real text rises" if recipe.student else ""
+    return [f"  guard: a mix poorer than people's texts beyond guard.limits{loss} {beyond}"]
 
 
 def judge_notes(recipe: Recipe) -> list[str]:
@@ -87,6 +98,24 @@ def result(workspace: Workspace) -> str:
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
     return f"\n{arms(_report(folder))}\n\nreport: {folder / 'report.html'}"
+
+
+def refuse(workspace: Workspace) -> None:
+    """End a run whose student lost what people's texts have, now that its report is there to be read.
+
+    Raises:
+        CollapseError: it did, beyond `guard.limits`, and the recipe does not say to go on.
+    """
+    if workspace.recipe.student is None:
+        return
+    from distill.compare.guarded import refused
+    from distill.compare.report import read_report
+
+    folder = workspace.run_folder / workspace.planned["compare"].node.folder
+    found = read_report(_report(folder)).guard
+    error = refused(found, f"all numbers are in {folder / 'report.html'}") if found else None
+    if error is not None:
+        raise error
 
 
 def _data(workspace: Workspace) -> str:

@@ -159,7 +159,7 @@ class Workspace:
     def wanted(self, until: str) -> set[str]:
         """A node and all it needs."""
         names = {until}
-        for need in self.planned[until].node.needs:
+        for need in self.planned[until].node.before:
             names |= self.wanted(need)
         return names
 

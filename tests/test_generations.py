@@ -70,7 +70,7 @@ def test_what_accumulates_holds_people_and_every_teacher(done: tuple[Workspace, 
 
 def test_the_report_has_every_cell_on_the_same_items(done: tuple[Workspace, str]) -> None:
     found = read(Laboratory, folder_of(done[0]) / LABORATORY)
-    assert len(found.cells) == 5 and len(found.items) == 8
+    assert len(found.cells) == 5 and len(found.items) == 8 and found.base_loss
     assert all(len(one.losses) == 8 and one.train_loss and one.seconds > 0 for one in found.cells)
     assert [one.real_rows for one in found.cells] == [12, 0, 0, 12, 12]
     later = [one for one in found.cells if one.generation]
@@ -104,11 +104,12 @@ def test_a_sweep_trains_all_shares_on_as_many_rows(
     assert sum(row.provenance.source == "real" for row in half) == 6
 
 
-def test_cells_hold_out_the_same_prompts_whatever_their_seed(recipe: Path) -> None:
+def test_cells_hold_out_the_same_prompts_whatever_their_seed_and_no_guard_stops_them(recipe: Path) -> None:
     own = load_recipe(recipe)
     first, second = (cell(own, Place("replace", 0.0, seed, 1)) for seed in (1, 2))
     assert first.seed != second.seed and first.split == second.split
     assert shared(own, 0.2, 2).seed == second.seed
+    assert own.guard.stop and not first.guard.stop and not shared(own, 0.2, 2).guard.stop
     assert shared(own, 0.2, 2).mix.real_fraction == pytest.approx(10 / 12)
 
 

@@ -73,7 +73,7 @@ ALONE = {**BASE, "evaluate": {"checkpoints": [2]}}
 """One student."""
 DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
-    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "compare"},
+    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "guard", "compare"},
     "use": {"compare"},
     "terms": {"compare"},
     "teacher.model": TEACHER,
@@ -99,6 +99,7 @@ DEPENDENTS: dict[str, set[str]] = {
     "generate.min_yield": {"generate", "filter"},
     "filter": {"generate", "filter"},
     "mix": {"mix"},
+    "guard": {"guard", "compare"},
     "train": TRAIN,
     "train.too_long": {"train", "train#2"},
     "evaluate.primary": {"compare"},
@@ -298,6 +299,7 @@ def test_the_nodes_of_a_recipe_in_order() -> None:
         "generate",
         "filter",
         "mix",
+        "guard",
         "tokenise",
         "train",
         "train#2",
@@ -315,9 +317,9 @@ def test_what_is_measured_with_is_made_before_what_is_judged_against_it() -> Non
         assert {"heldout", "benchmark"} <= set(needs[name])
     data = {name: part for name, part in BASE.items() if name not in ("student", "evaluate")}
     alone = {node.name: node.needs for node in plan(Recipe.model_validate(data))}
-    assert list(alone) == ["split", "benchmark", "generate", "filter", "mix"] and "heldout" not in alone["mix"]
+    assert list(alone) == ["split", "benchmark", "generate", "filter", "mix", "guard"] and "heldout" not in alone["mix"]
     bare = plan(Recipe.model_validate({**data, "benchmark": None}))
-    assert [node.name for node in bare] == ["split", "generate", "filter", "mix"]
+    assert [node.name for node in bare] == ["split", "generate", "filter", "mix", "guard"]
 
 
 def test_another_teacher_of_the_same_name_is_another_teacher() -> None:
@@ -372,6 +374,10 @@ MODEL_FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "select": (
         {},
         {"by": ["judge"], "combine": "sum", "embedder": "Q", "max_similarity": 0.5, "oversample": 3},
+    ),
+    "surprising": (
+        {"model": "R"},
+        {"name": "n", "missing": "keep", "model": "Q", "given": "nothing", "power": 2, "seed": 1, "oversample": 3},
     ),
 }  # fmt: skip
 """Filters that ask a model, each with another value of every option."""

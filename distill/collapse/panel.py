@@ -5,6 +5,8 @@ sure a number is: for halves the variance of the delete-d jackknife is the plain
 doi:10.1214/aos/1176347263). The halves of two corpora are drawn apart from each other: their texts have nothing in common but
 their lengths. The other half of people's texts is what coverage is measured against, for people's own texts too.
 
+The vectors of texts are their words (see `spread`); with an embedder there are two measures more, of what texts mean.
+
 No number here certifies health by itself: data that are kept and added to keep their types while their entropy falls.
 """
 
@@ -17,16 +19,24 @@ from typing import TYPE_CHECKING, Literal
 
 from distill.collapse import grams as ngrams
 from distill.collapse import spread
-from distill.collapse.grams import Grams, grams
+from distill.collapse.bleu import Ranked, ranked, self_bleu
+from distill.collapse.grams import Grams, Run, grams, once
 from distill.collapse.sample import FEWEST, Words, matched
+from distill.protocols import Embedder
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Chosen = npt.NDArray[np.bool_]
+
 HALVES = 24
 RARE = 5
 """Times that a word of the tail is there, at most, in a half of people's texts."""
+SQUEEZED = 2_000_000
+"""Bytes of a half that are compressed: gzip looks back 32 thousand, so that more of them say nothing new."""
+EMBEDDED = 1000
+"""Most texts of a corpus that are embedded."""
 NORMAL = 1.96
 
 
@@ -50,9 +60,13 @@ KINDS: dict[str, Kind] = {
     "hapax": Kind("higher", "words that are there once, as a share of the different ones"),
     "compression": Kind("lower", "size over size after gzip"),
     "self_repetition": Kind("lower", "mean log of 1 + a text's runs of four words that another text has too"),
-    "vendi": Kind("higher", "texts without anything in common that would be as varied"),
-    "dispersion": Kind("higher", "mean distance of two texts, 1 less their cosine"),
+    "self_bleu": Kind("lower", "mean BLEU of a text against all others, 0 to 100"),
+    "vendi": Kind("higher", "texts without a word in common that would be as varied"),
+    "dispersion": Kind("higher", "mean distance of two texts by their words, 1 less their cosine"),
+    "vendi_embedded": Kind("higher", "texts without anything in common that would be as varied, by their embeddings"),
+    "dispersion_embedded": Kind("higher", "mean distance of two texts by their embeddings, 1 less their cosine"),
 }
+"""The last two are there where an embedder is."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,8 @@ class Number:
 
 @dataclass(frozen=True)
 class Panel:
+    people: str
+    """Name of the corpus that people wrote."""
     texts: int
     """Of each corpus in a half."""
     words: int
@@ -78,12 +94,26 @@ class Panel:
     """Corpus -> the largest difference between its lengths' distribution and people's (Kolmogorov and Smirnov)."""
 
 
+@dataclass(frozen=True)
+class _Corpus:
+    texts: Sequence[Words]
+    grams: Grams
+    fours: Run
+    """Runs of four words, those of a text once."""
+    ranks: Mapping[int, Ranked]
+    vectors: spread.Vectors
+    places: npt.NDArray[np.int64]
+    """Of the texts that are embedded."""
+    embedded: spread.Vectors | None
+
+
 def panel(
     corpora: Mapping[str, Sequence[Words]],
     people: str,
     seed: int = 0,
     lengths: Mapping[str, Sequence[int]] | None = None,
     halves: int = HALVES,
+    embedder: Embedder | None = None,
 ) -> Panel | None:
     """None where a corpus has too few texts to say anything.
 
@@ -91,29 +121,28 @@ def panel(
         corpora: name to texts in words; any number of texts.
         people: name of those that people wrote.
         lengths: words of each text, uncut; of the texts given when not given.
+        embedder: asked once for up to EMBEDDED texts of each corpus.
     """
     import numpy as np
 
     if min(map(len, corpora.values())) < FEWEST:
         return None
-    cut = matched(corpora)
-    vocabulary: dict[str, int] = {}
-    tokens = {name: grams(texts, vocabulary) for name, texts in cut.items()}
-    vectors = _vectors(tokens, len(vocabulary))
-    count = len(cut[people])
-    values: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in cut} for kind in KINDS}
+    read = _read(matched(corpora), seed, embedder)
+    count = len(read[people].texts)
+    values: dict[str, dict[str, list[float]]] = {}
     sizes = []
     for number in range(halves):
         rng = np.random.default_rng([seed, number])
-        orders = {name: rng.permutation(count) for name in cut}
-        sizes.append(sum(len(cut[people][place]) for place in orders[people][: count // 2]))
-        reference = tokens[people].of(1, orders[people][count // 2 :])
-        for name, order in orders.items():
-            half = order[: count // 2]
-            for kind, value in _measured(cut[name], tokens[name], vectors[name], half, reference).items():
-                values[kind][name].append(value)
+        chosen = {name: _half(rng.permutation(count)) for name in read}
+        runs = {name: corpus.grams[1] for name, corpus in read.items()}
+        reference = runs[people].counts(~chosen[people])
+        sizes.append(int(runs[people].counts(chosen[people]).sum()))
+        for name, corpus in read.items():
+            for kind, value in _measured(corpus, chosen[name], reference).items():
+                values.setdefault(kind, {}).setdefault(name, []).append(value)
     spans = lengths or {name: [len(text) for text in texts] for name, texts in corpora.items()}
     return Panel(
+        people=people,
         texts=count // 2,
         words=round(float(np.mean(sizes))),
         numbers={kind: {name: _number(found) for name, found in of.items()} for kind, of in values.items()},
@@ -125,46 +154,75 @@ def panel(
     )
 
 
-def _measured(
-    texts: Sequence[Words],
-    tokens: Grams,
-    vectors: npt.NDArray[np.float64],
-    half: npt.NDArray[np.int64],
-    reference: npt.NDArray[np.uint64],
-) -> dict[str, float]:
-    ones, twos, threes = (tokens.of(size, half) for size in (1, 2, 3))
-    own = vectors[half]
-    raw = "\n".join(" ".join(texts[place]) for place in half).encode()
+def _half(order: npt.NDArray[np.int64]) -> Chosen:
+    """The first half of an order of texts, as a mask over them."""
+    import numpy as np
+
+    chosen = np.zeros(len(order), bool)
+    chosen[order[: len(order) // 2]] = True
+    return chosen
+
+
+def _read(texts: Mapping[str, Sequence[Words]], seed: int, embedder: Embedder | None) -> dict[str, _Corpus]:
+    """What is the same for all halves."""
+    import numpy as np
+
+    vocabulary: dict[str, int] = {}
+    found = {name: grams(own, vocabulary) for name, own in texts.items()}
+    words = {name: once(own[1]) for name, own in found.items()}
+    holders = np.zeros(len(vocabulary))
+    for run in words.values():
+        holders[: run.types] += np.bincount(run.numbers, minlength=run.types)
+    rarity = np.log((1 + sum(map(len, texts.values()))) / (1 + holders))
+    count = min(map(len, texts.values()))
+    places = np.sort(np.random.default_rng([seed, count]).permutation(count)[:EMBEDDED])
     return {
-        "coverage": ngrams.covered(reference, ones),
-        "tail_coverage": ngrams.covered(reference, ones, RARE),
+        name: _Corpus(
+            texts=own,
+            grams=found[name],
+            fours=once(found[name][4]),
+            ranks={size: ranked(run) for size, run in found[name].items()},
+            vectors=spread.word_vectors(words[name], len(own), rarity),
+            places=places,
+            embedded=embedder.embed([" ".join(own[place]) for place in places]).astype(float) if embedder else None,
+        )
+        for name, own in texts.items()
+    }
+
+
+def _measured(corpus: _Corpus, chosen: Chosen, people: ngrams.Counts) -> dict[str, float]:
+    """Of one half.
+
+    Args:
+        people: words of the other half of people's texts.
+    """
+    ones, twos, threes = (corpus.grams[size].counts(chosen) for size in (1, 2, 3))
+    own = corpus.vectors[chosen]
+    found = {
+        "coverage": ngrams.covered(people, ones),
+        "tail_coverage": ngrams.covered(people, ones, RARE),
         "entropy_1": ngrams.entropy(ones),
         "entropy_2": ngrams.entropy(twos),
         "distinct_1": ngrams.distinct(ones),
         "distinct_2": ngrams.distinct(twos),
         "distinct_3": ngrams.distinct(threes),
         "hapax": ngrams.hapax(ones),
-        "compression": len(raw) / len(gzip.compress(raw, mtime=0)),
-        "self_repetition": ngrams.self_repetition([tokens.by_size[4][place] for place in half]),
+        "compression": _compression(corpus.texts, chosen),
+        "self_repetition": ngrams.self_repetition(corpus.fours, chosen),
+        "self_bleu": self_bleu(corpus.ranks, [len(text) for text in corpus.texts], chosen),
         "vendi": spread.vendi(own),
         "dispersion": spread.dispersion(own),
     }
+    if corpus.embedded is not None:
+        meant = corpus.embedded[chosen[corpus.places]]
+        found |= {"vendi_embedded": spread.vendi(meant), "dispersion_embedded": spread.dispersion(meant)}
+    return found
 
 
-def _vectors(tokens: Mapping[str, Grams], types: int) -> dict[str, npt.NDArray[np.float64]]:
-    """Every text's words, weighed by how many texts of all corpora have them."""
-    import numpy as np
-
-    holders = np.zeros(types + 1)
-    for own in tokens.values():
-        for text in own.by_size[1]:
-            holders[np.unique(text).astype(np.int64)] += 1
-    total = sum(len(own.by_size[1]) for own in tokens.values())
-    rarity = np.log((1 + total) / (1 + holders))
-    return {
-        name: spread.word_vectors([text.astype(np.int64) for text in own.by_size[1]], rarity)
-        for name, own in tokens.items()
-    }
+def _compression(texts: Sequence[Words], chosen: Chosen) -> float:
+    """Texts stand by their length, so that neighbours have nothing else in common."""
+    raw = "\n".join(" ".join(texts[place]) for place in chosen.nonzero()[0]).encode()[:SQUEEZED]
+    return len(raw) / len(gzip.compress(raw, 6, mtime=0))
 
 
 def _number(found: Sequence[float]) -> Number:

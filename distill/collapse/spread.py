@@ -5,8 +5,9 @@ Without an embedder a text's vector is its words, weighed by how rare they are: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from distill.collapse.grams import Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,21 +19,19 @@ SIZE = 512
 """Numbers of a vector of words: those of words that fall together are added, with a sign of their own."""
 
 
-def word_vectors(texts: Sequence[npt.NDArray[np.int64]], rarity: npt.NDArray[np.float64]) -> Vectors:
+def word_vectors(run: Run, texts: int, rarity: npt.NDArray[np.float64]) -> Vectors:
     """(texts, SIZE), each of length 1.
 
     Args:
-        texts: words as numbers.
-        rarity: weight of each word, such as log(texts / texts that have it).
+        run: every word of a text once.
+        rarity: (words,), weight of each, such as log(texts / texts that have it).
     """
     import numpy as np
 
-    found = np.zeros((len(texts), SIZE))
-    for place, text in enumerate(texts):
-        ids = np.unique(text)
-        mixed = _mixed(ids)
-        signs = np.where(mixed & np.uint64(1), 1.0, -1.0)
-        np.add.at(found[place], ((mixed >> np.uint64(1)) % np.uint64(SIZE)).astype(np.int64), signs * rarity[ids])
+    mixed = _mixed(run.numbers)
+    signs = np.where(mixed & np.uint64(1), 1.0, -1.0)
+    cells = run.owners * SIZE + ((mixed >> np.uint64(1)) % np.uint64(SIZE)).astype(np.int64)
+    found = np.bincount(cells, signs * rarity[run.numbers], minlength=texts * SIZE).reshape(texts, SIZE)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     return found / np.where(length > 0, length, 1)
 
@@ -49,13 +48,14 @@ def _mixed(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 
 def vendi(vectors: Vectors) -> float:
     """exp of the entropy of the eigenvalues of K / n, K the cosines of all pairs (Friedman and Dieng 2023,
-    arXiv:2210.02410): how many texts that have nothing in common would be as varied. By the (d, d) side, whose eigenvalues
-    are the same."""
+    arXiv:2210.02410): how many texts that have nothing in common would be as varied. By the smaller side of the vectors: the
+    eigenvalues of both are the same."""
     import numpy as np
 
     if not len(vectors):
         return 0.0
-    values = np.linalg.eigvalsh(vectors.T @ vectors / len(vectors))
+    smaller = vectors if len(vectors) < vectors.shape[1] else vectors.T
+    values = np.linalg.eigvalsh(smaller @ smaller.T / len(vectors))
     shares = values[values > 1e-12]
     return float(np.exp(-(shares * np.log(shares)).sum()))
 

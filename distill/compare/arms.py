@@ -114,6 +114,16 @@ def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
     return {key: line for line in _lines(arm.file) if (key := (str(line["suite"]), str(line["item"]))) in wanted}
 
 
+def answers(arm: Arm) -> Iterator[str]:
+    """What the arm generated, the first answer to each item."""
+    yield from (str(line["answer"]) for line in _lines(arm.file) if line["answer"])
+
+
+def references(arm: Arm, wanted: set[Key]) -> dict[Key, str]:
+    """The answers that the wanted items are held against."""
+    return {key: str(line["reference"] or "") for key, line in texts(arm, wanted).items()}
+
+
 def _order(name: str) -> tuple[int, str, int]:
     known = [TEACHER, BASE, STUDENT, REAL_ONLY]
     stem, mark, number = name.partition("@") if "@" in name else name.partition("#")

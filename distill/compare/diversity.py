@@ -1,19 +1,12 @@
-"""kept teacher rows, real rows and the mix -> how varied their wording is beside people's, as typed values of report.json."""
+"""guard.json -> how varied the wording of kept teacher rows and of the mix is beside people's, as typed values of report.json."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
-from distill.collapse.panel import KINDS, Number, Panel, panel
-from distill.collapse.sample import FEWEST, Drawn, draw
+from distill.collapse.found import Found
+from distill.collapse.panel import KINDS, Number, Panel
 from distill.compare.value import Interval, Value
-from distill.rows import Row, read_rows
-
-PEOPLE = "real"
-FILES = {PEOPLE: ("filter", "real.jsonl"), "teacher": ("filter", "kept.jsonl"), "mix": ("mix", "train.jsonl")}
-"""Corpus -> node and file."""
 
 
 class Measure(Value):
@@ -34,6 +27,50 @@ class Measure(Value):
         return high < 0 if self.better == "higher" else low > 0
 
 
+class AttributeShares(Value):
+    """Shares of texts that have what the user named, of real rows, the teacher's and the student's answers."""
+
+    kind: str
+    values: dict[str, float]
+    """By corpus: `real`, `teacher`, `student`; without those of which none could be told."""
+    ci95: dict[str, Interval]
+    beside: dict[str, Interval]
+    """95% interval of a corpus' share less that of the real rows."""
+    told: dict[str, int]
+    """Texts of which it could be told."""
+    untold: dict[str, int]
+    amplified: bool
+    """Whether the student went on the way that the teacher went from people, each beyond its interval."""
+
+    def moved(self, corpus: str) -> bool:
+        low, high = self.beside.get(corpus, (0.0, 0.0))
+        return low > 0 or high < 0
+
+
+class Mean(Value):
+    mean: float
+    ci95: Interval
+
+
+class Rarest(Value):
+    """Loss in nats per token on the tenth of people's held-out texts whose words are the rarest."""
+
+    n: int
+    arms: dict[str, Mean]
+    rise: float | None
+    """Student less base, on the same texts."""
+    ci95: Interval | None
+
+
+class TrainGap(Value):
+    """Mean training loss up to a step less the loss on real rows that are not trained on, in nats per token."""
+
+    step: int
+    train: float
+    real: float
+    gap: float
+
+
 class Diversity(Value):
     """The real rows, the teacher's and the mix, cut to the same number of texts of the same lengths."""
 
@@ -45,38 +82,24 @@ class Diversity(Value):
     lengths: dict[str, float] = {}
     """Largest difference between the lengths of a corpus' texts and people's (Kolmogorov and Smirnov)."""
     undefined: str | None = None
+    attributes: dict[str, AttributeShares] = {}
+    """By the name that the recipe gives them."""
+    rarest: Rarest | None = None
+    """None where too few real texts are held out."""
+    train_gap: TrainGap | None = None
+    """Of the last training; None where no loss on real rows was measured."""
 
 
-def read_diversity(inputs: Mapping[str, Path], seed: int) -> Diversity:
-    """The panel over the rows of a run."""
-    return beside(
-        {name: draw(_rows(inputs[node] / file), seed) for name, (node, file) in FILES.items() if node in inputs}, seed
-    )
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    if path.is_file():
-        yield from read_rows(path)
-
-
-def beside(corpora: Mapping[str, Drawn], seed: int) -> Diversity:
-    """The panel of what was drawn of every corpus; undefined where one has too few texts."""
-    few = [name for name, drawn in corpora.items() if len(drawn.texts) < FEWEST]
-    if few:
-        shown = ", ".join(f"{len(corpora[name].texts)} texts of {name}" for name in few)
-        return Diversity(undefined=f"{shown}: fewer than {FEWEST} say what chance says")
-    found = panel(
-        {name: drawn.texts for name, drawn in corpora.items()},
-        PEOPLE,
-        seed,
-        {name: drawn.lengths for name, drawn in corpora.items()},
-    )
-    assert found is not None
+def diversity(found: Found) -> Diversity:
+    """The panel that `guard` computed over the rows of a run."""
+    panel = found.panel
+    if panel is None:
+        return Diversity(undefined=found.unsaid)
     return Diversity(
-        texts=found.texts,
-        words=found.words,
-        measures={name: _measure(name, found) for name in KINDS},
-        lengths=dict(found.lengths),
+        texts=panel.texts,
+        words=panel.words,
+        measures={name: _measure(name, panel) for name in panel.numbers},
+        lengths=dict(panel.lengths),
     )
 
 

@@ -1,4 +1,5 @@
-"""What is concluded beside the metrics, as typed values of report.json: forgetting, calibration, what the gap cost."""
+"""What is concluded beside the metrics, as typed values of report.json: forgetting, calibration, what the gap cost,
+and whether rows or student are poorer than people's texts."""
 
 from __future__ import annotations
 
@@ -79,3 +80,47 @@ class Price(Value):
     gap_per_money: float | None
     """For one unit of the recipe's currency; None where nothing was charged."""
     gap_per_money_ci95: Interval | None
+
+
+class Beyond(Value):
+    """A measure of rows, or of the student, that is poorer than people's texts beyond its limit in `guard.limits`."""
+
+    measure: str
+    corpus: str
+    """`teacher`, `mix` or `student`."""
+    value: float
+    people: float
+    """The same of people's rows; of `real_loss` the base's."""
+    interval: Interval
+    """Of the value less people's."""
+    limit: float
+    says: str
+    remedies: tuple[str, ...]
+    """Lines of a recipe that help against it."""
+
+
+class LossOnReal(Value):
+    """Nats per token on real held-out text, on the same items."""
+
+    suite: str
+    student: float
+    base: float
+    rise: float
+    """Student less base."""
+    ci95: Interval
+    n: int
+
+
+class Guarded(Value):
+    """What `guard` found."""
+
+    stop: bool
+    """Whether what is beyond a limit stops a run."""
+    rows: tuple[Beyond, ...]
+    student: tuple[Beyond, ...]
+    synthetic: float
+    """Share of the mix that a model wrote."""
+    losses: tuple[LossOnReal, ...]
+    """Of each suite of people's held-out text."""
+    unjudged: tuple[str, ...]
+    """Why something was not judged."""

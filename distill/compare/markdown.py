@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from distill.compare import judged
 from distill.compare.books import MethodBooks, OriginBooks, folded
+from distill.compare.diversity import Diversity
 from distill.compare.marked import fenced as _fenced
 from distill.compare.marked import inline as _inline
 from distill.compare.marked import table as _table
@@ -15,15 +16,18 @@ from distill.compare.words import (
     arrow,
     detectable,
     gap_for,
+    guarded,
     hours,
     interval,
     kept,
     number,
+    on_real_text,
     p_value,
     percent,
     recovered,
     seconds,
     seeds,
+    share_of,
     signed,
     size,
     verdict,
@@ -42,6 +46,7 @@ def render(report: Report) -> str:
         _pairs(report),
         _against_base(report),
         _kept(report),
+        _guarded(report),
         _more(report),
         *_judge(report),
         "## Where the rows went",
@@ -125,6 +130,13 @@ def _against_base(report: Report) -> str:
 def _kept(report: Report) -> str:
     rows = [f"- {_inline(one.metric)}: {_inline(kept(one))}" for one in report.forgetting]
     return "\n".join(["## What the student should not lose", "", *rows]) if rows else ""
+
+
+def _guarded(report: Report) -> str:
+    rows = [
+        f"- {_inline(verdict)}: {_inline(said)}" for verdict, said in (guarded(report.guard) if report.guard else ())
+    ]
+    return "\n".join(["## Against people's texts", "", *rows]) if rows else ""
 
 
 def _more(report: Report) -> str:
@@ -216,7 +228,7 @@ def _terms(report: Report) -> str:
 def _diversity(report: Report) -> str:
     found = report.diversity
     if found.undefined:
-        return f"Undefined: {found.undefined}."
+        return "\n\n".join([f"Undefined: {found.undefined}.", *_beside_rows(found)])
     corpora = list(next(iter(found.measures.values())).values)
     rows = [
         [
@@ -226,7 +238,19 @@ def _diversity(report: Report) -> str:
         for name, one in found.measures.items()
     ]
     head = f"Samples of {found.texts} texts, {found.words} words, of each corpus, of the same lengths."
-    return f"{head}\n\n{_table(['', *corpora], rows)}"
+    return "\n\n".join([head, _table(["", *corpora], rows), *_beside_rows(found)])
+
+
+def _beside_rows(found: Diversity) -> Iterator[str]:
+    """What is not measured on rows alone: named attributes, the rarest real texts, the gap to the training loss."""
+    if found.attributes:
+        corpora = list(dict.fromkeys(corpus for one in found.attributes.values() for corpus in one.told))
+        rows = [
+            [f"{name}{' (amplified)' if one.amplified else ''}", *(share_of(one, corpus) for corpus in corpora)]
+            for name, one in found.attributes.items()
+        ]
+        yield _table(["texts that have", *corpora], rows)
+    yield from (_inline(line) for line in on_real_text(found))
 
 
 def _one_each(samples: Iterable[Sample]) -> list[Sample]:

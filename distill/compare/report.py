@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from distill.compare.books import MethodBooks, OriginBooks, folded
 from distill.compare.cost import Cost, Environment
 from distill.compare.diversity import Diversity
-from distill.compare.findings import Calibration, Forgotten, Price
+from distill.compare.findings import Calibration, Forgotten, Guarded, Price
 from distill.compare.value import Interval, Value
 from distill.errors import CompareError
 from distill.judge.result import Judged
@@ -207,6 +207,8 @@ class Report(Value):
     calibration: dict[str, Calibration] = {}
     """By suite."""
     price: Price | None = None
+    guard: Guarded | None = None
+    """What is poorer than people's texts beyond `guard.limits`; None in reports of a version before it."""
     judge: Judged | None = None
     """What a judge said of pairs of arms; None where the recipe names none."""
 

@@ -9,15 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from distill.collapse import found as finding
+from distill.collapse.settings import Guard
 from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of, training_seeds
+from distill.compare.attributes import attributes
 from distill.compare.calibrated import calibrated
 from distill.compare.cost import read_cost, read_environment
 from distill.compare.flow import read_data, read_examples, read_training
 from distill.compare.forgotten import forgotten
+from distill.compare.guarded import guarded
 from distill.compare.judged import read_judged
 from distill.compare.measure import PER_TOKEN, measure
 from distill.compare.price import price
+from distill.compare.real_text import last_training, rarest_loss, train_gap
 from distill.compare.report import Arm as ArmReport
 from distill.compare.report import Counts, Metric, Report
 from distill.compare.samples import read_samples
@@ -33,7 +38,7 @@ from distill.terms.named import inputs as terms_of
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 5
+VERSION = 6
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -52,6 +57,9 @@ class Spec(Frozen):
     """What the recipe names whose terms count."""
     forgetting: Forgetting | None = None
     """What the student should not lose; nothing is asked where there is none."""
+    guard: Guard = Guard()
+    real_text: tuple[str, ...] = ("heldout_real",)
+    """Suites of people's held-out text."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -94,6 +102,9 @@ def build(
     sure, unsure = calibrated(arms, spec.seed)
     cost = read_cost(inputs)
     student = read_student(inputs, spec.trained[-1]) or {}
+    rows = finding.read(inputs["guard"])
+    shares, unshared = attributes(spec.guard.attributes, inputs["filter"], arms, spec.seed)
+    training = read_training(inputs, spec.trained)
     return Report(
         name=spec.name,
         use=spec.use,
@@ -103,17 +114,24 @@ def build(
         metrics=metrics,
         data=read_data(inputs),
         terms=read_terms(inputs, spec.use, spec.trained, spec.terms, spec.name, registry, named),
-        diversity=diversity.read_diversity(inputs, spec.seed),
+        diversity=diversity.diversity(rows).model_copy(
+            update={
+                "attributes": shares,
+                "rarest": rarest_loss(arms, inputs["filter"] / "real.jsonl", spec.seed),
+                "train_gap": train_gap(last_training(training)),
+            }
+        ),
         cost=cost,
         environment=read_environment(),
-        training=read_training(inputs, spec.trained),
+        training=training,
         samples=read_samples(arms, spec.primary),
         examples=read_examples(inputs),
-        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *unknown, *unsure, *_upstream(inputs)])),
+        notes=tuple(dict.fromkeys([*_notes(arms, metrics), *notes, *unknown, *unsure, *unshared, *_upstream(inputs)])),
         seeds=max(1, len(training_seeds(arms))),
         forgetting=tuple(kept),
         calibration=sure,
         price=price(inputs, cost, metrics[spec.primary].gap_recovered),
+        guard=guarded(rows, metrics, spec.guard, spec.real_text),
         judge=read_judged(inputs),
     )
 

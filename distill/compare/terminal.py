@@ -13,6 +13,7 @@ from distill.compare.words import (
     arrow,
     detectable,
     gap_for,
+    guarded,
     hours,
     interval,
     kept,
@@ -82,6 +83,7 @@ def _findings(report: Report) -> list[str]:
     if report.added:
         lines.append(added(report.primary, report.added, report.metrics[report.primary].unit))
     lines += [f"{one.metric}: {kept(one)}." for one in report.forgetting]
+    lines += [f"Guard: {said}." for _, said in (guarded(report.guard) if report.guard else ())]
     if report.retained:
         shares = (f"{name} {recovered(one)}" for name, one in report.retained.items())
         lines.append(f"Retention, student / teacher: {', '.join(shares)}.")

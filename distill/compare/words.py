@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
-from distill.compare.findings import Forgotten, Price
+from distill.compare.diversity import AttributeShares, Diversity
+from distill.compare.findings import Forgotten, Guarded, Price
 from distill.compare.report import About, Metric, Pair, Recovered, Score
 from distill.compare.value import Interval
 
@@ -134,6 +135,20 @@ def kept(one: Forgotten) -> str:
     return f"cannot tell whether it is worse than the base: {gain}, {low} to {high}; margin {margin} ({one.n:,} items{more})"
 
 
+def guarded(found: Guarded) -> list[tuple[str, str]]:
+    """What the guard has to say, a line each with its verdict: `worse`, `not worse` or `cannot tell`."""
+    lines = [
+        ("worse", f"{one.says}; try {one.remedies[0]}" if one.remedies else one.says)
+        for one in (*found.rows, *found.student)
+    ]
+    for one in () if found.student else found.losses:
+        said = f"{signed(one.rise)} {interval(one.ci95)} nats per token from base to student"
+        lines.append(
+            ("not worse", f"{one.suite}.loss, on people's text, is within its limit: {said} ({one.n:,} items)")
+        )
+    return [*lines, *(("cannot tell", f"not judged: {one}") for one in found.unjudged)]
+
+
 def gap_for(spent: Price) -> list[str]:
     """`61% [50, 72] of the gap per GPU-hour`, and the same per unit of money; nothing where no recovery is shown."""
     rates = (
@@ -174,3 +189,32 @@ def size(count: int) -> str:
 def arrow(metric: About) -> str:
     """Which way is better, for a reader who sees one row."""
     return "\u2193" if metric.direction == "lower" else "\u2191"
+
+
+def share_of(one: AttributeShares, corpus: str) -> str:
+    """`12% [9, 15]`, with `moved` where it is not people's share beyond the interval; `not told` where it could not be."""
+    if corpus not in one.values:
+        return "not told"
+    low, high = (percent(end).rstrip("%") for end in one.ci95[corpus])
+    return f"{percent(one.values[corpus])} [{low}, {high}]{', moved' if one.moved(corpus) else ''}"
+
+
+def on_real_text(found: Diversity) -> list[str]:
+    """What of health cannot be seen on rows, a sentence each; nothing where it was not measured."""
+    said = []
+    if one := found.rarest:
+        means = ", ".join(f"{arm} {number(mean.mean)} {interval(mean.ci95)}" for arm, mean in one.arms.items())
+        rose = (
+            ""
+            if one.rise is None or one.ci95 is None
+            else f"; student less base {signed(one.rise)} {interval(one.ci95)}"
+        )
+        said.append(
+            f"Loss on the tenth of people's held-out texts whose words are the rarest ({one.n}): {means}{rose}."
+        )
+    if gap := found.train_gap:
+        said.append(
+            f"Up to step {gap.step:,} the training loss is {number(gap.train)}, on real rows not trained on {number(gap.real)}: "
+            f"{signed(gap.gap)}. Far below zero and falling while the real loss rises is overfitting to a model's rows."
+        )
+    return said

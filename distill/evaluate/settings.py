@@ -13,7 +13,7 @@ from distill.engines.transformers import Dtype
 from distill.judge.settings import Judge
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
-from distill.suites.heldout import HeldOutReal, HeldOutTeacher
+from distill.suites.heldout import PEOPLES, HeldOutReal, HeldOutTeacher
 from distill.suites.kinds import AnySuite, Suites, by_name
 from distill.suites.suite import Suite
 
@@ -83,6 +83,11 @@ class Evaluate(Frozen):
     def bare(self) -> tuple[Suite, ...]:
         """The suites as far as they decide what arms are asked and what their answers are worth."""
         return tuple(suite.bare for suite in self.suites)
+
+    @property
+    def real_text(self) -> tuple[str, ...]:
+        """Suites whose loss is that on people's held-out text."""
+        return tuple(suite.label for suite in self.suites if suite.kind in PEOPLES)
 
     @property
     def judged(self) -> tuple[Suite, ...]:

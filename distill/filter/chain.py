@@ -21,6 +21,7 @@ from distill.filter.models.judge import Judge
 from distill.filter.models.perplexity import Perplexity
 from distill.filter.models.reward import Reward
 from distill.filter.models.select import Select
+from distill.filter.models.surprising import Surprising
 from distill.filter.privacy.privacy import Privacy
 from distill.filter.spool import Memory, Spool, Waiting
 from distill.filter.text.echo import Echo
@@ -62,7 +63,8 @@ AnyFilter = Annotated[
     | Reward
     | Perplexity
     | Difficulty
-    | Select,
+    | Select
+    | Surprising,
     Field(discriminator="kind"),
 ]
 

@@ -24,7 +24,7 @@ from distill.rows import Row, to_json
 
 QUOTA = "quota"
 """Name of the filter that no recipe names: it drops the `surplus` beyond a method's rows."""
-ENOUGH = (f"{QUOTA}.surplus", "select.not_chosen")
+ENOUGH = (f"{QUOTA}.surplus", "select.not_chosen", "surprising.not_drawn")
 """Reasons that say nothing against a row."""
 COMPARING = ("exact_duplicate", "near_duplicate", "semantic_duplicate", "contamination")
 """Filters whose evidence begins with the id of another row."""

@@ -16,10 +16,8 @@ from typing import Any
 from distill.errors import RecipeError
 from distill.laboratory.keeping import PEOPLE, Keep, distinct, kept, portions
 from distill.recipe import Recipe
+from distill.suites.heldout import PEOPLES
 from distill.train.settings import seed_of
-
-LOSSES = ("heldout_real", "heldout_text")
-"""Suites whose loss is that on real held-out text."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,12 @@ def loss_suite(recipe: Recipe) -> str:
     Raises:
         RecipeError: the recipe has none, or no student, or makes no rows to learn from.
     """
-    found = [suite.label for suite in recipe.evaluate.suites if suite.kind in LOSSES]
+    found = [suite.label for suite in recipe.evaluate.suites if suite.kind in PEOPLES]
     if recipe.student is None or not found:
         raise RecipeError(
             "a laboratory follows the loss of students on real held-out text, and this recipe has "
             + ("no student" if recipe.student is None else "no suite that measures it"),
-            hint=f"evaluate.suites: [{' or '.join(LOSSES)}]",
+            hint=f"evaluate.suites: [{' or '.join(PEOPLES)}]",
         )
     return found[0]
 
@@ -116,6 +114,7 @@ def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> R
         "name": name,
         "seed": seed_of(recipe.seed, seed),
         "benchmark": None,
+        "guard": {**value["guard"], "stop": False},  # collapse is what is to be seen
         "split": {**value["split"], "seed": recipe.seed if recipe.split.seed is None else recipe.split.seed},
         # Each student is measured by itself: whether it lost against its teacher is for the curves to say.
         "evaluate": {

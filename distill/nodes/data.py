@@ -1,10 +1,11 @@
-"""The nodes from real data to the mix, and those that hold what is measured with."""
+"""The nodes from real data to the mix and its guard, and those that hold what is measured with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from distill import split
+from distill.collapse import stage as guard
 from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
@@ -17,7 +18,7 @@ from distill.suites import stage as suites
 
 
 def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
-    """From real data to the mix."""
+    """From real data to the mix, and what holds it against people's texts."""
     seed, data = recipe.seed, tuple(real.data for real in recipe.real.values())
     chain = filter_spec(recipe)
     counts = {"tokenizer": chain.student} if chain.student else {}
@@ -57,6 +58,10 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
         Node(
             "mix", 3, ("split", *names, "filter"),
             mix.Spec(mix=recipe.mix, seed=seed, max_depth=recipe.split.max_depth), mix.run, mix.VERSION, recipe.mix.earlier,
+        ),
+        Node(
+            "guard", 3, ("filter", "mix"), guard.Spec(guard=recipe.guard, seed=seed), guard.run, guard.VERSION,
+            recipe.guard.references,
         ),
     ]  # fmt: skip
     return tuple(nodes)

@@ -32,8 +32,15 @@ class Node:
     """References whose terms it writes into what it makes."""
     launch: str | None = None
     """Key of `runtime.launch` that says how its processes are started; None runs in the calling process."""
+    after: tuple[str, ...] = ()
+    """Nodes that must have ended well before it; nothing of theirs is read, and they are in no key."""
     called: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What the stage calls some of its needs: `mix@real_only` is the mix to a training on it."""
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """All nodes that must be there before it."""
+        return (*self.needs, *self.after)
 
     @property
     def folder(self) -> str:

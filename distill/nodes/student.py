@@ -23,7 +23,7 @@ def train_nodes(recipe: Recipe, student: Student) -> Iterator[Node]:
     teacher says of the rows where that is learnt, then one training after the other, each going on with the one before."""
     yield Node(
         "tokenise", 3, ("mix",), tokenise.Spec(student=student.model), tokenise.run, tokenise.VERSION,
-        (student.model,),
+        (student.model,), after=("guard",),
     )  # fmt: skip
     if isinstance(student.drop_layers, LeastMissed):
         measured = layers.Spec(

@@ -2,6 +2,7 @@
 
 wilson     interval of a share (Wilson 1927)
 newcombe   interval of the difference of two shares of the same items (Newcombe 1998, Statistics in Medicine 17:2635, method 10)
+independent  the same of shares of different items (Newcombe 1998, Statistics in Medicine 17:873, method 10)
 mcnemar    exact two-sided p: of the items that one arm alone got right, either arm is as likely to be the one
 """
 
@@ -51,6 +52,14 @@ def newcombe(table: Table, level: float = LEVEL) -> tuple[float, float]:
         return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))
 
     return a - b - reach(a - low_a, high_b - b), a - b + reach(high_a - a, b - low_b)
+
+
+def independent(right_a: int, n_a: int, right_b: int, n_b: int, level: float = LEVEL) -> tuple[float, float]:
+    """Ends of the interval of (share of a) - (share of b) of different items (Newcombe 1998, Statistics in Medicine 17:873,
+    method 10)."""
+    a, b = right_a / n_a, right_b / n_b
+    (low_a, high_a), (low_b, high_b) = wilson(right_a, n_a, level), wilson(right_b, n_b, level)
+    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
 def mcnemar(table: Table) -> float:

@@ -18,6 +18,9 @@ from distill.rows import Row, read_rows
 from distill.suites import overlap
 from distill.suites.suite import LOADED, Answered, Ask, Judged, Suite
 
+PEOPLES = ("heldout_real", "heldout_text")
+"""Suites whose loss is that on people's held-out text."""
+
 
 class HeldOut(Suite):
     """Conversations that were held out: how likely an arm finds their answers, and what it answers itself to some."""

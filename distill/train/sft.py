@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
 from distill.context import Context
 from distill.engines import adapters
 from distill.engines.quiet import quiet
@@ -14,7 +16,7 @@ from distill.engines.template import IGNORE
 from distill.train import data, packing, passes
 from distill.train.how import How
 from distill.train.learning import Learning
-from distill.train.loss import add_head
+from distill.train.loss import add_head, unsure
 from distill.train.trainer import ours
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 class Sft(Learning):
     objective: Literal["sft"] = "sft"
     """`sft`: next-token loss on the assistant's tokens."""
+    surest: float = Field(1.0, gt=0, le=1)
+    """Tokens that the student already gives a higher probability are left out of the loss: what it is sure of it cannot grow
+    surer of, and the rare is learnt instead (ForTIFAI, arXiv:2509.08972). They still count among the tokens that the loss is
+    divided by, so that no other token weighs more for it. 1 leaves none out."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,10 @@ def _trainer_class(train: Sft) -> Any:
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             if not self.lean or return_outputs:
-                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+                told = unsure(model, train.surest) if train.surest < 1 else model
+                return super().compute_loss(told, inputs, return_outputs, num_items_in_batch)
             # DDP takes the mean over processes of what is a share of one sum.
-            return model(**inputs, summed_loss=True)["loss"] / num_items_in_batch * self.accelerator.num_processes
+            summed = model(**inputs, summed_loss=True, surest=train.surest)["loss"]
+            return summed / num_items_in_batch * self.accelerator.num_processes
 
     return Lean

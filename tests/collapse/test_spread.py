@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from distill.collapse.grams import grams, once
 from distill.collapse.spread import dispersion, vendi, word_vectors
 
 
@@ -38,7 +39,9 @@ def test_dispersion_is_the_mean_over_pairs() -> None:
 
 
 def test_texts_that_share_only_common_words_lie_apart() -> None:
-    rarity = np.array([0.0, 0.1, 4.0, 4.0, 4.0])
-    same, other, third = word_vectors([np.array(ids) for ids in ([1, 2, 3], [1, 3, 2, 2], [1, 4])], rarity)
+    rarity = np.array([0.1, 0.1, 4.0, 4.0, 4.0])
+    words = [["of", "the", "lamp"], ["of", "lamp", "the", "the"], ["of", "river"]]
+    run = once(grams(words, {})[1])
+    same, other, third = word_vectors(run, 3, rarity)
     assert same @ other == pytest.approx(1)
     assert abs(same @ third) < 0.2

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from distill.collapse import stage as guard
+from distill.collapse.settings import Guard
+from distill.context import Context
 from distill.rows import Message, Provenance, Row, write_rows
 from distill.suites.heldout import HeldOutReal
 from distill.suites.metrics import METRICS
@@ -149,10 +152,16 @@ def make_run(tmp_path: Path) -> Make:
     return make
 
 
+def watch(inputs: Mapping[str, Path]) -> None:
+    """Write what `guard` finds of the rows, and stop at nothing."""
+    spec = guard.Spec(guard=Guard(stop=False), seed=0)
+    manifest(inputs["guard"], guard.run(spec, inputs, inputs["guard"], Context(Path("cache"), {})), 0.5)
+
+
 def write_run(
     root: Path, arms: Mapping[str, float], count: int, ledger: Mapping[str, Any], steps: int
 ) -> dict[str, Path]:
-    inputs = {name: root / name for name in ("split", "heldout", "generate", "filter", "mix", "train")}
+    inputs = {name: root / name for name in ("split", "heldout", "generate", "filter", "mix", "guard", "train")}
     for folder in inputs.values():
         folder.mkdir(parents=True)
     manifest(inputs["split"], {"counts": {"train": 95, "heldout": 128}}, 0.4)
@@ -167,6 +176,7 @@ def write_run(
     write_rows(inputs["mix"] / "train.jsonl", [*teacher, *real[:80]])
     mix = {"counts": {"teacher": 240, "real": 80, "train_rows": 320, "heldout_rows": 256}, "real_fraction": 0.25}
     manifest(inputs["mix"], mix, 0.3)
+    watch(inputs)
     draw = random.Random(1)
     log = (
         {"step": n, "loss": 1.9 + 0.9 / n**0.5 + draw.gauss(0, 0.05), "learning_rate": 1e-3}

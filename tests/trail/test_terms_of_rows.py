@@ -12,6 +12,13 @@ from distill.cli import main
 from tests.conftest import Run
 
 
+def copied(two_runs: Run, folder: Path) -> Run:
+    """The runs with a cache of their own: a run folder holds links."""
+    shutil.copytree(two_runs.cache, folder / "cache")
+    shutil.copytree(two_runs.runs, folder / "runs", symlinks=True)
+    return Run(two_runs.recipe, folder / "runs", folder / "cache")
+
+
 def test_the_second_run_knows_what_the_first_was_made_from(two_runs: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["terms", two_runs.recipe, "--use", "commercial", "--json", *two_runs.options]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -23,8 +30,7 @@ def test_the_second_run_knows_what_the_first_was_made_from(two_runs: Run, capsys
 def test_a_run_that_is_not_done_is_judged_by_what_there_is(
     two_runs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(two_runs.runs, tmp_path / "runs", symlinks=True)
-    run = Run(two_runs.recipe, tmp_path / "runs", two_runs.cache)
+    run = copied(two_runs, tmp_path)
     told = []
     for gone in (None, "3-mix", "0-split"):
         if gone:
@@ -39,9 +45,9 @@ def test_a_run_that_is_not_done_is_judged_by_what_there_is(
 def test_a_run_whose_data_are_gone_is_judged_by_its_rows(
     two_runs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(two_runs.runs, tmp_path / "runs", symlinks=True)
-    for path in (tmp_path / "runs").glob("*/run.json"):
+    run = copied(two_runs, tmp_path)
+    for path in run.runs.glob("*/run.json"):
         path.write_text(json.dumps({"base": str(tmp_path / "elsewhere")}))
-    assert main(["terms", "first", "--json", "--runs", str(tmp_path / "runs"), "--cache", str(two_runs.cache)]) == 0
+    assert main(["terms", "first", "--json", *run.options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "ok" and len(found["inputs"]) == 2

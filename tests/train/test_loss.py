@@ -73,3 +73,34 @@ def test_models_that_change_their_logits_are_left_alone(model: Any) -> None:
     forward = model.forward
     assert not add_head(model)
     assert model.forward == forward
+
+
+def test_what_the_student_is_sure_of_adds_nothing_and_changes_nothing_else(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(loss, "CHUNK", 5)
+    one = batch()
+    targets = one["labels"][:, 1:]
+
+    def plainly(surest: float) -> Any:
+        """By the formula: the sum of -log p of the learnt tokens with p <= surest."""
+
+        def summed(model: Any) -> Any:
+            logits = model(one["input_ids"], attention_mask=one["attention_mask"]).logits[:, :-1]
+            own = torch.log_softmax(logits.float(), -1).gather(2, targets.clamp(min=0)[..., None])[..., 0]
+            return -own[(targets != -100) & (own.exp() <= surest)].sum()
+
+        return summed
+
+    with torch.no_grad():
+        logits = model(one["input_ids"], attention_mask=one["attention_mask"]).logits[:, :-1].float()
+        sure = torch.softmax(logits, -1).gather(2, targets.clamp(min=0)[..., None])[..., 0][targets != -100]
+    surest = float(sure.median()) * 1.001  # a random model is sure of nothing: half of its tokens are left out
+    expected, slope = gradient(model, plainly(surest))
+    assert 0 < expected < gradient(model, plainly(1.0))[0]
+    assert add_head(model)
+    ours, our_slope = gradient(model, lambda m: m(**one, summed_loss=True, surest=surest)["loss"])
+    assert ours == pytest.approx(expected, rel=1e-5)
+    assert torch.allclose(our_slope, slope, atol=1e-5)

@@ -56,6 +56,36 @@ def test_passes_of_any_size_packed_or_padded_give_the_same_losses(folder: Path) 
         assert other == pytest.approx(one, abs=1e-5)
 
 
+@pytest.mark.parametrize("own_head", [True, False])
+def test_sure_tokens_are_left_out_alike_in_passes_of_any_kind(
+    folder: Path, own_head: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With our output layer and with TRL's, packed, padded and in several passes a step: the mean over all learnt tokens of what
+    the plain formula gives."""
+    import torch
+
+    from distill.engines import models
+    from distill.train import data, order
+
+    if not own_head:
+        monkeypatch.setattr("distill.train.sft.add_head", lambda _: False)
+    context = context_of(folder)
+    loaded = models.load(context.resolved["tiny"], context.cache, "float32", (1,))
+    rows = data.read(folder / "tokens" / "train.arrow", 2048, "error")
+    own = []
+    for row in order.plan(rows.lengths, 16, 1, 1, 5)[0]:
+        ids, labels = torch.tensor([rows.table[row]["input_ids"]]), torch.tensor(rows.table[row]["labels"])[1:]
+        with torch.no_grad():
+            said = torch.log_softmax(loaded.model(ids).logits[0, :-1].float(), -1)
+        own.append(said[torch.arange(len(labels)), labels.clamp(min=0)][labels != -100])
+    logprobs = torch.cat(own)
+    surest = float(logprobs.median().exp()) * 1.001
+    expected = float(-logprobs[logprobs.exp() <= surest].sum()) / len(logprobs)
+    for out, runtime in {"packed": {"pass_tokens": 90}, "padded": {"packing": False, "per_device_batch": 4}}.items():
+        train(folder, spec_of(max_steps=1, surest=surest), out=out, **runtime)
+        assert losses(folder, out) == [pytest.approx(expected, abs=1e-5)], out
+
+
 def test_a_model_that_cannot_keep_rows_apart_is_trained_with_padding_and_a_note(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,161 @@
+"""The panel's time and memory on 100,000 rows, and how often the gate sees data that were made poorer on purpose.
+
+    .venv/bin/python scripts/bench/panel.py --data FOLDER [--rows 100000] [--texts 240] [--seeds 3] [--well 20] [--sets tldr,gsm8k]
+
+Time: a run whose mix has so many rows, a quarter of them people's; rows are read from files, as `guard` reads them. Power: of
+each set two random parts that have no text in common, one of them made poorer in four ways at three strengths each, or left as
+it is (a false alarm). The limits are the shipped ones, which were set on `chatterbot` and `wikitext`: the two other sets are
+reported, FOLDER has gsm8k_train.jsonl, tldr_commands.jsonl and wikitext2_valid.txt (docs/benchmarks.md says from where). Rows of
+one subject are told by an embedder, all else by words alone. Prints tables and, as its last line, one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from panel_data import DEGRADED, Corpus, Texts, chatterbot, lines, one_topic, wikitext
+
+from distill.collapse.gate import Limits, alarms
+from distill.collapse.panel import Panel, panel
+from distill.collapse.sample import draw
+from distill.context import Context
+from distill.engines.embedding import PACKAGE, open_embedder
+from distill.protocols import Embedder
+from distill.rows import Message, Provenance, Row, read_rows, root_of, to_line
+from distill.sources.references import resolve
+
+PARTS = {"real": 0.25, "teacher": 0.75, "mix": 1.0}
+"""Share of the rows that each corpus has."""
+WORDS = 80
+FILES = {"tldr": "tldr_commands.jsonl", "gsm8k": "gsm8k_train.jsonl", "wikitext": "wikitext2_valid.txt"}
+
+
+def sets(data: Path) -> dict[str, Callable[[], Corpus]]:
+    return {
+        "chatterbot": chatterbot,
+        "wikitext": lambda: wikitext(data / FILES["wikitext"]),
+        "tldr": lambda: lines(data / FILES["tldr"], "instruction", "command"),
+        "gsm8k": lambda: lines(data / FILES["gsm8k"], "answer"),
+    }
+
+
+def rows(count: int, source: str, seed: int) -> Iterator[Row]:
+    """Texts of words whose frequency falls with their rank, as that of people's words does."""
+    rng = np.random.default_rng(seed)
+    made = Provenance(source="real" if source == "real" else "teacher", origin="bench@1", method="bench", root="0" * 16)
+    for number in range(count):
+        said = " ".join(f"w{word}" for word in np.minimum(rng.zipf(1.2, rng.integers(WORDS // 2, 2 * WORDS)), 10**6))
+        asked = (Message(role="user", content=f"What of {number}?"), Message(role="assistant", content=said))
+        own = made.model_copy(update={"root": root_of(asked[:1])})
+        yield Row(kind="chat", messages=asked, provenance=own)
+
+
+def write(folder: Path, count: int) -> None:
+    for seed, (name, share) in enumerate(PARTS.items()):
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(to_line(row) for row in rows(round(share * count), name, seed))
+
+
+def measure(folder: Path) -> None:
+    """In a process of its own: seconds and bytes as a line of JSON."""
+    start = time.perf_counter()
+    drawn = {name: draw(read_rows(folder / f"{name}.jsonl"), 0) for name in PARTS}
+    read = time.perf_counter() - start
+    found = panel(
+        {name: one.texts for name, one in drawn.items()}, "real", 0, {name: one.lengths for name, one in drawn.items()}
+    )
+    assert found is not None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps({"read": read, "seconds": time.perf_counter() - start, "peak_gb": peak, "words": found.words}))
+
+
+def timed(count: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), count)
+        said = subprocess.run(
+            [sys.executable, __file__, "--measure", folder], check=True, capture_output=True, text=True
+        ).stdout
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def parts(corpus: Corpus, texts: int, seed: int) -> tuple[Texts, Texts]:
+    """Two parts of the set that have no text in common."""
+    order = np.random.default_rng([seed, 7]).permutation(len(corpus.texts))
+    middle = len(order) // 2
+    first, second = order[: min(texts, middle)], order[middle : middle + texts]
+    return [corpus.texts[place] for place in first], [corpus.texts[place] for place in second]
+
+
+def asked(corpus: Corpus, texts: int, seed: int, embedder: Embedder, more: bool) -> Iterator[tuple[str, float, Panel]]:
+    """The set as it is (strength 0), and everything that is done to it.
+
+    Args:
+        more: what is done to it too.
+    """
+    real, other = parts(corpus, texts, seed)
+
+    def made(poorer: Texts, by: Embedder | None) -> Panel:
+        found = panel({"real": real, "mix": poorer}, "real", seed, embedder=by)
+        assert found is not None
+        return found
+
+    yield "as it is", 0.0, made(other, embedder)
+    for name, (degrade, strengths) in DEGRADED.items() if more else ():
+        for strength in strengths if degrade is not one_topic or any(corpus.topics) else ():
+            poorer = degrade(corpus, other, strength, np.random.default_rng([seed, 11]))
+            yield name, strength, made(poorer, embedder if degrade is one_topic else None)
+
+
+def power(own: argparse.Namespace, embedder: Embedder) -> tuple[float, float]:
+    """Prints every answer; the shares of poorer sets that were seen, and of sets as they are that were taken for poorer."""
+    seen: dict[tuple[str, float], list[bool]] = {}
+    for name in own.sets.split(","):
+        corpus = sets(own.data)[name]()
+        for seed in range(max(own.seeds, own.well)):
+            for kind, strength, found in asked(corpus, own.texts, seed, embedder, seed < own.seeds):
+                said = alarms(found, Limits())
+                seen.setdefault((kind, strength), []).append(bool(said))
+                print(f"{name:11} {kind:11} {strength:4} {', '.join(one.measure for one in said) or '–'}", flush=True)
+    for (kind, strength), answers in seen.items():
+        print(f"{kind:11} {strength:4} seen in {sum(answers)} of {len(answers)}")
+    false = seen.pop(("as it is", 0.0))
+    hits = [one for answers in seen.values() for one in answers]
+    return sum(hits) / len(hits), sum(false) / len(false)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--texts", type=int, default=240)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--well", type=int, default=20, help="draws of every set as it is")
+    parser.add_argument("--sets", default="tldr,gsm8k")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    own = parser.parse_args()
+    if own.measure:
+        measure(own.measure)
+        return
+    cost = timed(own.rows)
+    print(f"{own.rows:,} rows in the mix: {cost['seconds']:.1f} s, of which reading {cost['read']:.1f} s")
+    figures = {"seconds_100k_rows": round(cost["seconds"], 1), "peak_gb": round(cost["peak_gb"], 2)}
+    with tempfile.TemporaryDirectory() as cache:
+        here = Path(cache)
+        embedder = open_embedder(resolve(PACKAGE, "model", here, here, here), Context(here, {}))
+        hits, false = power(own, embedder)
+        embedder.close()
+    print(json.dumps({**figures, "gate_hit_rate": round(hits, 3), "gate_false_alarm_rate": round(false, 3)}))
+
+
+if __name__ == "__main__":
+    main()
