@@ -35,7 +35,7 @@ from distill.statistics.forgetting import Forgetting
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 5
+VERSION = 6
 COUNTS = ("requested", "scored", "failed")
 
 
