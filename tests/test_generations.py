@@ -91,7 +91,9 @@ def test_the_same_command_makes_nothing_again(done: tuple[Workspace, str], monke
     assert "part 2 of 2" in generations.generations(workspace, GRID, (2, 2))
 
 
-def test_a_sweep_trains_all_shares_on_as_many_rows(done: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_trains_all_shares_on_as_many_rows(
+    done: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace, _ = done
     monkeypatch.setattr(generations, "step", here)
     said = generations.sweep(workspace, (0.0, 0.5, 1.0), 1)

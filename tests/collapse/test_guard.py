@@ -164,3 +164,9 @@ def test_a_teacher_that_is_itself_a_student_is_named(tmp_path: Path) -> None:
     (note,) = notes
     assert "run:before/train@abc writes rows and is itself a student, 2 generations of models away" in note
     assert guard(tmp_path, put(tmp_path, REAL, ALIKE, ALIKE), {taught.ref: taught}, max_synthetic=1) == []
+
+
+def test_a_mix_of_real_rows_alone_has_no_teacher_to_be_judged(tmp_path: Path) -> None:
+    assert guard(tmp_path, put(tmp_path, REAL, [], REAL)) == []
+    found = finding.read(tmp_path / "guard")
+    assert found.panel is not None and set(found.panel.numbers["coverage"]) == {"real", "mix"} and found.synthetic == 0

@@ -56,7 +56,8 @@ def test_a_manifest_that_was_changed_or_is_gone_is_named(copied: Run) -> None:
     said = json.loads(path.read_text())
     said["identity"]["spec"]["seed"] = 99
     path.write_text(json.dumps(said))
-    assert [(one.step, one.what) for one in faults(copied)] == [("3-mix", "of another key")]
+    found = [(one.step, one.what) for one in faults(copied)]
+    assert found == [("3-guard", "made from another"), ("3-mix", "of another key")], "what was made from it is told too"
     path.write_text("{")
     assert [(one.step, one.what) for one in faults(copied)] == [("3-mix", "unreadable")]
     path.unlink()

@@ -27,7 +27,7 @@ def test_a_data_set_and_the_run_that_took_its_rows(two_runs: Run, capsys: pytest
         "remove real.asked",
         "remove generate.methods.0 (answer), which reads it, or let it read other data",
     ]
-    assert found["anew"] == ["0-split", "1-generate", "2-filter", "3-mix"] and not found["roots"]
+    assert found["anew"] == ["0-split", "1-generate", "2-filter", "3-guard", "3-mix"] and not found["roots"]
     assert found["heirs"] == [{"run": "second", "references": ["run:first/filter"]}]
     assert all(Path(path).is_dir() for path in found["remove"])
 
@@ -35,7 +35,7 @@ def test_a_data_set_and_the_run_that_took_its_rows(two_runs: Run, capsys: pytest
 def test_a_teacher_leaves_the_split_as_it_is(two_runs: Run, capsys: pytest.CaptureFixture[str]) -> None:
     found = withdrawn(two_runs, "first", "./teacher", capsys=capsys)
     assert found["change"] == ["name another model under teacher"]
-    assert found["anew"] == ["1-generate", "2-filter", "3-mix"]
+    assert found["anew"] == ["1-generate", "2-filter", "3-guard", "3-mix"]
 
 
 def test_a_document_is_left_out_by_its_root_and_nothing_of_it_comes_back(
