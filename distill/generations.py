@@ -28,7 +28,7 @@ from distill.rows import Row, read_rows
 from distill.steps import step
 from distill.workspace import Workspace
 
-GOAL = "evaluate/student"
+GOAL, BASE = "evaluate/student", "evaluate/base"
 
 
 @dataclass
@@ -46,12 +46,12 @@ class Bench:
     def folder(self) -> Path:
         return self.workspace.runs / f"{self.workspace.recipe.name}.{self.kind}"
 
-    def run(self, recipe: Recipe) -> dict[str, Path]:
-        """Make a cell; the folder of each of its nodes, those it needs first."""
+    def run(self, recipe: Recipe, *more: str) -> dict[str, Path]:
+        """Make a cell, and more of its nodes; the folder of each, those it needs first."""
         own = replace(self.workspace, recipe=recipe, runs=self.folder)
         own.context.say(f"\n{recipe.name}")
         own.save_recipe()
-        wanted = own.wanted(GOAL)
+        wanted = {name for goal in (GOAL, *more) for name in own.wanted(goal)}
         names = [node.name for node in own.nodes if node.name in wanted]
         made = [step(own, name) for name in names]
         if any(made):
@@ -98,16 +98,16 @@ def _apart(chain: Sequence[Place]) -> Iterator[Place]:
 
 def _laboratory(bench: Bench, grid: Grid, found: dict[Place, dict[str, Path]]) -> Laboratory:
     recipe = bench.workspace.recipe
-    measured = gather.items(next(iter(found.values())))
+    first = next(iter(found))
+    measured = gather.items(found[first])
+    base = gather.losses(bench.run(cell(recipe, first), BASE), measured, BASE)
     cells: list[Cell] = []
-    people: list[Row] = []
     for place, folders in found.items():
         people = list(read_rows(folders["filter"] / "real.jsonl"))
         cells.append(gather.cell(place, folders, people, measured, recipe.seed, place.name not in bench.made))
-    first = {place: folders for place, folders in found.items() if place.seed == 1}
-    rows = {place: gather.written(place, folders) for place, folders in first.items()}
+    rows = {place: gather.written(place, folders) for place, folders in found.items() if place.seed == first.seed}
     chosen = gather.common([own for place, own in rows.items() if place.generation])
-    asked = _asked(next(iter(first.values()))["split"])
+    asked = _asked(found[first]["split"])
     prompts = {root: asked[root].question or asked[root].answer for root in chosen if root in asked}
     shown = {place.name: gather.samples([*prompts], own, prompts) for place, own in rows.items() if place.generation}
     return Laboratory(
@@ -115,6 +115,7 @@ def _laboratory(bench: Bench, grid: Grid, found: dict[Place, dict[str, Path]]) -
         settings=_settings(recipe, grid),
         items=measured,
         cells=tuple(one.model_copy(update={"samples": shown.get(one.run, ())}) for one in cells),
+        base_loss=gather.mean(base, measured),
         references=tuple(
             Sample(prompt=prompts[root], text=asked[root].answer) for root in prompts if asked[root].question
         ),

@@ -70,7 +70,7 @@ def test_what_accumulates_holds_people_and_every_teacher(done: tuple[Workspace, 
 
 def test_the_report_has_every_cell_on_the_same_items(done: tuple[Workspace, str]) -> None:
     found = read(Laboratory, folder_of(done[0]) / LABORATORY)
-    assert len(found.cells) == 5 and len(found.items) == 8
+    assert len(found.cells) == 5 and len(found.items) == 8 and found.base_loss
     assert all(len(one.losses) == 8 and one.train_loss and one.seconds > 0 for one in found.cells)
     assert [one.real_rows for one in found.cells] == [12, 0, 0, 12, 12]
     later = [one for one in found.cells if one.generation]

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from distill.collapse.panel import panel
+from distill.collapse.rarest import rarest
 from distill.collapse.sample import draw
 from distill.laboratory.cells import Place
 from distill.laboratory.keeping import PEOPLE
 from distill.laboratory.record import Cell, Item, Mixed, Sample
 from distill.rows import Row, read_rows
+from distill.words import words
 
+STUDENT = "evaluate/student"
 SHOWN = 6
 """Prompts whose rows are shown of every generation."""
 LONGEST = 600
@@ -31,9 +34,9 @@ def items(folders: Folders) -> tuple[Item, ...]:
     )
 
 
-def losses(folders: Folders, measured: Sequence[Item]) -> tuple[float | None, ...]:
+def losses(folders: Folders, measured: Sequence[Item], arm: str = STUDENT) -> tuple[float | None, ...]:
     """Nats per token of each item; None where it was not scored."""
-    found = {line["item"]: line["metrics"].get("loss", {}).get("value") for line in _lines(folders)}
+    found = {line["item"]: line["metrics"].get("loss", {}).get("value") for line in _lines(folders, arm)}
     return tuple(found.get(item.id) for item in measured)
 
 
@@ -54,11 +57,13 @@ def cell(
     counts = _manifest(folders["mix"])["summary"]["counts"]
     found = losses(folders, measured)
     varied = _varied(people, written(place, folders), seed)
+    rare = rarest({line["item"]: line["reference"] for line in _lines(folders)}, (words(row.answer) for row in people))
+    of_rare = [item for item in measured if item.id in set(rare)]
     return Cell(
         keep=place.keep, real_fraction=place.real_fraction, seed=place.seed, generation=place.generation,
-        loss=mean(found, measured), losses=found, train_loss=_train_loss(folders), rows=counts["train_rows"],
-        real_rows=counts["real"], measures=varied["rows"], people=varied["people"],
-        seconds=seconds(folders), resumed=resumed, run=place.name,
+        loss=mean(found, measured), losses=found, rare_loss=mean(losses(folders, of_rare), of_rare) if of_rare else None,
+        train_loss=_train_loss(folders), rows=counts["train_rows"], real_rows=counts["real"],
+        measures=varied["rows"], people=varied["people"], seconds=seconds(folders), resumed=resumed, run=place.name,
     )  # fmt: skip
 
 
@@ -116,8 +121,8 @@ def _train_loss(folders: Folders) -> float | None:
     return sum(last) / len(last) if last else None
 
 
-def _lines(folders: Folders) -> list[dict[str, Any]]:
-    text = (folders["evaluate/student"] / "items.jsonl").read_text(encoding="utf-8")
+def _lines(folders: Folders, arm: str = STUDENT) -> list[dict[str, Any]]:
+    text = (folders[arm] / "items.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 

@@ -22,6 +22,8 @@ from distill.laboratory.record import LABORATORY, Cell, Laboratory, Recorded
 TEMPLATES = Path(__file__).parent / "templates"
 PROMPTS = 6
 """Prompts whose samples are shown."""
+CLOSE = 0.3
+"""Of the height of all curves: those that stay below it are drawn once more by themselves."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def _beside(curves: Curves, marks: Mapping[Arm, str]) -> list[tuple[str, str, An
     """What else is known of losses: of rare words, and how far below it the loss on what was learnt has gone."""
     found = [
         (
+            "the same, of those that lost least",
+            "nats per token, on real held-out text",
+            _plot("real loss of those that lost least", _least(curves), marks),
+        ),
+        (
             "on the rarest words",
             "nats per token, on the tenth of the items with the rarest words",
             _plot("rare loss, nats per token", curves.all(lambda cell: cell.rare_loss), marks),
@@ -116,6 +123,16 @@ def _beside(curves: Curves, marks: Mapping[Arm, str]) -> list[tuple[str, str, An
         ),
     ]
     return [one for one in found if one[2]]
+
+
+def _least(curves: Curves) -> dict[Arm, Curve]:
+    """Curves that lie so close together beside the others that they cannot be told apart; none where there are no two."""
+    found = curves.all(lambda cell: cell.loss)
+    tops = {arm: max(place.found.value for place in curve) for arm, curve in found.items()}
+    bottom = min((place.found.value for curve in found.values() for place in curve), default=0.0)
+    edge = bottom + CLOSE * (max(tops.values(), default=0.0) - bottom)
+    least = {arm: curve for arm, curve in found.items() if tops[arm] < edge}
+    return least if len(least) > 1 else {}
 
 
 def _gap(cell: Cell) -> float | None:

@@ -43,7 +43,8 @@ class Mix(Frozen):
     real_fraction: float = Field(0.25, ge=0, le=1)
     """Real conversations and texts as a share of all in train.jsonl. 1 is real rows alone: the teacher writes none."""
     rows: int | None = Field(None, gt=0)
-    """Rows of train.jsonl in all, drawn from what there is in the stated proportion; all of them when not given."""
+    """Rows of train.jsonl in all, drawn from what there is in the stated proportion; all of them when not given. With `earlier`
+    they are fewer where generations wrote the same row: it is learnt once."""
     earlier: tuple[str, ...] = ()
     """References to rows of other runs, `run:NAME/mix`, that are learnt too: kept and added to, not replaced. Real ones
     among them count as real."""
@@ -186,7 +187,7 @@ def proportioned(there: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[
     spared = [row for row in drawn if row.provenance.source == "teacher"]
     out = {row.id for row in spared[len(spared) - max(0, len(drawn) + anew - rows) :]}
     chosen = [row for row in drawn if row.id not in out] + list(real[:anew])
-    if len(chosen) < rows:
+    if len(chosen) < rows and not spec.mix.earlier:
         raise DistillError(
             f"mix.rows {rows} with real_fraction {fraction:g} takes {rows - wanted} of the teacher's and {wanted} real rows; there "
             f"are {len(made)} and {len(own) + len(real)}",

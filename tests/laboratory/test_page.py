@@ -71,6 +71,12 @@ def test_the_page_is_whole_and_asks_for_nothing(made: Laboratory) -> None:
     assert text.count('class="spread') > 20 and text.count("<svg") > 10
 
 
+def test_curves_that_lie_close_are_drawn_by_themselves_too(made: Laboratory) -> None:
+    assert "of those that lost least" in page.render(made)
+    apart = made.model_copy(update={"cells": tuple(cell for cell in made.cells if cell.keep == "replace")})
+    assert "of those that lost least" not in page.render(apart)
+
+
 def test_what_models_wrote_is_no_markup(made: Laboratory) -> None:
     evil = Laboratory.model_validate(poison_texts(made.model_dump(), ("keep",)))
     text = page.render(evil)
