@@ -87,8 +87,7 @@ def _clipped(rank: Ranked, chosen: Chosen) -> Array:
     second[sizes > 1] = often[starts[sizes > 1] + 1]
     most[starts] = second  # the first one's own count is not among the others'
     found = np.bincount(owners, np.minimum(often, most), minlength=len(chosen))
-    clipped: Array = found[chosen]
-    return clipped
+    return found[chosen].astype(np.float64)
 
 
 def _closest(lengths: npt.NDArray[np.int64]) -> Array:

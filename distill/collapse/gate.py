@@ -45,9 +45,9 @@ class Limits(Frozen):
     """Bits of a pair of words."""
     distinct_1: float | None = Field(default=0.17, gt=0)
     """Different words as a share of all."""
-    distinct_2: float | None = Field(default=0.2, gt=0)
+    distinct_2: float | None = Field(default=0.15, gt=0)
     """Different pairs of words."""
-    distinct_3: float | None = Field(default=0.2, gt=0)
+    distinct_3: float | None = Field(default=0.12, gt=0)
     """Different triples of words."""
     hapax: float | None = Field(default=0.3, gt=0)
     """Words that are there once, as a share of the different ones."""

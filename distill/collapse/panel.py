@@ -221,7 +221,7 @@ def _measured(corpus: _Corpus, chosen: Chosen, people: ngrams.Counts) -> dict[st
 
 def _compression(texts: Sequence[Words], chosen: Chosen) -> float:
     """Texts stand by their length, so that neighbours have nothing else in common."""
-    raw = "\n".join(" ".join(texts[place]) for place in chosen.nonzero()[0]).encode()[:SQUEEZED]
+    raw = "\n".join(" ".join(texts[place]) for place in chosen.nonzero()[0].tolist()).encode()[:SQUEEZED]
     return len(raw) / len(gzip.compress(raw, 6, mtime=0))
 
 

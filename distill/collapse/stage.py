@@ -27,7 +27,7 @@ from distill.protocols import Embedder, Summary
 from distill.rows import Frozen, Row, read_rows
 from distill.sources.licences import student_depth
 
-VERSION = 1
+VERSION = 2
 PEOPLE, TEACHER, MIX = "real", "teacher", "mix"
 FILES = {
     PEOPLE: ("filter/real.jsonl",),

@@ -75,7 +75,17 @@ def measure(folder: Path) -> None:
     )
     assert found is not None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"read": read, "seconds": time.perf_counter() - start, "peak_gb": peak, "words": found.words}))
+    print(
+        json.dumps(
+            {
+                "read": read,
+                "seconds": time.perf_counter() - start,
+                "own": time.process_time(),
+                "peak_gb": peak,
+                "words": found.words,
+            }
+        )
+    )
 
 
 def timed(count: int) -> dict[str, float]:
@@ -147,7 +157,9 @@ def main() -> None:
         measure(own.measure)
         return
     cost = timed(own.rows)
-    print(f"{own.rows:,} rows in the mix: {cost['seconds']:.1f} s, of which reading {cost['read']:.1f} s")
+    times = f"{cost['seconds']:.1f} s, of which reading {cost['read']:.1f} s; {cost['own']:.1f} s of processor time"
+    print(f"{own.rows:,} rows in the mix: {times}", flush=True)
+    print(f"{cost['peak_gb']:.2f} GB", flush=True)
     figures = {"seconds_100k_rows": round(cost["seconds"], 1), "peak_gb": round(cost["peak_gb"], 2)}
     with tempfile.TemporaryDirectory() as cache:
         here = Path(cache)
