@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | trace | terms | evaluate | export | push | schema."""
+"""distill check | plan | fetch | run | slurm | filter | show | compare | trace | terms | evaluate | export | push | generations | schema."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_the_table_has_every_command() -> None:
             "verify",
             "terms",
         ),
-        *("evaluate", "export", "push", "schema"),
+        *("evaluate", "export", "push", "generations", "sweep", "schema"),
     ]
     for command in named:
         with pytest.raises(SystemExit) as stopped:
