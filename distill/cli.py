@@ -1,4 +1,4 @@
-"""distill check | plan | fetch | run | slurm | filter | show | compare | trace | terms | evaluate | export | push | generations | schema."""
+"""What a user types: distill COMMAND, each with its options."""
 
 from __future__ import annotations
 

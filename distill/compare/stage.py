@@ -38,7 +38,7 @@ from distill.terms.named import inputs as terms_of
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 6
+VERSION = 7
 COUNTS = ("requested", "scored", "failed")
 
 
