@@ -126,8 +126,7 @@ class Bench:
         used = memory[0] if not self.machine.on_cpu else cost["peak_memory_bytes"] / 1e9
         if case.stage != "train":
             return Done(cost["seconds"], used, _counts(summary["counts"]))
-        lines = (node / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        losses = [json.loads(line)["loss"] for line in lines]
+        losses = losses_of(node / "log.jsonl")
         first, last = (statistics.fmean(some) for some in (losses[: STEPS // 4], losses[-STEPS // 4 :]))
         return Done(cost["seconds"], used, f"loss {first:.3f} → {last:.3f}", last, failed=last >= first)
 
@@ -149,6 +148,12 @@ class Bench:
         path = self.folder / f"{case.config}.yaml"
         path.write_text(yaml.safe_dump(asked), encoding="utf-8")
         return path
+
+
+def losses_of(log: Path) -> list[float]:
+    """Of each step. A line before the first one may have the loss on real rows alone."""
+    lines = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
 
 
 def _counts(counts: dict[str, Any]) -> str:
