@@ -107,13 +107,6 @@ def test_fsdp_that_quietly_becomes_plain_data_parallelism_is_noticed(tmp_path: P
     assert "FSDP was asked for" in done.stderr
 
 
-@pytest.mark.distributed
-def test_two_processes_know_each_other(tmp_path: Path) -> None:
-    done = accelerate(tmp_path, "--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml"))
-    assert done.returncode == 0, done.stderr
-    assert {"started 2 0", "started 2 1"} <= set(done.stdout.splitlines())
-
-
 class Waiting(Workspace):
     """Of a process that must not make anything itself."""
 

@@ -141,7 +141,7 @@ def test_a_full_disk_loses_nothing(finished_run: Run, tmp_path: Path) -> None:
 def test_two_processes_make_the_same_rows_and_the_same_loss(finished_run: Run, tmp_path: Path) -> None:
     """Everything anew but the converted model, two gloo processes a stage; of the arms the student, on whom all falls."""
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "models").symlink_to(finished_run.cache / "models")
+    (tmp_path / "cache" / "models").symlink_to((finished_run.cache / "models").resolve())
     two = Run(finished_run.recipe, tmp_path / "runs", tmp_path / "cache")
     launch = ["--set", "runtime.launch={generate: multi_cpu, train: multi_cpu, evaluate: multi_cpu}"]
     assert main(["run", two.recipe, "--until", "evaluate/student", *launch, *two.options]) == 0

@@ -7,6 +7,19 @@ import pytest
 from tests.train.small import make_pair, make_row, put, train
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _libraries() -> None:
+    """Every training looks for garbage as it begins: not among the libraries, which have none and take long."""
+    import gc
+
+    from distill.engines.quiet import quiet
+
+    with quiet():
+        from trl import SFTTrainer  # noqa: F401
+    gc.collect()
+    gc.freeze()
+
+
 def filled(folder: Path, model: Path, teacher: Path, pairs: int = 0) -> Path:
     """A folder that holds `model`, `teacher`, `mix/train.jsonl` of 40 rows of different lengths, and what a test trains."""
     (folder / "model").symlink_to(model)

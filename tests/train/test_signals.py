@@ -115,6 +115,7 @@ def test_a_signal_to_the_run_reaches_the_training(tmp_path: Path, tiny_model: Pa
     assert signal_at(process, work / "log.jsonl", 17, number) == 128 + number
     last = checkpoints.last_whole(work / "checkpoints")
     assert last is not None and last.name not in ("checkpoint-15", "checkpoint-30")
+    assert (checkpoints.marker(last) or {})["processes"] == (2 if launch == "multi_cpu" else 1), "they know each other"
     assert not subprocess.run(["pgrep", "-f", str(work.parents[1])], capture_output=True, check=False).stdout
     assert run(tmp_path).wait(timeout=240) == 0
     logs = [read_log(folder / "log.jsonl") for folder in (tmp_path / "undisturbed", tmp_path / "runs/small/4-train")]
