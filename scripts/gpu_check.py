@@ -285,6 +285,7 @@ def run_cases(cases: dict[str, Case], machine: Machine) -> dict[str, Done]:
             print(f"{name} …", file=sys.stderr, flush=True)
             done[name] = bench.run(name, case)
             compare(name, done)
+            print(_line(name, done[name]), file=sys.stderr, flush=True)  # what is stopped later has said what it found
     return done
 
 
@@ -294,6 +295,10 @@ def compare(name: str, done: dict[str, Done]) -> None:
     if name in ("ddp", "fsdp2", "fsdp2_qlora") and one and one.loss is not None and this.loss is not None:
         this.result += f", {abs(this.loss - one.loss):.4f} from one process"
         this.failed |= abs(this.loss - one.loss) > SAME
+
+
+def _line(name: str, one: Done) -> str:
+    return f"{name:12} {one.seconds:8.1f} {one.memory:8.2f}  {'FAILED: ' if one.failed else 'ok: '}{one.result}"
 
 
 def show(done: dict[str, Done], skipped: dict[str, str], machine: Machine) -> None:
@@ -308,7 +313,7 @@ def show(done: dict[str, Done], skipped: dict[str, str], machine: Machine) -> No
     )
     print(f"{where}, torch {torch.__version__}\n{'case':12} {'seconds':>8} {'peak GB':>8}  result")
     for name, one in done.items():
-        print(f"{name:12} {one.seconds:8.1f} {one.memory:8.2f}  {'FAILED: ' if one.failed else 'ok: '}{one.result}")
+        print(_line(name, one))
     for name, why in skipped.items():
         print(f"{name:12} {'':8} {'':8}  skipped: {why}")
 
