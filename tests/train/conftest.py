@@ -20,12 +20,12 @@ def _libraries() -> None:
     gc.freeze()
 
 
-def filled(folder: Path, model: Path, teacher: Path, pairs: int = 0) -> Path:
-    """A folder that holds `model`, `teacher`, `mix/train.jsonl` of 40 rows of different lengths, and what a test trains."""
+def filled(folder: Path, model: Path, teacher: Path, rows: int = 40, pairs: int = 0) -> Path:
+    """A folder that holds `model`, `teacher`, `mix/train.jsonl` of rows of different lengths, and what a test trains."""
     (folder / "model").symlink_to(model)
     (folder / "teacher").symlink_to(teacher)
     (folder / "mix").mkdir()
-    put(folder, [*map(make_row, range(40)), *map(make_pair, range(pairs))])
+    put(folder, [*map(make_row, range(rows)), *map(make_pair, range(pairs))])
     return folder
 
 
@@ -78,4 +78,4 @@ def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bytes_folder(tmp_path: Path, byte_model: Path) -> Path:
     """`folder` with the model of bytes, and pairs besides."""
-    return filled(tmp_path, byte_model, byte_model, pairs=24)
+    return filled(tmp_path, byte_model, byte_model, rows=24, pairs=24)
