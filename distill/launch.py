@@ -30,6 +30,7 @@ from distill.errors import DistillError, LaunchError, StageError, StoppedError
 from distill.passing import die_with_parent, passed_on, prepare_launcher
 from distill.train.signals import LISTENING
 from distill.workspace import Workspace, reopen
+from distill.yaml_errors import place, problem
 
 USER_ERROR = 2
 """Exit status after a DistillError, which the worker has already printed."""
@@ -44,6 +45,8 @@ its number."""
 AGAIN = "the same command again: finished stages, every answer and every checkpoint so far are kept"
 GRACE = "120"
 """Seconds that torchrun leaves its processes between a signal to stop and the end: a step and a checkpoint long."""
+COUNTS = ("num_processes", "num_machines")
+SHIPPED = "accelerate_configs/ has one for each kind of machine, and `accelerate config` writes others"
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Kinds that accelerate quietly replaces by plain data parallelism where it cannot have them."""
 
@@ -134,14 +137,20 @@ def read_config(path: Path) -> dict[str, Any]:
     """An accelerate configuration as it stands in its file.
 
     Raises:
-        LaunchError: it cannot be read, or is none.
+        LaunchError: it cannot be read, or is none; names the file, and the line where one is at fault.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise LaunchError(f"cannot be read: {error}", where=str(path)) from error
+        text = path.read_text(encoding="utf-8")
+        value = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LaunchError(f"cannot be read: {problem(error)}", where=place(error, path), hint=SHIPPED) from error
     if not isinstance(value, dict):
-        raise LaunchError("is not an accelerate configuration", where=str(path))
+        raise LaunchError("is not an accelerate configuration, which is a mapping", where=str(path), hint=SHIPPED)
+    for name in COUNTS:
+        if value.get(name) is not None and not str(value[name]).isdecimal():
+            lines = enumerate(text.splitlines(), 1)
+            line = next(number for number, said in lines if name in said.partition("#")[0])
+            raise LaunchError(f"{name} is {value[name]!r}, no whole number", where=f"{path}:{line}", hint=SHIPPED)
     return value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from distill.errors import RecipeError
+from distill.yaml_errors import place, problem
 
 KeyPath = tuple[str | int, ...]
 EXTENDS = "extends"
@@ -79,9 +80,7 @@ def _read_one(path: Path) -> Document:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise RecipeError(f"not YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+        raise RecipeError(f"not YAML: {problem(error)}", where=place(error, path)) from error
     if not isinstance(root, yaml.MappingNode):
         raise RecipeError("a recipe is a mapping of keys; this file holds none", where=str(path))
     document = Document()

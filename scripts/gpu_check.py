@@ -126,8 +126,7 @@ class Bench:
         used = memory[0] if not self.machine.on_cpu else cost["peak_memory_bytes"] / 1e9
         if case.stage != "train":
             return Done(cost["seconds"], used, _counts(summary["counts"]))
-        lines = (node / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        losses = [json.loads(line)["loss"] for line in lines]
+        losses = losses_of(node / "log.jsonl")
         first, last = (statistics.fmean(some) for some in (losses[: STEPS // 4], losses[-STEPS // 4 :]))
         return Done(cost["seconds"], used, f"loss {first:.3f} → {last:.3f}", last, failed=last >= first)
 
@@ -149,6 +148,12 @@ class Bench:
         path = self.folder / f"{case.config}.yaml"
         path.write_text(yaml.safe_dump(asked), encoding="utf-8")
         return path
+
+
+def losses_of(log: Path) -> list[float]:
+    """Of each step. A line before the first one may have the loss on real rows alone."""
+    lines = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
 
 
 def _counts(counts: dict[str, Any]) -> str:
@@ -280,6 +285,7 @@ def run_cases(cases: dict[str, Case], machine: Machine) -> dict[str, Done]:
             print(f"{name} …", file=sys.stderr, flush=True)
             done[name] = bench.run(name, case)
             compare(name, done)
+            print(_line(name, done[name]), file=sys.stderr, flush=True)  # what is stopped later has said what it found
     return done
 
 
@@ -289,6 +295,10 @@ def compare(name: str, done: dict[str, Done]) -> None:
     if name in ("ddp", "fsdp2", "fsdp2_qlora") and one and one.loss is not None and this.loss is not None:
         this.result += f", {abs(this.loss - one.loss):.4f} from one process"
         this.failed |= abs(this.loss - one.loss) > SAME
+
+
+def _line(name: str, one: Done) -> str:
+    return f"{name:12} {one.seconds:8.1f} {one.memory:8.2f}  {'FAILED: ' if one.failed else 'ok: '}{one.result}"
 
 
 def show(done: dict[str, Done], skipped: dict[str, str], machine: Machine) -> None:
@@ -303,7 +313,7 @@ def show(done: dict[str, Done], skipped: dict[str, str], machine: Machine) -> No
     )
     print(f"{where}, torch {torch.__version__}\n{'case':12} {'seconds':>8} {'peak GB':>8}  result")
     for name, one in done.items():
-        print(f"{name:12} {one.seconds:8.1f} {one.memory:8.2f}  {'FAILED: ' if one.failed else 'ok: '}{one.result}")
+        print(_line(name, one))
     for name, why in skipped.items():
         print(f"{name:12} {'':8} {'':8}  skipped: {why}")
 

@@ -65,6 +65,22 @@ def sharp_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
+def smol_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`models` of a cache that has SmolLM2's weights, converted once for all processes that run tests."""
+    import fcntl
+
+    from distill.engines import models
+    from distill.sources.references import resolve
+
+    own = tmp_path_factory.getbasetemp()
+    cache = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "smol"
+    cache.mkdir(exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return models.weights_folder(resolve(SMOL, "model", cache, cache, cache), cache).parent
+
+
+@pytest.fixture(scope="session")
 def small_run(tiny_model: Path, sharp_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A whole run of the tiny models, with every arm that training makes: see `finished`."""
     from tests.small_run import finished
@@ -90,11 +106,13 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished_run(tmp_path_factory: pytest.TempPathFactory, smol_models: Path) -> Run:
     """recipes/one_minute.yaml, from the recipe to the report, on SmolLM2."""
     from distill.cli import main
 
     folder = tmp_path_factory.mktemp("finished_run")
     run = Run(str(Path(__file__).parents[1] / "recipes" / "one_minute.yaml"), folder / "runs", folder / "cache")
+    run.cache.mkdir()
+    (run.cache / "models").symlink_to(smol_models)
     assert main(["run", run.recipe, *run.options]) == 0
     return run

@@ -12,7 +12,7 @@ import pytest
 
 from distill import launch
 from distill.errors import LaunchError
-from distill.launch import find_config
+from distill.launch import find_config, read_config
 from distill.workspace import Workspace
 from tests.test_workspace import small
 
@@ -26,6 +26,22 @@ def test_configurations_are_found_by_bare_name_and_by_path(tmp_path: Path) -> No
     assert find_config("mine.yaml", tmp_path) == tmp_path / "mine.yaml"
     with pytest.raises(LaunchError, match=r"no accelerate configuration 'zero9'(.|\n)*multi_cpu"):
         find_config("zero9", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"use_cpu: true\nnum_processes: [2\n", r"x\.yaml:3: cannot be read: "),
+        (b"use_cpu: \xff\n", r"x\.yaml: cannot be read: .*utf-8"),
+        (b"- num_processes\n", r"x\.yaml: is not an accelerate configuration"),
+        (b"# num_processes\nnum_processes: two\n", r"x\.yaml:2: num_processes is 'two', no whole number"),
+        (b"num_machines: 1.5\n", r"x\.yaml:1: num_machines is 1\.5, no whole number"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_named_with_its_line(tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "x.yaml").write_bytes(text)
+    with pytest.raises(LaunchError, match=message):
+        read_config(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "distill"
 LEVELS = {
     "errors": 0,
-    **dict.fromkeys(("described", "evidence", "names", "recipe_file", "refusals", "rows", "words"), 1),
+    **dict.fromkeys(("described", "evidence", "names", "recipe_file", "refusals", "rows", "words", "yaml_errors"), 1),
     **dict.fromkeys(("context", "endpoint", "job", "languages", "protocols", "start", "trackers"), 2),
     **dict.fromkeys(("card_terms", "cards", "croissant", "engines"), 3),
     **dict.fromkeys(("forms", "grounding", "mathematics", "programs", "templates"), 3),

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from distill.context import Context
 from distill.engines.batches import plan, share
 from distill.engines.layers import stack
-from distill.engines.scoring import only_at
-from distill.engines.template import IGNORE, Encoded
+from distill.engines.scoring import foretold
+from distill.engines.template import Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,20 +121,8 @@ def summed(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[float, int]
     """Negative log-likelihood of the learnt tokens, in nats, and how many they are."""
     import torch
 
-    width = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    labels = torch.full_like(ids, IGNORE)
-    for place, row in enumerate(rows):
-        ids[place, : len(row.ids)] = torch.tensor(row.ids)
-        labels[place, : len(row.ids)] = torch.tensor(row.labels)
-    mask = torch.tensor([[position < len(row.ids) for position in range(width)] for row in rows]).long()
-    targets = torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], IGNORE)], dim=1)
-    wanted = targets != IGNORE
-    ids, mask, wanted, targets = (each.to(model.device) for each in (ids, mask, wanted, targets))
-    with only_at(model, wanted):
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[0].float()
-    loss = torch.nn.functional.cross_entropy(logits, targets[wanted], reduction="sum")
-    return float(loss), int(wanted.sum())
+    logits, learnt, _ = foretold(model, [(row.ids, row.labels) for row in rows])
+    return float(torch.nn.functional.cross_entropy(logits.float(), learnt, reduction="sum")), len(learnt)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from distill.engines.template import Encoded, answer_span
+from distill.engines.template import IGNORE, Encoded, answer_span
 from distill.errors import EngineError
 from distill.protocols import ScoreRequest, TokenScores
 
@@ -56,6 +56,26 @@ def logits_at(
         output = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
     logits: Tensor = output.logits[0, :, :vocabulary]
     return logits
+
+
+def foretold(
+    model: PreTrainedModel, rows: Iterable[tuple[Sequence[int], Sequence[int]]]
+) -> tuple[Tensor, Tensor, list[int]]:
+    """What a batch says of its learnt tokens: (N, V) logits, the N tokens, one row after the other, and how many each row has.
+
+    Args:
+        rows: token ids and labels.
+    """
+    import torch
+
+    asked, learnt, counts = [], [], []
+    for ids, labels in rows:
+        places = [place for place in range(1, len(labels)) if labels[place] != IGNORE]
+        asked.append((ids, [place - 1 for place in places]))  # a token is foretold by the position before it
+        learnt += [labels[place] for place in places]
+        counts.append(len(places))
+    logits = logits_at(model, asked, None)
+    return logits, torch.tensor(learnt, dtype=torch.long, device=logits.device), counts
 
 
 def failure(key: str, error: str) -> TokenScores:

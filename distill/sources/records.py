@@ -23,6 +23,7 @@ import yaml
 from distill.errors import SourceError
 from distill.sources.content import listing
 from distill.sources.references import nearest
+from distill.yaml_errors import place, problem
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,7 @@ def _yaml(path: Path, items: str | None) -> Iterator[Record]:
     try:
         value = yaml.load(text, Loader=_text_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise SourceError(f"not YAML: {problem}", where=f"{path}:{mark.line + 1}" if mark else str(path)) from error
+        raise SourceError(f"not YAML: {problem(error)}", where=place(error, path)) from error
     if value is not None:
         yield from _listed(value, path, items)
 
@@ -186,10 +185,10 @@ def _parse_json(text: str, where: str, one_line: bool) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        place = f"{where}" if one_line else f"{where}:{error.lineno}"
+        at = f"{where}" if one_line else f"{where}:{error.lineno}"
         several = not one_line and error.msg == "Extra data"
         hint = "name the file .jsonl if it holds one record a line" if several else None
-        raise SourceError(f"not JSON: {error.msg} at column {error.colno}", where=place, hint=hint) from error
+        raise SourceError(f"not JSON: {error.msg} at column {error.colno}", where=at, hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise SourceError(f"not JSON: {error}", where=where) from error
 

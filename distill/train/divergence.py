@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill.engines.scoring import only_at
 from distill.engines.template import IGNORE
-from distill.train.loss import CHUNK, plain_head
+from distill.train.loss import plain_head, summed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +42,11 @@ class Mixture:
     vocabulary: int
     """Ids that stand for a token; the output layer's padding beyond them takes no part."""
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """What divergence and next-token loss count for."""
+        return self.weight * self.temperature**2, 1 - self.weight
+
 
 def add_loss(model: PreTrainedModel, mixture: Mixture, lean: bool) -> None:
     """Let `model(..., labels=labels, teacher=targets)` return sums over the learnt tokens: `loss`, and `parts`, which has
@@ -62,15 +66,20 @@ def add_loss(model: PreTrainedModel, mixture: Mixture, lean: bool) -> None:
         kwargs["use_cache"] = False
         learnt = labels[:, 1:] != IGNORE
         targets = labels[:, 1:][learnt]
+
+        def of_some(logits: Tensor, some: slice) -> tuple[Tensor, Tensor]:
+            there = {name: value[some] for name, value in teacher.items()}
+            return slope(logits, targets[some], there, mixture)
+
         if lean:
             hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1][learnt]
-            loss, parts = _mixed()(hidden, head.weight[: mixture.vocabulary], targets, teacher, mixture)
+            loss, parts = summed()(hidden, head.weight[: mixture.vocabulary], of_some, mixture.shares)
         else:
             foretelling = learnt.new_zeros(labels.shape)
             foretelling[:, :-1] = learnt
             with only_at(model, foretelling):
                 logits = original(*args, **kwargs).logits[0, :, : mixture.vocabulary]
-            loss, parts = _mixed()(logits, None, targets, teacher, mixture)
+            loss, parts = summed()(logits, None, of_some, mixture.shares)
         return {"loss": loss, "parts": parts}
 
     model.forward = forward
@@ -148,34 +157,3 @@ DIVERGENCES: Mapping[Divergence, Callable[..., tuple[Tensor, Tensor]]] = {
     "reverse_kl": _reverse_kl,
     "jensen_shannon": _jensen_shannon,
 }
-
-
-@cache
-def _mixed() -> Callable[..., tuple[Tensor, Tensor]]:
-    """(N, H) hidden states and (V, H) weight, or (N, V) logits and None -> () loss, (2,) parts, float32 sums."""
-    import torch
-
-    class Mixed(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, source: Tensor, weight: Tensor | None, labels: Tensor, teacher: Any, mix: Mixture) -> Any:
-            parts = source.new_zeros(2, dtype=torch.float32)
-            slopes = []
-            for start in range(0, len(source), CHUNK):
-                some, wanted = source[start : start + CHUNK], labels[start : start + CHUNK]
-                logits = some if weight is None else torch.nn.functional.linear(some, weight)
-                of_some = {name: value[start : start + CHUNK] for name, value in teacher.items()}
-                sums, gradient = slope(logits.to(torch.float32, copy=weight is None), wanted, of_some, mix)
-                parts += sums
-                slopes.append(gradient.to(source.dtype) if weight is None else gradient.to(weight.dtype) @ weight)
-            ctx.save_for_backward(torch.cat(slopes).to(source.dtype) if slopes else torch.zeros_like(source))
-            loss = mix.weight * mix.temperature**2 * parts[0] + (1 - mix.weight) * parts[1]
-            ctx.mark_non_differentiable(parts)
-            return loss, parts
-
-        @staticmethod
-        def backward(ctx: Any, gradient: Tensor, _: Any) -> Any:
-            (slopes,) = ctx.saved_tensors
-            return (slopes.float() * gradient).to(slopes.dtype), None, None, None, None
-
-    apply: Callable[..., tuple[Tensor, Tensor]] = Mixed.apply
-    return apply

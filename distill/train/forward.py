@@ -6,14 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from distill.engines.scoring import only_at
-from distill.engines.template import IGNORE
+from distill.engines.scoring import CHUNK, foretold
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CHUNK = 512
-"""Positions whose whole vocabulary is in float32 at a time."""
 
 
 def row_losses(model: Any, rows: Sequence[Mapping[str, Any]], dtype: str) -> list[float]:
@@ -25,20 +21,9 @@ def row_losses(model: Any, rows: Sequence[Mapping[str, Any]], dtype: str) -> lis
     """
     import torch
 
-    width = max(len(row["input_ids"]) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    targets = torch.full_like(ids, IGNORE)
-    for place, row in enumerate(rows):
-        length = len(row["input_ids"])
-        ids[place, :length] = torch.tensor(row["input_ids"])
-        mask[place, :length] = 1
-        targets[place, : length - 1] = torch.tensor(row["labels"][1:])  # foretold by the position before
-    wanted, device = targets != IGNORE, model.device
-    with _at_rest(model, dtype), only_at(model, wanted.to(device)):
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[0]
-    nats = _nats(logits, targets[wanted].to(device))
-    return [float(part.double().sum()) for part in torch.split(nats.cpu(), wanted.sum(1).tolist())]
+    with _at_rest(model, dtype):
+        logits, learnt, counts = foretold(model, [(row["input_ids"], row["labels"]) for row in rows])
+    return [float(part.double().sum()) for part in torch.split(_nats(logits, learnt).cpu(), counts)]
 
 
 def _nats(logits: Tensor, targets: Tensor) -> Tensor:

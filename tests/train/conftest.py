@@ -4,17 +4,47 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.small import make_pair, make_row, put
+from tests.train.small import make_pair, make_row, put, train
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _libraries() -> None:
+    """Every training looks for garbage as it begins: not among the libraries, which have none and take long."""
+    import gc
+
+    from distill.engines.quiet import quiet
+
+    with quiet():
+        from trl import SFTTrainer  # noqa: F401
+    gc.collect()
+    gc.freeze()
+
+
+def filled(folder: Path, model: Path, teacher: Path, rows: int = 40, pairs: int = 0) -> Path:
+    """A folder that holds `model`, `teacher`, `mix/train.jsonl` of rows of different lengths, and what a test trains."""
+    (folder / "model").symlink_to(model)
+    (folder / "teacher").symlink_to(teacher)
+    (folder / "mix").mkdir()
+    put(folder, [*map(make_row, range(rows)), *map(make_pair, range(pairs))])
+    return folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> Path:
-    """Holds `model`, `teacher`, `mix/train.jsonl` of 40 rows of different lengths, and what a test trains."""
-    (tmp_path / "model").symlink_to(tiny_model)
-    (tmp_path / "teacher").symlink_to(sharp_model)
-    (tmp_path / "mix").mkdir()
-    put(tmp_path, [make_row(number) for number in range(40)])
-    return tmp_path
+    return filled(tmp_path, tiny_model, sharp_model)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, sharp_model: Path) -> Path:
+    """What a training of `test_resume.SPEC` writes that nothing happens to, made once for all that are killed."""
+    import torch
+
+    from tests.train.test_resume import SPEC
+
+    torch.set_num_threads(1)  # as the processes that are killed: sums in the same order
+    folder = filled(tmp_path_factory.mktemp("undisturbed"), tiny_model, sharp_model)
+    train(folder, SPEC)
+    return folder / "out"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +78,4 @@ def byte_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bytes_folder(tmp_path: Path, byte_model: Path) -> Path:
     """`folder` with the model of bytes, and pairs besides."""
-    (tmp_path / "model").symlink_to(byte_model)
-    (tmp_path / "mix").mkdir()
-    put(tmp_path, [*map(make_row, range(24)), *map(make_pair, range(24))])
-    return tmp_path
+    return filled(tmp_path, byte_model, byte_model, rows=24, pairs=24)

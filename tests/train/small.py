@@ -1,6 +1,7 @@
 """A small training on the tiny model, here and in processes of its own.
 
-python tests/train/small.py FOLDER SPEC.json    trains FOLDER/mix into FOLDER/out on the model in FOLDER/model
+python tests/train/small.py FOLDER SPEC.json OUT …    trains FOLDER/mix into FOLDER/OUT on the model in FOLDER/model, as
+                                                      often as there is a spec
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def spec_of(seed: int = 5, dropout: float = 0.0, **train: Any) -> settings.Spec:
 
 
 def context_of(folder: Path, ranks: Ranks | None = None, **runtime: Any) -> Context:
-    source = Resolved(MODEL, folder / "model", "sha256:0", ("apache-2.0",))
+    # By the path of the model itself, which a student's description has: it is one for all folders.
+    source = Resolved(MODEL, (folder / "model").resolve(), "sha256:0", ("apache-2.0",))
     teacher = Resolved(OTHER, folder / "teacher", "sha256:1", ("mit",))
     return Context(folder / "cache", {MODEL: source, OTHER: teacher}, Runtime(**runtime), ranks or Ranks())
 
@@ -137,19 +139,19 @@ def interrupted_at(step: int) -> Iterator[None]:
             yield
 
 
-def main(folder: Path, spec: settings.Spec) -> int:
+def main(folder: Path, *asked: str) -> int:
     from accelerate import PartialState
 
     def work() -> None:
         state = PartialState(cpu=True)
         ranks = Ranks(state.process_index, state.num_processes)
-        stage.run(spec, all_inputs(folder, spec), folder / "out", context_of(folder, ranks))
+        for file, out in zip(asked[::2], asked[1::2], strict=True):
+            spec = settings.Spec.model_validate_json((folder / file).read_text(encoding="utf-8"))
+            stage.run(spec, all_inputs(folder, spec), folder / out, context_of(folder, ranks))
         state.destroy_process_group()
 
     return guarded(work)
 
 
 if __name__ == "__main__":
-    raise SystemExit(
-        main(Path(sys.argv[1]), settings.Spec.model_validate_json(Path(sys.argv[2]).read_text(encoding="utf-8")))
-    )
+    raise SystemExit(main(Path(sys.argv[1]), *sys.argv[2:]))

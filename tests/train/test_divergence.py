@@ -9,7 +9,7 @@ import pytest
 
 from distill.score.keep import keep
 from distill.soft_targets import Keep, Sampled, TopK
-from distill.train import divergence, targets
+from distill.train import divergence, loss, targets
 from distill.train.divergence import Divergence, Mixture
 
 N, V = 13, 40
@@ -164,7 +164,7 @@ def test_the_lean_way_and_the_plain_way_are_one(
 
     from tests.train.test_loss import batch, gradient
 
-    monkeypatch.setattr(divergence, "CHUNK", 5)  # several chunks, the last one shorter
+    monkeypatch.setattr(loss, "CHUNK", 5)  # several chunks, the last one shorter
     size = model.config.vocab_size
     learnt = int((batch()["labels"][:, 1:] != -100).sum())
     teacher = torch.randn(learnt, size, generator=torch.Generator().manual_seed(3))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ from distill.soft_targets import Cache, write
 from distill.train import checkpoints, data
 from distill.train.logits import Distilled, Logits, unbalanced
 from distill.train.watch import read_log
-from tests.train.small import context_of, make_row, put, score, spec_of, train
-from tests.train.test_resume import kill_at, start
-
-ROOT = Path(__file__).parents[2]
+from tests.train.small import context_of, interrupted_at, make_row, put, score, spec_of, train
 
 
 def logits_of(**options: Any) -> Any:
@@ -97,34 +93,15 @@ def test_every_way_of_learning_lowers_its_loss(folder: Path, options: dict[str, 
     assert losses(folder)[-1] < losses(folder)[0]
 
 
-def test_killed_and_resumed_is_the_undisturbed_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    torch.set_num_threads(1)
+def test_interrupted_and_resumed_is_the_undisturbed_run(folder: Path) -> None:
     spec = logits_of(max_steps=8, checkpoint_every=2)
-    (folder / "spec.json").write_text(spec.model_dump_json())
-    (folder / "out").mkdir()
-    monkeypatch.setenv("DISTILL_QUIET", "1")
     train(folder, spec, out="undisturbed")
-    kill_at(folder, 5)
-    assert checkpoints.last_whole(folder / "out" / "checkpoints")
+    with interrupted_at(5):
+        train(folder, spec)
+    assert checkpoints.step_of(checkpoints.last_whole(folder / "out" / "checkpoints")) == 4
     train(folder, spec)
     for name in ("log.jsonl", "adapter/adapter_model.safetensors", "summary.json"):
         assert (folder / "out" / name).read_bytes() == (folder / "undisturbed" / name).read_bytes()
-
-
-@pytest.mark.distributed
-def test_two_processes_give_the_losses_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "out").mkdir()
-    spec = logits_of(max_steps=8, batch_size=6)
-    (folder / "spec.json").write_text(spec.model_dump_json())
-    monkeypatch.setenv("DISTILL_QUIET", "1")
-    train(folder, spec, out="undisturbed")
-    config = ROOT / "accelerate_configs" / "multi_cpu.yaml"
-    process = start(folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
-    assert process.wait(timeout=300) == 0
-    for name in ("loss", "divergence", "nll"):
-        assert losses(folder, "out", name) == pytest.approx(losses(folder, "undisturbed", name), abs=1e-3)
 
 
 def test_the_student_inherits_the_teachers_terms_and_depth(folder: Path) -> None:

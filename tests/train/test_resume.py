@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from tests.train.small import make_row, put, spec_of, train
 
 ROOT = Path(__file__).parents[2]
 STEPS = 30
+SPEC = spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1)
 TWO = (
     *(sys.executable, "-m", "accelerate.commands.launch"),
     *("--config_file", str(ROOT / "accelerate_configs" / "multi_cpu.yaml")),
@@ -26,11 +28,16 @@ TWO = (
 """Starts two processes."""
 
 
-def start(folder: Path, *launcher: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *launcher: str, asked: Sequence[str] = ("spec.json", "out")) -> subprocess.Popen[bytes]:
+    """Train in other processes.
+
+    Args:
+        asked: a file with a spec, the folder to train into, and so on.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DISTILL_QUIET": "1"}
     command = [*(launcher or (sys.executable,)), str(ROOT / "tests" / "train" / "small.py")]
     with (folder / "said.txt").open("ab") as said:
-        command += [str(folder), str(folder / "spec.json")]
+        command += [str(folder), *asked]
         return subprocess.Popen(command, env=environment, cwd=ROOT, stderr=said)
 
 
@@ -53,15 +60,15 @@ def wait_for(process: subprocess.Popen[bytes], folder: Path, step: int) -> None:
 
 
 @pytest.fixture
-def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def prepared(folder: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`folder` for a training of SPEC in other processes, with what it writes undisturbed."""
     import torch
 
-    torch.set_num_threads(1)  # as the processes that are killed: sums in the same order
-    spec = spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1)
-    (folder / "spec.json").write_text(spec.model_dump_json())
+    torch.set_num_threads(1)
+    (folder / "spec.json").write_text(SPEC.model_dump_json())
     (folder / "out").mkdir()
+    (folder / "undisturbed").symlink_to(undisturbed)
     monkeypatch.setenv("DISTILL_QUIET", "1")
-    train(folder, spec, out="undisturbed")
     return folder
 
 
@@ -84,7 +91,7 @@ def test_killed_once_and_resumed_is_bit_for_bit_the_undisturbed_run(prepared: Pa
     left = checkpoints.last_whole(prepared / "out" / "checkpoints")
     assert left is not None
     assert int(left.name.partition("-")[2]) >= 8
-    train(prepared, spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1))
+    train(prepared, SPEC)
     assert_same(prepared)
 
 
@@ -94,41 +101,31 @@ def test_killed_at_twenty_random_steps_is_bit_for_bit_the_undisturbed_run(prepar
     rng = random.Random(5)
     for step in sorted(rng.randint(1, STEPS - 1) for _ in range(20)):
         kill_at(prepared, step)
-    train(prepared, spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1))
+    train(prepared, SPEC)
     assert_same(prepared)
 
 
 @pytest.mark.distributed
-@pytest.mark.parametrize("objective", ["on_policy", "preference"])
 def test_two_processes_give_what_one_does_for_every_objective(
-    bytes_folder: Path, monkeypatch: pytest.MonkeyPatch, objective: str
+    bytes_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On policy they even write the same answers: noise belongs to the row, not to the process."""
-    (bytes_folder / "out").mkdir()
-    own = {"max_new_tokens": 4} if objective == "on_policy" else {}
-    spec = spec_of(objective=objective, max_steps=3, batch_size=4, checkpoint_every=3, **own)
-    (bytes_folder / "spec.json").write_text(spec.model_dump_json())
+    objectives = {"on_policy": {"max_new_tokens": 4}, "preference": {}, "logits": {"keep": {"kind": "top_k", "k": 16}}}
     monkeypatch.setenv("DISTILL_QUIET", "1")
-    train(bytes_folder, spec, out="undisturbed", per_device_batch=2)
-    config = ROOT / "accelerate_configs" / "multi_cpu.yaml"
-    process = start(bytes_folder, sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config))
-    assert process.wait(timeout=300) == 0
-    one, two = (read_log(bytes_folder / out / "log.jsonl") for out in ("undisturbed", "out"))
-    for name in one[0].keys() - {"epoch", "learning_rate"}:
-        assert [line[name] for line in two] == pytest.approx([line[name] for line in one], abs=1e-3), name
-
-
-@pytest.mark.distributed
-def test_two_processes_give_the_losses_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without dropout, whose masks each process draws for itself."""
-    watched_by_one(folder, monkeypatch)
-    assert start(folder, *TWO).wait(timeout=300) == 0
-    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
-    assert_alike(one, two)
-    assert two[0]["real_loss"] == one[0]["real_loss"], "the same value to the last digit while the weights are the same"
-    assert not list((folder / "out").rglob("rng_state*"))
-    last = checkpoints.whole(folder / "out" / "checkpoints")[-1]
-    assert (checkpoints.marker(last) or {})["processes"] == 2
+    asked: list[str] = []
+    for objective, own in objectives.items():
+        spec = spec_of(objective=objective, max_steps=3, batch_size=4, checkpoint_every=3, **own)
+        (bytes_folder / f"{objective}.json").write_text(spec.model_dump_json())
+        train(bytes_folder, spec, out=f"{objective}-1", per_device_batch=2)
+        (bytes_folder / f"{objective}-2").mkdir()
+        asked += [f"{objective}.json", f"{objective}-2"]
+    assert start(bytes_folder, *TWO, asked=asked).wait(timeout=300) == 0
+    for objective in objectives:
+        one, two = (read_log(bytes_folder / f"{objective}-{world}" / "log.jsonl") for world in (1, 2))
+        assert len(two) == len(one) == 3
+        for name in one[0].keys() - {"epoch", "learning_rate"}:
+            found, expected = ([line[name] for line in log] for log in (two, one))
+            assert found == pytest.approx(expected, abs=1e-3), f"{objective}: {name}"
 
 
 def watched_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +150,8 @@ def assert_alike(one: list[dict[str, float]], other: list[dict[str, float]]) -> 
 
 @pytest.mark.distributed
 def test_other_numbers_of_processes_go_on_with_the_same_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two, then one, then two: each but the last is told to stop, the first by its launcher."""
+    """Two, then one, then two: each but the last is told to stop, the first by its launcher. Without dropout, whose masks
+    each process draws for itself."""
     watched_by_one(folder, monkeypatch)
     for launcher, step in ((TWO, 6), ((), 15), (TWO, STEPS)):
         process = start(folder, *launcher)
@@ -161,7 +159,12 @@ def test_other_numbers_of_processes_go_on_with_the_same_training(folder: Path, m
             wait_for(process, folder, step)
             process.send_signal(signal.SIGTERM)
         assert (process.wait(timeout=300) == 0) == (step == STEPS)
-    assert_alike(*(read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out")))
+    one, two = (read_log(folder / out / "log.jsonl") for out in ("undisturbed", "out"))
+    assert_alike(one, two)
+    assert two[0]["real_loss"] == one[0]["real_loss"], "the same value to the last digit while the weights are the same"
+    assert not list((folder / "out").rglob("rng_state*"))
+    last = checkpoints.whole(folder / "out" / "checkpoints")[-1]
+    assert (checkpoints.marker(last) or {})["processes"] == 2
     ledger = read_log(folder / "out" / "checkpoints.jsonl")
     stopped = [line["processes"] for line in ledger if not line["planned"]]
     assert stopped in ([2, 1], [2], [1], []), "a step that had a checkpoint anyway has no second one"

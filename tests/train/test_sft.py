@@ -185,6 +185,6 @@ def test_nothing_is_printed_where_there_is_no_terminal(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "spec.json").write_text(spec_of(max_steps=2, dtype="bfloat16").model_dump_json())
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "tests" / "train" / "small.py"), str(folder), str(folder / "spec.json")]
+    command = [sys.executable, str(ROOT / "tests" / "train" / "small.py"), str(folder), "spec.json", "out"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""

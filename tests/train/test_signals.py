@@ -15,10 +15,13 @@ from pathlib import Path
 import pytest
 
 from distill.errors import StoppedError
+from distill.load import load_recipe
 from distill.train import checkpoints, watch
 from distill.train.log import read_log
+from distill.workspace import Workspace
+from tests.small_run import make
 from tests.train.small import spec_of, train
-from tests.train.test_resume import ROOT, STEPS, assert_same, start
+from tests.train.test_resume import ROOT, SPEC, assert_same, start
 from tests.train.test_resume import prepared as prepared
 
 RECIPE = """
@@ -54,7 +57,7 @@ def signal_at(process: subprocess.Popen[bytes], log: Path, step: int, number: in
     return process.wait(timeout=120)
 
 
-def test_a_signal_while_the_gradients_are_looked_at_is_heard(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_while_the_gradients_are_looked_at_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU most of a step passes there."""
 
     def healthy(_model: object) -> bool:
@@ -63,8 +66,8 @@ def test_a_signal_while_the_gradients_are_looked_at_is_heard(prepared: Path, mon
 
     monkeypatch.setattr(watch, "healthy", healthy)
     with pytest.raises(StoppedError, match="SIGTERM after step 1 of"):
-        train(prepared, spec_of(max_steps=3))
-    assert checkpoints.last_whole(prepared / "out" / "checkpoints") is not None
+        train(folder, spec_of(max_steps=3))
+    assert checkpoints.last_whole(folder / "out" / "checkpoints") is not None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -74,7 +77,7 @@ def test_a_signal_writes_a_checkpoint_of_the_step_and_the_rest_is_as_undisturbed
     last = checkpoints.last_whole(prepared / "out" / "checkpoints")
     steps = [line["step"] for line in read_log(prepared / "out" / "log.jsonl")]
     assert checkpoints.step_of(last) == steps[-1], "nothing that was learnt is lost"
-    train(prepared, spec_of(max_steps=STEPS, checkpoint_every=4, dropout=0.1))
+    train(prepared, SPEC)
     assert_same(prepared)
     ledger = read_log(prepared / "out" / "checkpoints.jsonl")
     assert [line["step"] for line in ledger if line["planned"]] == [4, 8, 12, 16, 20, 24, 28, 30]
@@ -91,8 +94,9 @@ def run(folder: Path, *options: str) -> subprocess.Popen[bytes]:
 def prepare(folder: Path, model: Path, launch: str) -> None:
     quickstart = ROOT / "recipes" / "quickstart.yaml"
     (folder / "recipe.yaml").write_text(RECIPE.format(quickstart=quickstart, model=model, launch=launch))
-    process = run(folder)
-    assert process.wait(timeout=280) == 0
+    workspace = Workspace(load_recipe(folder / "recipe.yaml"), folder, folder / "runs", folder / "cache")
+    workspace.save_recipe()
+    make(workspace, "train")
     shutil.copytree(folder / "runs" / "small" / "4-train", folder / "undisturbed")
     shutil.rmtree((folder / "runs" / "small" / "4-train").resolve())
 
@@ -111,6 +115,7 @@ def test_a_signal_to_the_run_reaches_the_training(tmp_path: Path, tiny_model: Pa
     assert signal_at(process, work / "log.jsonl", 17, number) == 128 + number
     last = checkpoints.last_whole(work / "checkpoints")
     assert last is not None and last.name not in ("checkpoint-15", "checkpoint-30")
+    assert (checkpoints.marker(last) or {})["processes"] == (2 if launch == "multi_cpu" else 1), "they know each other"
     assert not subprocess.run(["pgrep", "-f", str(work.parents[1])], capture_output=True, check=False).stdout
     assert run(tmp_path).wait(timeout=240) == 0
     logs = [read_log(folder / "log.jsonl") for folder in (tmp_path / "undisturbed", tmp_path / "runs/small/4-train")]

@@ -13,6 +13,7 @@ from distill.errors import TrainError
 from distill.train import checkpoints, result, stage, validate
 from distill.train.forward import row_losses
 from distill.train.log import read_log
+from scripts.gpu_check import losses_of
 from tests.train.small import context_of, inputs_of, make_row, put, spec_of, train
 
 OTHER = [make_row(number, words=4, source="real") for number in range(100, 112)]
@@ -107,6 +108,7 @@ def test_the_ledger_has_every_checkpoint(watched: Path) -> None:
         assert (one["loss"], one["real_loss"]) == (lines[one["step"]]["loss"], lines[one["step"]]["real_loss"])
         assert (watched / "out" / one["folder"] / "adapter_model.safetensors").exists()
         assert one["planned"] and one["processes"] == 1 and one["template"] and one["when"]
+    assert losses_of(watched / "out" / "log.jsonl") == [lines[step]["loss"] for step in range(1, 6)]
 
 
 def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -178,8 +178,9 @@ def test_the_chain_hands_on_what_is_said_of_the_tail(opened: Callable[..., Opene
 
 
 @pytest.fixture(scope="module")
-def smol(tmp_path_factory: pytest.TempPathFactory) -> Opener:
+def smol(tmp_path_factory: pytest.TempPathFactory, smol_models: Path) -> Opener:
     folder = tmp_path_factory.mktemp("smol")
+    (folder / "models").symlink_to(smol_models)
     return Opener(Context(folder, {SMOL: resolve(SMOL, "model", folder, folder, folder)}))
 
 
