@@ -10,7 +10,7 @@ import pytest
 
 from distill.engines import models
 from distill.errors import TrainError
-from distill.train import checkpoints, result, stage, validate
+from distill.train import checkpoints, result, validate
 from distill.train.forward import row_losses
 from distill.train.log import read_log
 from scripts.gpu_check import losses_of
