@@ -11,6 +11,7 @@ from distill.filter import stage as filtering
 from distill.ingredients import ingredients
 from distill.nodes.arms import evaluate_nodes, judge_nodes
 from distill.nodes.data import data_nodes, filter_spec
+from distill.nodes.in_force import of_all
 from distill.nodes.node import Node
 from distill.nodes.student import train_nodes
 from distill.protocols import Accept
@@ -26,7 +27,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     nodes = (*data, *train_nodes(recipe, student), *evaluate_nodes(recipe, student), *judge_nodes(recipe, student))
     spec = compare.Spec(
         name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=recipe.seed, trained=recipe.train_names,
-        terms=recipe.terms, named=named, forgetting=recipe.evaluate.forgetting, guard=recipe.guard,
+        terms=recipe.terms, named=named, forgetting=recipe.evaluate.forgetting, guard=recipe.guard, now=of_all(recipe),
         real_text=recipe.evaluate.real_text, held_out=recipe.evaluate.held_out, nats=recipe.trainings[-1].nats,
     )  # fmt: skip
     read = (*((recipe.terms.registry,) if recipe.terms.registry else ()), *(one.ref for one in named))

@@ -110,10 +110,11 @@ def refuse(workspace: Workspace) -> None:
         return
     from distill.compare.guarded import refused
     from distill.compare.report import read_report
+    from distill.nodes.in_force import of_all
 
     folder = workspace.run_folder / workspace.planned["compare"].node.folder
     found = read_report(_report(folder)).guard
-    error = refused(found, f"all numbers are in {folder / 'report.html'}") if found else None
+    error = refused(found, f"all numbers are in {folder / 'report.html'}", of_all(workspace.recipe)) if found else None
     if error is not None:
         raise error
 

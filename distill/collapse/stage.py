@@ -15,7 +15,7 @@ from distill.collapse import found as finding
 from distill.collapse.found import Found
 from distill.collapse.gate import Alarm, Limits, alarms
 from distill.collapse.measuring import MIX
-from distill.collapse.remedies import against, told
+from distill.collapse.remedies import UNSAID, Now, against, told, trying
 from distill.collapse.settings import Guard
 from distill.collapse.tail import TailLost
 from distill.context import Context
@@ -23,7 +23,7 @@ from distill.errors import CollapseError
 from distill.protocols import Summary
 from distill.rows import Frozen
 
-VERSION = 3
+VERSION = 4
 CHANCE = ("quota", "select", "surprising")
 """What chooses among rows that are all accepted: nobody is told that a choice leaves something."""
 
@@ -35,11 +35,14 @@ class Spec(Frozen):
     limits: Limits
     max_synthetic: float
     max_tail_lost: float
+    now: Now = UNSAID
+    """What the recipe does already: what it is told to do is something else."""
 
     @classmethod
-    def of(cls, guard: Guard) -> Self:
+    def of(cls, guard: Guard, now: Now = UNSAID) -> Self:
         limits = guard.limits.model_copy(update={"real_loss": None})
-        return cls(stop=guard.stop, limits=limits, max_synthetic=guard.max_synthetic, max_tail_lost=guard.max_tail_lost)
+        own = {name: getattr(guard, name) for name in ("stop", "max_synthetic", "max_tail_lost")}
+        return cls(limits=limits, now=now, **own)
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -55,20 +58,24 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     finding.write(found, out)
     ill = [alarm for alarm in found.alarms if alarm.corpus == MIX]
     if ill and spec.stop:
-        raise refusal(ill, f"all numbers are in {inputs['panel'] / finding.MEASURED}")
+        raise refusal(ill, f"all numbers are in {inputs['panel'] / finding.MEASURED}", spec.now)
     return {"counts": {"beyond_limits": len(found.alarms)}, "notes": list(notes(found, spec))}
 
 
-def refusal(ill: Sequence[Alarm], more: str) -> CollapseError:
+def refusal(ill: Sequence[Alarm], more: str, now: Now = UNSAID) -> CollapseError:
     """The error of what is beyond its limit: measures, values with intervals, limits, and what to do in lines of a recipe."""
     lines = [f"  {one.says}; difference 95% [{one.interval[0]:.3g}, {one.interval[1]:.3g}]" for one in ill]
     what = "the student has" if all(one.corpus == "student" for one in ill) else "what is to be learnt from has"
+    helping = against(*(one.measure for one in ill), now=now)
+    first = (
+        f"one of these lines in the recipe, those that help most first:\n     {told(helping)}\n     or "
+        if helping
+        else ""
+    )
     return CollapseError(
         "\n".join([f"{what} lost more of what people's texts have than guard.limits allows", *lines]),
         where="guard",
-        hint=f"one of these lines in the recipe, those that help most first:\n     "
-        f"{told(against(*(one.measure for one in ill)))}\n     "
-        f"or go on all the same with guard.stop: false; {more}",
+        hint=f"{first}go on all the same with guard.stop: false; {more}",
     )
 
 
@@ -76,32 +83,32 @@ def notes(found: Found, spec: Spec) -> Iterator[str]:
     """What should be seen, a sentence each with a line of a recipe against it."""
     if found.unsaid:
         yield f"The guard says nothing of the rows' variety: {found.unsaid}."
-    yield from (f"{alarm.says}: try {against(alarm.measure)[0].line}" for alarm in found.alarms)
-    if found.synthetic > spec.max_synthetic:
+    yield from (f"{alarm.says}{trying(alarm.measure, now=spec.now)}" for alarm in found.alarms)
+    if round(found.synthetic - spec.max_synthetic, 2) > 0:  # what rounding to whole rows adds is no excess
         yield (
             f"{found.synthetic:.0%} of the mix were written by a model, more than guard.max_synthetic {spec.max_synthetic:.0%}: "
             "small models that learn from unfiltered synthetic text stay within 3% up to 20% of it and degrade faster beyond "
-            f"30% (Du et al., arXiv:2510.05133); try {against('synthetic')[0].line}"
+            f"30% (Du et al., arXiv:2510.05133){trying('synthetic', now=spec.now)}"
         )
     for source, filters in found.tail.items():
         for one in filters:
             if one.beyond > spec.max_tail_lost and one.filter not in CHANCE:
-                yield _of_filter(source, one)
+                yield _of_filter(source, one, spec.now)
     for origin, depth in found.students.items():
         yield (
             f"{origin} writes rows and is itself a student, {depth} generation{'s' if depth > 1 else ''} of models away from "
-            f"people's text: what it lost its student cannot learn; try {against('student_teacher')[0].line}"
+            f"people's text: what it lost its student cannot learn{trying('student_teacher', now=spec.now)}"
         )
     for origin, depth in found.descended.items():
         yield (
             f"{origin}, which this recipe does not name, wrote rows with {depth} generation{'s' if depth > 1 else ''} of models "
-            f"before it: what those lost the student cannot learn; try {against('student_teacher')[0].line}"
+            f"before it: what those lost the student cannot learn{trying('student_teacher', now=spec.now)}"
         )
 
 
-def _of_filter(source: str, one: TailLost) -> str:
+def _of_filter(source: str, one: TailLost, now: Now) -> str:
     return (
         f"The filter {one.filter} takes the tail: with {one.rows} of {one.of} {source} rows it dropped {one.lost:.0%} of the "
         f"{one.words} rare words of people's that they had, where as many rows drawn by lot have {one.by_lot:.0%}; drop less "
-        f"there (`distill show RUN --dropped {one.filter}`), or try {against('filtered_tail')[0].line}"
+        f"there (`distill show RUN --dropped {one.filter}`){trying('filtered_tail', now=now)}"
     )

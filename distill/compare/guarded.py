@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from distill.collapse.found import Found
 from distill.collapse.gate import Alarm, Limits, RealLoss, alarms
 from distill.collapse.panel import Number
-from distill.collapse.remedies import against
+from distill.collapse.remedies import UNSAID, Now, against
 from distill.collapse.settings import Guard
 from distill.collapse.stage import refusal
 from distill.compare.arms import BASE, STUDENT
@@ -24,11 +24,14 @@ UNJUDGED = (
 )
 
 
-def guarded(found: Found, metrics: Mapping[str, Metric], guard: Guard, real: Sequence[str]) -> Guarded:
+def guarded(
+    found: Found, metrics: Mapping[str, Metric], guard: Guard, real: Sequence[str], now: Now = UNSAID
+) -> Guarded:
     """Of the rows what was found before the training, of the student what its evaluation says.
 
     Args:
         real: suites of people's held-out text.
+        now: what the recipe does already.
     """
     found_losses = [one for suite in real if (one := on_real(suite, metrics.get(f"{suite}.loss")))]
     judged = [(one, _risen(one, guard.limits)) for one in found_losses]
@@ -36,8 +39,8 @@ def guarded(found: Found, metrics: Mapping[str, Metric], guard: Guard, real: Seq
     risen = [alarm for _, own in judged for alarm in own]
     return Guarded(
         stop=guard.stop,
-        rows=tuple(map(_beyond, found.alarms)),
-        student=tuple(map(_beyond, risen)),
+        rows=tuple(_beyond(alarm, now) for alarm in found.alarms),
+        student=tuple(_beyond(alarm, now) for alarm in risen),
         synthetic=found.synthetic,
         losses=losses,
         unjudged=tuple(one for one in (found.unsaid, None if losses else UNJUDGED) if one),
@@ -68,18 +71,19 @@ def _told(loss: LossOnReal, risen: bool, limit: float | None) -> LossOnReal:
     return loss.model_copy(update={"limit": limit, "verdict": verdict})
 
 
-def refused(guarded: Guarded, more: str) -> CollapseError | None:
+def refused(guarded: Guarded, more: str, now: Now = UNSAID) -> CollapseError | None:
     """The error of a student that lost what people's texts have; None where it did not, or the recipe goes on all the same.
 
     Args:
         more: where to read on.
+        now: what the recipe does already.
     """
     if not guarded.stop or not guarded.student:
         return None
     ill = [Alarm(**one.model_dump(exclude={"remedies"})) for one in guarded.student]
-    return refusal(ill, more)
+    return refusal(ill, more, now)
 
 
-def _beyond(alarm: Alarm) -> Beyond:
-    lines = tuple(one.line for one in against(alarm.measure))
+def _beyond(alarm: Alarm, now: Now) -> Beyond:
+    lines = tuple(one.line for one in against(alarm.measure, now=now))
     return Beyond(**vars(alarm), remedies=lines)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.collapse import found as finding
+from distill.collapse.remedies import UNSAID, Now
 from distill.collapse.settings import Guard
 from distill.compare import browse, diversity, html, markdown, words
 from distill.compare.arms import BASE, STUDENT, TEACHER, Arm, read_arms, read_student, summary_of, training_seeds
@@ -38,7 +39,7 @@ from distill.terms.named import inputs as terms_of
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 8
+VERSION = 9
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -58,6 +59,8 @@ class Spec(Frozen):
     forgetting: Forgetting | None = None
     """What the student should not lose; nothing is asked where there is none."""
     guard: Guard = Guard()
+    now: Now = UNSAID
+    """What the recipe does already against what the guard may find."""
     real_text: tuple[str, ...] = ("heldout_real",)
     """Suites of people's held-out text."""
     held_out: tuple[str, ...] = ("heldout_teacher", "heldout_real")
@@ -135,7 +138,7 @@ def build(
         forgetting=tuple(kept),
         calibration=sure,
         price=price(inputs, cost, metrics[spec.primary].gap_recovered),
-        guard=guarded(rows, metrics, spec.guard, spec.real_text),
+        guard=guarded(rows, metrics, spec.guard, spec.real_text, spec.now),
         judge=read_judged(inputs),
     )
 

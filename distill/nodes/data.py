@@ -12,6 +12,7 @@ from distill.generate import benchmark, heldout
 from distill.generate import stage as generate
 from distill.generate.settings import Spec as GenerateSpec
 from distill.mix import stage as mix
+from distill.nodes.in_force import of_rows
 from distill.nodes.node import Node
 from distill.recipe import Recipe
 from distill.suites import named
@@ -64,7 +65,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
             "panel", 3, ("filter", "mix"), measuring.Spec(embedder=recipe.guard.embedder, seed=seed), measuring.run,
             measuring.VERSION, recipe.guard.references,
         ),
-        Node("guard", 3, ("panel",), guard.Spec.of(recipe.guard), guard.run, guard.VERSION),
+        Node("guard", 3, ("panel",), guard.Spec.of(recipe.guard, of_rows(recipe)), guard.run, guard.VERSION),
     ]  # fmt: skip
     return tuple(nodes)
 

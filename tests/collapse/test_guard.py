@@ -15,6 +15,7 @@ import pytest
 from distill.collapse import found as finding
 from distill.collapse import measuring, stage
 from distill.collapse.gate import Limits
+from distill.collapse.remedies import UNSAID, Now
 from distill.collapse.settings import Guard
 from distill.context import Context, Resolved
 from distill.errors import CollapseError
@@ -63,11 +64,13 @@ def put(
     return inputs
 
 
-def guard(folder: Path, inputs: dict[str, Path], resolved: dict[str, Resolved] | None = None, **said: Any) -> list[str]:
+def guard(
+    folder: Path, inputs: dict[str, Path], resolved: dict[str, Resolved] | None = None, now: Now = UNSAID, **said: Any
+) -> list[str]:
     """Its notes."""
     spec, context = Guard.model_validate(said), Context(folder / "cache", resolved or {})
     measuring.run(measuring.Spec(embedder=spec.embedder, seed=3), inputs, folder / "panel", context)
-    summary = stage.run(stage.Spec.of(spec), {"panel": folder / "panel"}, folder / "guard", context)
+    summary = stage.run(stage.Spec.of(spec, now), {"panel": folder / "panel"}, folder / "guard", context)
     notes: list[str] = summary["notes"]
     return notes
 
@@ -89,6 +92,29 @@ def test_rows_as_varied_as_peoples_pass_and_the_panel_is_there_to_be_read(tmp_pa
 def test_a_share_that_the_evidence_supports_is_no_note(tmp_path: Path) -> None:
     assert guard(tmp_path, put(tmp_path, REAL, ALIKE, [*ALIKE[:20], *REAL])) == []
     assert guard(tmp_path, put(tmp_path, REAL, ALIKE, ALIKE), max_synthetic=1) == []
+
+
+def test_a_share_at_its_limit_but_for_whole_rows_is_no_note(tmp_path: Path) -> None:
+    """57 of 190 rows are 30%; of 191 58 are as near to it as rows can be."""
+    teacher, real = rows(58, "teacher", 6), rows(133, "real", 7)
+    assert guard(tmp_path, put(tmp_path, real, teacher, [*teacher, *real])) == []
+    (note,) = guard(tmp_path, put(tmp_path, real, teacher, [*teacher, *real[:127]]))
+    assert note.startswith("31% of the mix")
+
+
+def test_what_the_recipe_does_already_is_not_advised(tmp_path: Path) -> None:
+    half = Now(real_fraction=0.5, max_synthetic=0.5, temperature=1.0)
+    said = {"limits": {**dict.fromkeys(Limits.model_fields), "coverage": 0.1}, "max_synthetic": 0.5}
+    filters = ("surprising", "near_duplicate", "perplexity")
+    inputs = put(tmp_path, REAL, POOR, POOR)
+    with pytest.raises(CollapseError, match="surprising") as caught:
+        guard(tmp_path, inputs, now=half, **said)
+    assert "mix.real_fraction" not in str(caught.value) and "temperature" not in str(caught.value)
+    all_of_it = half.model_copy(update={"filters": filters})
+    with pytest.raises(CollapseError, match=r"-> go on all the same with guard\.stop: false; all numbers"):
+        guard(tmp_path, inputs, now=all_of_it, **said)
+    told = guard(tmp_path, inputs, now=all_of_it, stop=False, **said)
+    assert len(told) == 3 and not any("try" in note for note in told)
 
 
 def test_a_mix_poorer_than_peoples_rows_stops_the_run_with_numbers_and_remedies(tmp_path: Path) -> None:

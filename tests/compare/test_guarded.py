@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from distill.collapse import found as finding
+from distill.collapse.remedies import Now
 from distill.collapse.settings import Guard
 from distill.compare import html, markdown, stage, terminal, words
 from distill.compare.guarded import guarded, refused
@@ -58,6 +59,18 @@ def test_a_student_whose_loss_rose_ends_the_run_when_its_report_is_written(make_
         assert line in said
     for text in shown(report):
         assert "the student's loss on real held-out text rose by" in text.replace("&#39;", "'")
+
+
+def test_the_training_as_it_is_decides_what_helps_a_risen_loss(make_run: Make) -> None:
+    now = Now(real_fraction=0.5, earlier=True, learning_rate=4e-4, best=False, patience=True)
+    inputs = make_run(arms={"teacher": 1.4, "base": 2.0, "student": 2.5})
+    spec = stage.Spec(name="x", use="research", primary="heldout_teacher.loss", seed=17, now=now)
+    found = stage.build(spec, inputs).guard
+    assert found is not None
+    lines = ("train.learning_rate: 0.0002", "train.checkpoint: best", "train.surest: 0.9")
+    assert found.student[0].remedies == lines
+    said = str(refused(found, "there", now))
+    assert all(line in said for line in lines) and "real_fraction" not in said and "patience" not in said
 
 
 def test_a_recipe_may_say_to_go_on_or_allow_more(make_run: Make) -> None:
