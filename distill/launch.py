@@ -219,9 +219,8 @@ def make(workspace: Workspace, name: str, quiet: bool = False) -> None:
 
     However a rank was started, it comes by here, so that all wait for each other at the same places.
     """
-    for need in workspace.planned[name].node.before:
-        if workspace.planned[need].node.launch is None and _missing(workspace, need):
-            make(workspace, need, quiet)
+    for need in _owed(workspace, name):
+        make(workspace, need, quiet)
     artifact, made = workspace.make(name)
     if made:
         tracking.hand_over(workspace, name, artifact)
@@ -252,6 +251,16 @@ def _light(workspace: Workspace, name: str) -> Iterator[str]:
         if workspace.planned[need].node.launch is None:
             yield need
             yield from _light(workspace, need)
+
+
+def _owed(workspace: Workspace, name: str) -> Iterator[str]:
+    """Light nodes that must be made before a node: those that are missing, and what those that are there had to come after.
+    Tokens that were made under other limits of the guard do not let a training past it."""
+    planned = workspace.planned
+    for need in planned[name].node.before:
+        if planned[need].node.launch is None:
+            gates = planned[need].node.after
+            yield from [need] if _missing(workspace, need) else [one for one in gates if _missing(workspace, one)]
 
 
 def _missing(workspace: Workspace, name: str) -> bool:

@@ -27,7 +27,7 @@ def plan(recipe: Recipe) -> tuple[Node, ...]:
     spec = compare.Spec(
         name=recipe.name, use=recipe.use, primary=recipe.evaluate.primary, seed=recipe.seed, trained=recipe.train_names,
         terms=recipe.terms, named=named, forgetting=recipe.evaluate.forgetting, guard=recipe.guard,
-        real_text=recipe.evaluate.real_text,
+        real_text=recipe.evaluate.real_text, held_out=recipe.evaluate.held_out, nats=recipe.trainings[-1].nats,
     )  # fmt: skip
     read = (*((recipe.terms.registry,) if recipe.terms.registry else ()), *(one.ref for one in named))
     return (*nodes, Node("compare", 6, tuple(node.name for node in nodes), spec, compare.run, compare.VERSION, read))

@@ -167,6 +167,7 @@ class Recipe(Frozen):
             *(self.student.references if self.student else ()),
             *(ref for ref, what in asked.items() if what == "model"),
             *(ref for part in self.filter for ref in part.models),
+            *self.guard.references,
         ]
         return {**data, **dict.fromkeys(models, "model")}
 

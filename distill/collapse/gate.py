@@ -39,7 +39,7 @@ class Limits(Frozen):
     """Words of people's rows that are there."""
     tail_coverage: float | None = Field(default=0.65, gt=0)
     """The same of their rare words."""
-    entropy_1: float | None = Field(default=0.08, gt=0)
+    entropy_1: float | None = Field(default=0.12, gt=0)
     """Bits of a word."""
     entropy_2: float | None = Field(default=0.1, gt=0)
     """Bits of a pair of words."""

@@ -2,8 +2,10 @@
 
 Everything is measured on random halves of the matched texts, so that all are of one size. How much the halves differ says how
 sure a number is: for halves the variance of the delete-d jackknife is the plain variance of their values (Shao and Wu 1989,
-doi:10.1214/aos/1176347263). The halves of two corpora are drawn apart from each other: their texts have nothing in common but
-their lengths. The other half of people's texts is what coverage is measured against, for people's own texts too.
+doi:10.1214/aos/1176347263). The halves of two corpora are drawn apart from each other where their texts have nothing in common but
+their lengths. The other half of people's texts is what coverage is measured against, for people's own texts too; a text that a
+corpus and people share, as a mix has people's rows, is in its half if it is in people's half, and never in both that corpus and
+what it is measured against.
 
 The vectors of texts are their words (see `spread`); with an embedder there are two measures more, of what texts mean.
 
@@ -21,7 +23,7 @@ from distill.collapse import grams as ngrams
 from distill.collapse import spread
 from distill.collapse.bleu import Ranked, ranked, self_bleu
 from distill.collapse.grams import Grams, Run, grams, once
-from distill.collapse.sample import FEWEST, Words, matched
+from distill.collapse.sample import FEWEST, Words, matched, ordered, shared
 from distill.protocols import Embedder
 
 if TYPE_CHECKING:
@@ -128,12 +130,16 @@ def panel(
     if min(map(len, corpora.values())) < FEWEST:
         return None
     read = _read(matched(corpora), seed, embedder)
-    count = len(read[people].texts)
+    whole = ordered(corpora)
+    common = {name: np.array(shared(whole[name], whole[people])) for name in read if name != people}
+    count = len(whole[people])
     values: dict[str, dict[str, list[float]]] = {}
     sizes = []
     for number in range(halves):
         rng = np.random.default_rng([seed, number])
-        chosen = {name: _half(rng.permutation(count)) for name in read}
+        orders = {name: rng.permutation(count) for name in read}
+        chosen = {people: _half(orders[people])}
+        chosen |= {name: _half(_apart(orders[name], places, chosen[people])) for name, places in common.items()}
         runs = {name: corpus.grams[1] for name, corpus in read.items()}
         reference = runs[people].counts(~chosen[people])
         sizes.append(int(runs[people].counts(chosen[people]).sum()))
@@ -161,6 +167,19 @@ def _half(order: npt.NDArray[np.int64]) -> Chosen:
     chosen = np.zeros(len(order), bool)
     chosen[order[: len(order) // 2]] = True
     return chosen
+
+
+def _apart(order: npt.NDArray[np.int64], places: npt.NDArray[np.int64], people: Chosen) -> npt.NDArray[np.int64]:
+    """The order with the texts first that people's half has too, and last those that people's other half has: its first half has
+    as many of people's texts as a half drawn by lot, and none that it is measured against.
+
+    Args:
+        places: of each text among people's; -1 where it is not there.
+    """
+    import numpy as np
+
+    rank = np.where(places < 0, 1, np.where(people[places], 0, 2))
+    return order[np.argsort(rank[order], kind="stable")]
 
 
 def _read(texts: Mapping[str, Sequence[Words]], seed: int, embedder: Embedder | None) -> dict[str, _Corpus]:

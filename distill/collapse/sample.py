@@ -56,10 +56,28 @@ def draw(rows: Iterable[Row], seed: int) -> Drawn:
 
 
 def matched(corpora: Mapping[str, Sequence[Words]]) -> dict[str, list[Words]]:
-    """The first texts of each, as many as the smallest has, the i-th longest of each cut to one length."""
-    count = min(map(len, corpora.values()))
-    ordered = {name: sorted(texts[:count], key=len) for name, texts in corpora.items()}
-    lengths = [math.ceil(KEPT * min(len(texts[place]) for texts in ordered.values())) for place in range(count)]
+    """The texts of `ordered`, the i-th longest of each corpus cut to one length."""
+    of_length = ordered(corpora)
+    lengths = [math.ceil(KEPT * min(map(len, rank))) for rank in zip(*of_length.values(), strict=True)]
     return {
-        name: [text[:length] for text, length in zip(texts, lengths, strict=True)] for name, texts in ordered.items()
+        name: [text[:length] for text, length in zip(texts, lengths, strict=True)] for name, texts in of_length.items()
     }
+
+
+def ordered(corpora: Mapping[str, Sequence[Words]]) -> dict[str, list[Words]]:
+    """The first texts of each, as many as the smallest has, by their length."""
+    count = min(map(len, corpora.values()))
+    return {name: sorted(texts[:count], key=len) for name, texts in corpora.items()}
+
+
+def shared(texts: Sequence[Words], people: Sequence[Words]) -> list[int]:
+    """Of each text the place of the same one among people's, -1 where they have none. Copies go with one each of people's, and
+    those that are left over with the last of them."""
+    waiting: dict[tuple[str, ...], list[int]] = {}
+    for place in reversed(range(len(people))):
+        waiting.setdefault(tuple(people[place]), []).append(place)
+    found = []
+    for text in texts:
+        left = waiting.get(tuple(text), [-1])
+        found.append(left.pop() if len(left) > 1 else left[0])
+    return found

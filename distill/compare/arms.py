@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,9 +114,13 @@ def texts(arm: Arm, wanted: set[Key]) -> dict[Key, dict[str, Any]]:
     return {key: line for line in _lines(arm.file) if (key := (str(line["suite"]), str(line["item"]))) in wanted}
 
 
-def answers(arm: Arm) -> Iterator[str]:
-    """What the arm generated, the first answer to each item."""
-    yield from (str(line["answer"]) for line in _lines(arm.file) if line["answer"])
+def answers(arm: Arm, suites: Collection[str]) -> Iterator[str]:
+    """What the arm generated in some suites, one answer to each root: two suites may ask the same prompts."""
+    asked: set[str] = set()
+    for line in _lines(arm.file):
+        if line["answer"] and line["suite"] in suites and line["root"] not in asked:
+            asked.add(line["root"])
+            yield str(line["answer"])
 
 
 def references(arm: Arm, wanted: set[Key]) -> dict[Key, str]:

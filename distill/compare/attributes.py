@@ -18,17 +18,18 @@ FILES = {PEOPLE: "real.jsonl", TEACHER: "kept.jsonl"}
 
 
 def attributes(
-    asked: Sequence[Attribute], filtered: Path, arms: Sequence[Arm], seed: int
+    asked: Sequence[Attribute], filtered: Path, arms: Sequence[Arm], held_out: Sequence[str], seed: int
 ) -> tuple[dict[str, AttributeShares], list[str]]:
     """By the attribute's name, and why one has no shares.
 
     Args:
         filtered: folder of the filter.
+        held_out: suites of held-out prompts: what is said to others is no text beside people's, but a letter or a number.
     """
     if not asked:
         return {}, []
     texts = {corpus: _drawn(_rows(filtered / name), seed) for corpus, name in FILES.items()}
-    texts[STUDENT] = [text for arm in arms if arm.name == STUDENT for text in answers(arm)]
+    texts[STUDENT] = [text for arm in arms if arm.name == STUDENT for text in answers(arm, held_out)]
     found: dict[str, AttributeShares] = {}
     notes: list[str] = []
     for one in asked:

@@ -87,7 +87,8 @@ class Diversity(Value):
     rarest: Rarest | None = None
     """None where too few real texts are held out."""
     train_gap: TrainGap | None = None
-    """Of the last training; None where no loss on real rows was measured."""
+    """Of the last training; None where no loss on real rows was measured, and where the training loss is not the plain one: a
+    loss of preferences, of distributions or without the surest tokens is no nats per token to be held against it."""
 
 
 def diversity(found: Found) -> Diversity:

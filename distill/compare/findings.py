@@ -82,6 +82,9 @@ class Price(Value):
     gap_per_money_ci95: Interval | None
 
 
+Verdict = Literal["worse", "not worse", "cannot tell"]
+
+
 class Beyond(Value):
     """A measure of rows, or of the student, that is poorer than people's texts beyond its limit in `guard.limits`."""
 
@@ -109,6 +112,10 @@ class LossOnReal(Value):
     """Student less base."""
     ci95: Interval
     n: int
+    limit: float | None = None
+    """As in `guard.limits`, a share of the base's; None where there is none."""
+    verdict: Verdict | None = None
+    """`worse` beyond the limit and beyond chance, `not worse` where the whole interval is within the limit; None without one."""
 
 
 class Guarded(Value):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from distill.collapse.found import Found
-from distill.collapse.gate import Alarm, RealLoss, alarms
+from distill.collapse.gate import Alarm, Limits, RealLoss, alarms
 from distill.collapse.panel import Number
 from distill.collapse.remedies import against
 from distill.collapse.settings import Guard
 from distill.collapse.stage import refusal
 from distill.compare.arms import BASE, STUDENT
-from distill.compare.findings import Beyond, Guarded, LossOnReal
+from distill.compare.findings import Beyond, Guarded, LossOnReal, Verdict
 from distill.compare.report import Metric
 from distill.errors import CollapseError
 
@@ -30,12 +30,10 @@ def guarded(found: Found, metrics: Mapping[str, Metric], guard: Guard, real: Seq
     Args:
         real: suites of people's held-out text.
     """
-    losses = tuple(one for suite in real if (one := on_real(suite, metrics.get(f"{suite}.loss"))))
-    risen = [
-        alarm
-        for one in losses
-        for alarm in alarms(None, guard.limits, RealLoss(one.student, one.base, Number(one.rise, *one.ci95)))
-    ]
+    found_losses = [one for suite in real if (one := on_real(suite, metrics.get(f"{suite}.loss")))]
+    judged = [(one, _risen(one, guard.limits)) for one in found_losses]
+    losses = tuple(_told(one, bool(alarm), guard.limits.real_loss) for one, alarm in judged)
+    risen = [alarm for _, own in judged for alarm in own]
     return Guarded(
         stop=guard.stop,
         rows=tuple(map(_beyond, found.alarms)),
@@ -55,6 +53,19 @@ def on_real(suite: str, metric: Metric | None) -> LossOnReal | None:
     return LossOnReal(
         suite=suite, student=base + pair.difference, base=base, rise=pair.difference, ci95=pair.ci95, n=pair.n
     )
+
+
+def _risen(loss: LossOnReal, limits: Limits) -> tuple[Alarm, ...]:
+    return alarms(None, limits, RealLoss(loss.student, loss.base, Number(loss.rise, *loss.ci95)))
+
+
+def _told(loss: LossOnReal, risen: bool, limit: float | None) -> LossOnReal:
+    """With what may be said of it: that it is within its limit where its whole interval is, and not where chance may hide more."""
+    verdict: Verdict | None = None
+    if limit is not None:
+        within = loss.ci95[1] <= limit * loss.base
+        verdict = "worse" if risen else "not worse" if within else "cannot tell"
+    return loss.model_copy(update={"limit": limit, "verdict": verdict})
 
 
 def refused(guarded: Guarded, more: str) -> CollapseError | None:

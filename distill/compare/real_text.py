@@ -7,7 +7,7 @@ and a student that is trained on a model's rows alone can bring the loss on thos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from distill.collapse.rarest import rarest
@@ -19,17 +19,18 @@ from distill.statistics.panel import Panel
 from distill.statistics.scores import Scores
 from distill.words import words
 
-SUITE, METRIC = "heldout_real", "loss"
+METRIC = "loss"
 
 
-def rarest_loss(arms: Sequence[Arm], people: Path, seed: int) -> Rarest | None:
+def rarest_loss(arms: Sequence[Arm], people: Path, suites: Collection[str], seed: int) -> Rarest | None:
     """Loss on the rarest tenth of people's held-out texts; None where too few are there, or no arm scored them.
 
     Args:
         people: file of the real training rows.
+        suites: of people's held-out text.
     """
     keys = [
-        key for key in (arms[0].items if arms else ()) if key[0] == SUITE and all(_scored(arm, key) for arm in arms)
+        key for key in (arms[0].items if arms else ()) if key[0] in suites and all(_scored(arm, key) for arm in arms)
     ]
     if not keys or not people.is_file():
         return None
@@ -72,4 +73,4 @@ def _scored(arm: Arm, key: tuple[str, str]) -> bool:
 
 def _scores(arm: Arm, keys: Sequence[tuple[str, str]]) -> Scores:
     values, weights = zip(*(arm.items[key].metrics[METRIC] for key in keys), strict=True)
-    return Scores([key[1] for key in keys], values, weights, [arm.items[key].root for key in keys])
+    return Scores([" ".join(key) for key in keys], values, weights, [arm.items[key].root for key in keys])

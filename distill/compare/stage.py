@@ -38,7 +38,7 @@ from distill.terms.named import inputs as terms_of
 from distill.terms.registry import Registry, with_own
 from distill.terms.settings import Terms
 
-VERSION = 7
+VERSION = 8
 COUNTS = ("requested", "scored", "failed")
 
 
@@ -60,6 +60,10 @@ class Spec(Frozen):
     guard: Guard = Guard()
     real_text: tuple[str, ...] = ("heldout_real",)
     """Suites of people's held-out text."""
+    held_out: tuple[str, ...] = ("heldout_teacher", "heldout_real")
+    """Suites of held-out prompts that are answered."""
+    nats: bool = True
+    """Whether the loss that was trained on last is nats per token of its rows, as the loss on real rows is."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -103,7 +107,7 @@ def build(
     cost = read_cost(inputs)
     student = read_student(inputs, spec.trained[-1]) or {}
     rows = finding.read(inputs["guard"])
-    shares, unshared = attributes(spec.guard.attributes, inputs["filter"], arms, spec.seed)
+    shares, unshared = attributes(spec.guard.attributes, inputs["filter"], arms, spec.held_out, spec.seed)
     training = read_training(inputs, spec.trained)
     return Report(
         name=spec.name,
@@ -117,8 +121,8 @@ def build(
         diversity=diversity.diversity(rows).model_copy(
             update={
                 "attributes": shares,
-                "rarest": rarest_loss(arms, inputs["filter"] / "real.jsonl", spec.seed),
-                "train_gap": train_gap(last_training(training)),
+                "rarest": rarest_loss(arms, inputs["filter"] / "real.jsonl", spec.real_text, spec.seed),
+                "train_gap": train_gap(last_training(training)) if spec.nats else None,
             }
         ),
         cost=cost,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.compare.arms import BASE, STUDENT, TEACHER
 from distill.compare.diversity import AttributeShares, Diversity
-from distill.compare.findings import Forgotten, Guarded, Price
+from distill.compare.findings import Forgotten, Guarded, LossOnReal, Price
 from distill.compare.report import About, Metric, Pair, Recovered, Score
 from distill.compare.value import Interval
 
@@ -141,12 +141,19 @@ def guarded(found: Guarded) -> list[tuple[str, str]]:
         ("worse", f"{one.says}; try {one.remedies[0]}" if one.remedies else one.says)
         for one in (*found.rows, *found.student)
     ]
-    for one in () if found.student else found.losses:
-        said = f"{signed(one.rise)} {interval(one.ci95)} nats per token from base to student"
-        lines.append(
-            ("not worse", f"{one.suite}.loss, on people's text, is within its limit: {said} ({one.n:,} items)")
-        )
+    lines += [(one.verdict or "cannot tell", _on_real(one)) for one in found.losses if one.verdict != "worse"]
     return [*lines, *(("cannot tell", f"not judged: {one}") for one in found.unjudged)]
+
+
+def _on_real(one: LossOnReal) -> str:
+    """A loss on real text that is not known to have risen beyond its limit."""
+    change = f"{signed(one.rise)} {interval(one.ci95)} nats per token from base to student ({one.n:,} items)"
+    if one.limit is None:
+        return f"{one.suite}.loss, on people's text, is held against no limit (guard.limits.real_loss): {change}"
+    if one.verdict == "not worse":
+        return f"{one.suite}.loss, on people's text, is within its limit: {change}"
+    most = f"{percent(one.limit)} of the base's, {number(one.limit * one.base)}"
+    return f"cannot tell whether {one.suite}.loss, on people's text, rose beyond its limit ({most}): {change}"
 
 
 def gap_for(spent: Price) -> list[str]:

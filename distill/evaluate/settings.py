@@ -13,7 +13,7 @@ from distill.engines.transformers import Dtype
 from distill.judge.settings import Judge
 from distill.rows import Frozen
 from distill.statistics.forgetting import Forgetting
-from distill.suites.heldout import PEOPLES, HeldOutReal, HeldOutTeacher
+from distill.suites.heldout import PEOPLES, HeldOut, HeldOutReal, HeldOutTeacher
 from distill.suites.kinds import AnySuite, Suites, by_name
 from distill.suites.suite import Suite
 
@@ -88,6 +88,11 @@ class Evaluate(Frozen):
     def real_text(self) -> tuple[str, ...]:
         """Suites whose loss is that on people's held-out text."""
         return tuple(suite.label for suite in self.suites if suite.kind in PEOPLES)
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Suites of held-out prompts that are answered."""
+        return tuple(suite.label for suite in self.suites if isinstance(suite, HeldOut) and self.answers(suite))
 
     @property
     def judged(self) -> tuple[Suite, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from distill import split
+from distill.collapse import measuring
 from distill.collapse import stage as guard
 from distill.filter import stage as filtering
 from distill.generate import benchmark, heldout
@@ -60,9 +61,10 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
             mix.Spec(mix=recipe.mix, seed=seed, max_depth=recipe.split.max_depth), mix.run, mix.VERSION, recipe.mix.earlier,
         ),
         Node(
-            "guard", 3, ("filter", "mix"), guard.Spec(guard=recipe.guard, seed=seed), guard.run, guard.VERSION,
-            recipe.guard.references,
+            "panel", 3, ("filter", "mix"), measuring.Spec(embedder=recipe.guard.embedder, seed=seed), measuring.run,
+            measuring.VERSION, recipe.guard.references,
         ),
+        Node("guard", 3, ("panel",), guard.Spec.of(recipe.guard), guard.run, guard.VERSION),
     ]  # fmt: skip
     return tuple(nodes)
 

@@ -42,3 +42,8 @@ class Learning(Frozen):
     """The checkpoint that the student is: the best on real rows, where `mix.validation_rows` were set aside, or the last."""
     patience: int | None = Field(None, gt=0)
     """Checkpoints without a better loss on real rows after which the training ends early; never when not given."""
+
+    @property
+    def nats(self) -> bool:
+        """Whether its training loss is nats per learnt token of its rows, as the loss on real rows is."""
+        return False

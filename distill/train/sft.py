@@ -36,6 +36,10 @@ class Sft(Learning):
     surer of, and the rare is learnt instead (ForTIFAI, arXiv:2509.08972). They still count among the tokens that the loss is
     divided by, so that no other token weighs more for it. 1 leaves none out."""
 
+    @property
+    def nats(self) -> bool:
+        return self.surest == 1
+
 
 @dataclass(frozen=True)
 class Supervised(How):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from distill.collapse import found as finding
-from distill.collapse import stage
+from distill.collapse import measuring, stage
 from distill.collapse.gate import Limits
 from distill.collapse.settings import Guard
 from distill.context import Context, Resolved
@@ -51,7 +53,7 @@ def put(
     dropped: Sequence[tuple[str, Row]] = (),
 ) -> dict[str, Path]:
     inputs = {name: folder / name for name in ("filter", "mix")}
-    for path in (*inputs.values(), folder / "guard"):
+    for path in (*inputs.values(), folder / "panel", folder / "guard"):
         path.mkdir(exist_ok=True)
     write_rows(inputs["filter"] / "real.jsonl", real)
     write_rows(inputs["filter"] / "kept.jsonl", teacher)
@@ -63,8 +65,9 @@ def put(
 
 def guard(folder: Path, inputs: dict[str, Path], resolved: dict[str, Resolved] | None = None, **said: Any) -> list[str]:
     """Its notes."""
-    spec = stage.Spec(guard=Guard.model_validate(said), seed=3)
-    summary = stage.run(spec, inputs, folder / "guard", Context(folder / "cache", resolved or {}))
+    spec, context = Guard.model_validate(said), Context(folder / "cache", resolved or {})
+    measuring.run(measuring.Spec(embedder=spec.embedder, seed=3), inputs, folder / "panel", context)
+    summary = stage.run(stage.Spec.of(spec), {"panel": folder / "panel"}, folder / "guard", context)
     notes: list[str] = summary["notes"]
     return notes
 
@@ -170,3 +173,43 @@ def test_a_mix_of_real_rows_alone_has_no_teacher_to_be_judged(tmp_path: Path) ->
     assert guard(tmp_path, put(tmp_path, REAL, [], REAL)) == []
     found = finding.read(tmp_path / "guard")
     assert found.panel is not None and set(found.panel.numbers["coverage"]) == {"real", "mix"} and found.synthetic == 0
+
+
+def test_what_is_rare_is_told_from_real_rows_that_were_dropped_too(tmp_path: Path) -> None:
+    """A filter that drops every real row with a rare word leaves no rare word in those that are kept."""
+    real = rows(200, "real", 6)
+    holders = Counter(word for row in real for word in set(row.answer.split()))
+    rarest = sorted(real, key=lambda row: sum(holders[word] <= 2 for word in set(row.answer.split())))
+    dropped = [("length", row) for row in rarest[-60:]]
+    notes = guard(tmp_path, put(tmp_path, rarest[:-60], ALIKE, ALIKE, dropped), max_synthetic=1)
+    (lost,) = finding.read(tmp_path / "guard").tail["real"]
+    assert lost.filter == "length" and lost.rows == 60 and lost.beyond > 0.05
+    assert any(note.startswith("The filter length takes the tail: with 60 of 200 real rows") for note in notes)
+
+
+def test_rows_of_earlier_students_are_named_by_the_generations_that_they_carry(tmp_path: Path) -> None:
+    wrote = rows(80, "teacher", 7, origin="run:x/train@1")
+    old = [deeper(row, 3 + place % 2) for place, row in enumerate(wrote)]
+    guard(tmp_path, put(tmp_path, REAL, ALIKE, [*ALIKE, *old]), max_synthetic=1)
+    assert finding.read(tmp_path / "guard").descended == {"run:x/train@1": 2}
+    (note,) = guard(tmp_path, put(tmp_path, REAL, ALIKE, [*ALIKE, *old]), max_synthetic=1)
+    assert note.startswith(
+        "run:x/train@1, which this recipe does not name, wrote rows with 2 generations of models before it"
+    )
+    first = [deeper(row, 1) for row in ALIKE]
+    assert guard(tmp_path, put(tmp_path, REAL, first, first), max_synthetic=1) == []
+
+
+def test_limits_are_held_against_numbers_that_are_there(tmp_path: Path) -> None:
+    """No row is read again, whatever is allowed; what is said of the student and what is followed decide nothing here."""
+    guard(tmp_path, put(tmp_path, REAL, POOR, POOR), stop=False)
+    for path in (tmp_path / "filter", tmp_path / "mix"):
+        shutil.rmtree(path)
+    with pytest.raises(CollapseError, match="entropy_1 of the mix rows"):
+        stage.run(stage.Spec.of(Guard()), {"panel": tmp_path / "panel"}, tmp_path / "guard", Context(tmp_path, {}))
+    watched: Any = {"attributes": [{"kind": "length", "name": "long", "min_words": 9}], "limits": {"real_loss": 0.5}}
+    assert stage.Spec.of(Guard.model_validate(watched)) == stage.Spec.of(Guard())
+
+
+def deeper(row: Row, depth: int) -> Row:
+    return row.model_copy(update={"provenance": row.provenance.model_copy(update={"depth": depth})})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distill.collapse.panel import KINDS, apart, panel
-from distill.collapse.sample import FEWEST, draw, matched
+from distill.collapse.sample import FEWEST, draw, matched, shared
 from tests.collapse.texts import texts
 from tests.evaluate.fakes import row
 
@@ -118,3 +118,28 @@ def test_an_embedder_is_asked_once_a_corpus_and_sees_what_words_do_not() -> None
     assert found.numbers["vendi_embedded"]["real"].value == pytest.approx(4, abs=0.2)
     assert found.numbers["vendi_embedded"]["same"].value == pytest.approx(1)
     assert found.beside["dispersion_embedded"]["same"].high < 0
+
+
+def test_a_set_beside_itself_is_no_richer_and_no_poorer_than_it_is() -> None:
+    found = panel({"real": REAL, "same": list(reversed(REAL))}, "real")
+    assert found is not None
+    assert found.numbers["coverage"]["same"] == found.numbers["coverage"]["real"]
+    assert all(
+        of["same"].value == pytest.approx(0, abs=1e-9) for kind, of in found.beside.items() if kind != "compression"
+    )
+
+
+def test_peoples_rows_in_a_mix_are_not_held_against_themselves() -> None:
+    """A poor teacher beside half of people's rows covers what half of those would cover, and not the very rows that it has."""
+    people, fresh, poor = texts(400, 30, 20_000), texts(200, 30, 20_000, seed=9), texts(200, 30, 100, seed=4)
+    mixed = [*people[:200], *poor]
+    random.Random(0).shuffle(mixed)
+    own, other = (panel({"real": people, "mix": mix}, "real", halves=8) for mix in (mixed, [*fresh, *poor]))
+    assert own is not None and other is not None
+    values = own.numbers["coverage"]["mix"].value, other.numbers["coverage"]["mix"].value
+    assert values[0] == pytest.approx(values[1], abs=0.02) and values[0] < own.numbers["coverage"]["real"].value
+
+
+def test_copies_of_a_text_go_with_one_of_peoples_each() -> None:
+    people = [["a"], ["b"], ["a"]]
+    assert shared([["a"], ["a"], ["a"], ["c"], ["b"]], people) == [0, 2, 2, -1, 1]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from distill.collapse import measuring
 from distill.collapse import stage as guard
 from distill.collapse.settings import Guard
 from distill.context import Context
@@ -154,14 +155,19 @@ def make_run(tmp_path: Path) -> Make:
 
 def watch(inputs: Mapping[str, Path]) -> None:
     """Write what `guard` finds of the rows, and stop at nothing."""
-    spec = guard.Spec(guard=Guard(stop=False), seed=0)
-    manifest(inputs["guard"], guard.run(spec, inputs, inputs["guard"], Context(Path("cache"), {})), 0.5)
+    context = Context(Path("cache"), {})
+    found = measuring.run(measuring.Spec(embedder=None, seed=0), inputs, inputs["panel"], context)
+    manifest(inputs["panel"], found, 0.5)
+    spec = guard.Spec.of(Guard(stop=False))
+    manifest(inputs["guard"], guard.run(spec, inputs, inputs["guard"], context), 0.1)
 
 
 def write_run(
     root: Path, arms: Mapping[str, float], count: int, ledger: Mapping[str, Any], steps: int
 ) -> dict[str, Path]:
-    inputs = {name: root / name for name in ("split", "heldout", "generate", "filter", "mix", "guard", "train")}
+    inputs = {
+        name: root / name for name in ("split", "heldout", "generate", "filter", "mix", "panel", "guard", "train")
+    }
     for folder in inputs.values():
         folder.mkdir(parents=True)
     manifest(inputs["split"], {"counts": {"train": 95, "heldout": 128}}, 0.4)

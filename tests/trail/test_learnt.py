@@ -78,7 +78,7 @@ def test_a_base_is_a_source_without_rows(trained: Run, capsys: pytest.CaptureFix
     assert main(["withdraw", "first", "S", "--json", *trained.options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["students"][0]["why"] == "made from it" and found["change"] == ["name another model under student"]
-    counted = ["1-generate", "2-filter", "3-guard", "3-mix"]
+    counted = ["1-generate", "2-filter", "3-guard", "3-mix", "3-panel"]
     assert found["anew"] == [*counted, "4-train"], "a filter counts in its tokens"
     assert found["remove"] == [str((trained.runs / "first" / "4-train").resolve())], "they hold nothing of it"
     assert found["exports"] == ["/somewhere/student", "https://hub/org/student"], "none of its rows was pushed"

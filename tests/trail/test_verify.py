@@ -58,7 +58,7 @@ def test_a_manifest_that_was_changed_or_is_gone_is_named(copied: Run) -> None:
     said["identity"]["spec"]["seed"] = 99
     path.write_text(json.dumps(said))
     found = [(one.step, one.what) for one in faults(copied)]
-    assert found == [("3-guard", "made from another"), ("3-mix", "of another key")], "what was made from it is told too"
+    assert found == [("3-mix", "of another key"), ("3-panel", "made from another")], "what was made from it is told too"
     path.write_text("{")
     assert [(one.step, one.what) for one in faults(copied)] == [("3-mix", "unreadable")]
     path.unlink()
@@ -110,7 +110,7 @@ def test_a_link_is_no_file(copied: Run, tmp_path: Path) -> None:
 def test_a_step_that_is_gone_from_the_middle_is_missed(copied: Run) -> None:
     (copied.runs / "second" / "2-filter").unlink()
     assert [(one.step, one.what, one.detail) for one in faults(copied)] == [
-        ("filter", "missing", "3-mix was made from it")
+        ("filter", "missing", "3-panel was made from it")
     ]
 
 

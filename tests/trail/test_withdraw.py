@@ -29,7 +29,7 @@ def test_a_data_set_and_the_run_that_took_its_rows(two_runs: Run, capsys: pytest
         "remove real.asked",
         "remove generate.methods.0 (answer), which reads it, or let it read other data",
     ]
-    assert found["anew"] == ["0-split", "1-generate", "2-filter", "3-guard", "3-mix"] and not found["roots"]
+    assert found["anew"] == ["0-split", "1-generate", "2-filter", "3-guard", "3-mix", "3-panel"] and not found["roots"]
     assert found["heirs"] == [{"run": "second", "references": ["run:first/filter"]}]
     assert all(Path(path).is_dir() for path in found["remove"])
 
@@ -37,7 +37,7 @@ def test_a_data_set_and_the_run_that_took_its_rows(two_runs: Run, capsys: pytest
 def test_a_teacher_leaves_the_split_as_it_is(two_runs: Run, capsys: pytest.CaptureFixture[str]) -> None:
     found = withdrawn(two_runs, "first", "./teacher", capsys=capsys)
     assert found["change"] == ["name another model under teacher"]
-    assert found["anew"] == ["1-generate", "2-filter", "3-guard", "3-mix"]
+    assert found["anew"] == ["1-generate", "2-filter", "3-guard", "3-mix", "3-panel"]
 
 
 def test_a_document_is_left_out_by_its_root_and_nothing_of_it_comes_back(
@@ -110,7 +110,7 @@ def test_a_run_that_took_what_does_not_stand_on_it_is_no_heir(
 def test_a_teacher_is_named_as_the_recipe_names_it(two_runs: Run, capsys: pytest.CaptureFixture[str]) -> None:
     found = withdrawn(two_runs, "first", "teacher", capsys=capsys)
     assert found["change"] == ["name another model under teacher"]
-    assert found["anew"] == ["1-generate", "2-filter", "3-guard", "3-mix"] and found["found"]["made"]
+    assert found["anew"] == ["1-generate", "2-filter", "3-guard", "3-mix", "3-panel"] and found["found"]["made"]
 
 
 def test_a_model_with_an_adapter_is_either_or_both() -> None:
@@ -169,7 +169,7 @@ def test_rows_of_an_earlier_generation_are_followed_and_replaced(
     capsys.readouterr()
     found = withdrawn(two_runs, "third", "--root", row.question, capsys=capsys)
     assert found["change"] == ["take rows that were made without it in place of run:first/mix under mix.earlier"]
-    assert found["anew"] == ["3-guard", "3-mix"] and len(found["remove"]) == 2 and not found["roots"]
+    assert found["anew"] == ["3-guard", "3-mix", "3-panel"] and len(found["remove"]) == 3 and not found["roots"]
     assert main(["terms", "third", "--json", *two_runs.options]) == 0
     assert {one["role"] for one in json.loads(capsys.readouterr().out)["inputs"]} == {"teacher's answers", "real data"}
     shutil.rmtree(two_runs.runs / "third")
