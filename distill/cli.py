@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # half a surrogate pair can be shown, but not as UTF-8
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # with the usage of its command, where what there is can be seen
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     return guarded(lambda: options.command(options))
 
 
@@ -85,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     _result_commands(commands)
     laboratories.add(commands)
     trail.add(commands, add_command, run_folder)
-    commands.add_parser("schema", help="the JSON Schema of recipes, for editors").set_defaults(command=_schema)
+    schema = commands.add_parser("schema", help="the JSON Schema of recipes, for editors")
+    schema.set_defaults(command=_schema, parser=schema)
     return parser
 
 

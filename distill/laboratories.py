@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from distill.errors import RecipeError
 from distill.laboratory.cells import Grid
 from distill.laboratory.keeping import Keep
 from distill.load import load_recipe
@@ -79,7 +81,11 @@ def fractions(text: str) -> tuple[float, ...]:
 
 def percents(text: str) -> tuple[float, ...]:
     """`0,20,100` in percent -> shares, at least two of them."""
-    found = tuple(one / 100 for one in _numbers(text, 100.0, "a percentage from 0 to 100"))
+    said = _numbers(text, 100.0, "a percentage from 0 to 100")
+    if max(said) <= 1 < len(said):
+        meant = ",".join(f"{100 * one:g}" for one in said)
+        raise argparse.ArgumentTypeError(f"{text!r} is one percent at most: are {meant} percent meant?")
+    found = tuple(one / 100 for one in said)
     if len(found) < 2:
         raise argparse.ArgumentTypeError("one share alone is better than no other: name two or more")
     return found
@@ -123,4 +129,20 @@ def _generations(options: argparse.Namespace) -> None:
 def _sweep(options: argparse.Namespace) -> None:
     from distill import generations
 
-    print(generations.sweep(_workspace(options), options.synthetic, options.seeds))
+    workspace = _workspace(options)
+    apart(options.synthetic, workspace.recipe.generate.rows)
+    print(generations.sweep(workspace, options.synthetic, options.seeds))
+
+
+def apart(shares: Sequence[float], rows: int) -> None:
+    """Raises:
+    RecipeError: two shares are the same number of teacher rows, and so the same student."""
+    counts: dict[int, float] = {}
+    for share in shares:
+        other = counts.setdefault(round(share * rows), share)
+        if other != share:
+            raise RecipeError(
+                f"{100 * other:g} and {100 * share:g} percent of {rows} rows are both {round(share * rows)}",
+                where="--synthetic",
+                hint="leave one out, or raise generate.rows",
+            )

@@ -43,6 +43,8 @@ SAID = "DISTILL_SAID"
 """File that a worker touches when it ends with an error of its own: without it, it was killed. After a signal it holds
 its number."""
 AGAIN = "the same command again: finished stages, every answer and every checkpoint so far are kept"
+SIGNALLED = 128
+"""Above it the status of a program, and below 0 that of our own child, is the number of the signal that killed it."""
 GRACE = "120"
 """Seconds that torchrun leaves its processes between a signal to stop and the end: a step and a checkpoint long."""
 COUNTS = ("num_processes", "num_machines")
@@ -95,8 +97,10 @@ def _stopped(name: str, status: int, said: bool) -> StageError:
     again = f"mend it and run {AGAIN}"
     if said:
         return StageError("stopped, see above", where=name, hint=again)
-    # A launcher between us and the worker turns the signal that killed it into a status of its own.
     memory = "if the system ran out of memory, lower runtime.batch_tokens or runtime.per_device_batch"
+    if 0 <= status <= SIGNALLED:
+        # A launcher between us and the worker turns the signal that killed it into a status of its own, and says so.
+        return StageError(f"ended with exit status {status}, see above", where=name, hint=f"{again}; {memory}")
     return StageError(f"its process was killed (exit status {status})", where=name, hint=f"{memory}; {again}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from distill.errors import SourceError
 from distill.load import load_recipe
+from distill.workspace import RESOLVED
 
 
 def add_command(
@@ -23,7 +24,7 @@ def add_command(
         default=cache,
         help="folder of finished stages (default: $DISTILL_CACHE, ./cache)",
     )
-    command.set_defaults(command=run)
+    command.set_defaults(command=run, parser=command)
     return command
 
 
@@ -45,4 +46,12 @@ def run_folder(name: str, runs: Path) -> Path:
             ", ".join(sorted(folder.name for folder in runs.iterdir() if folder.is_dir())) if runs.is_dir() else "none"
         )
         raise SourceError(f"no run {name!r}", where=str(runs), hint=f"runs here: {there or 'none'}")
+    if found.suffix in (".generations", ".sweep") and not (found / RESOLVED).is_file():
+        page = next((path for path in (found / "report.html", found / "sweep.html") if path.is_file()), None)
+        cells = sorted(path.name for path in found.iterdir() if path.is_dir())
+        raise SourceError(
+            "a laboratory of many runs, and not a run",
+            where=str(found),
+            hint=f"its report: {page or 'not there yet'}" + (f"; one of its runs: {found / cells[0]}" if cells else ""),
+        )
     return found

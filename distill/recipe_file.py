@@ -5,7 +5,7 @@ Knows YAML and nothing of what a recipe means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,18 +39,19 @@ def dotted(path: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in path)
 
 
-def read(path: Path, overrides: Sequence[str] = ()) -> Document:
+def read(path: Path, overrides: Sequence[str] = (), unsaid: Callable[[KeyPath], Any] = lambda _: None) -> Document:
     """Read a recipe, what it extends, and lay the overrides over it.
 
     Args:
-        overrides: `a.b=c`, the value written as in YAML.
+        overrides: `a.b=c`, the value written as in YAML; `a.b+=c` for one more entry of a list.
+        unsaid: key path -> the list that is meant where the recipe has none, which an entry is added to.
 
     Raises:
         RecipeError: unreadable file, bad YAML, a key given twice, a circle of `extends`, an override that fits nowhere.
     """
     document = _read_extended(path, ())
     for override in overrides:
-        _override(document, override)
+        _override(document, override, unsaid)
     return document
 
 
@@ -146,11 +147,11 @@ def _at(value: Any, path: KeyPath) -> Any:
     return value
 
 
-def _override(document: Document, override: str) -> None:
+def _override(document: Document, override: str, unsaid: Callable[[KeyPath], Any]) -> None:
     where = f"--set {override}"
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise RecipeError("an override is written KEY.PATH=VALUE", where=where)
+        raise RecipeError("an override is written KEY.PATH=VALUE, or KEY.PATH+=ENTRY for a list", where=where)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -158,7 +159,8 @@ def _override(document: Document, override: str) -> None:
     value = None if root is None else _construct(root, (), {}, Path(where))
     target: Any = document.value
     path: KeyPath = ()
-    *parents, last = name.split(".")
+    more = name.endswith("+")
+    *parents, last = name.removesuffix("+").split(".")
     for part in parents:
         key = _key(target, part, where)
         path = (*path, key)
@@ -166,8 +168,18 @@ def _override(document: Document, override: str) -> None:
         if not isinstance(target, dict | list):
             raise RecipeError(f"{dotted(path)} is {target!r}, nothing lies under it", where=where)
     key = _key(target, last, where)
+    path = (*path, key)
+    if more:
+        there = target.get(key) if isinstance(target, dict) else target[key]
+        there = unsaid(path) if there is None else there
+        if not isinstance(there, list):
+            raise RecipeError(f"{dotted(path)} is no list (found {there!r:.60}): nothing is added to it", where=where)
+        value, entry = [*there, value], (*path, len(there))
+        document.places.setdefault(path, where)
+        document.places[entry] = where
+    else:
+        document.places[path] = where
     target[key] = value
-    document.places[(*path, key)] = where
 
 
 def _key(target: Any, part: str, where: str) -> str | int:

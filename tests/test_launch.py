@@ -142,3 +142,18 @@ def test_nobody_waits_for_what_a_stage_before_has_not_made(tmp_path: Path) -> No
     for rank in (0, 1):
         launch.prepare(space, ["train"], rank)
     assert space.find("tokenise") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "what"),
+    [
+        (2, True, "train: stopped, see above"),
+        (1, False, "train: ended with exit status 1, see above"),
+        (0, False, "train: ended with exit status 0, see above"),
+        (-9, False, "train: its process was killed (exit status -9)"),
+        (137, False, "train: its process was killed (exit status 137)"),
+    ],
+)
+def test_only_what_a_signal_ended_was_killed(status: int, said: bool, what: str) -> None:
+    error = str(launch._stopped("train", status, said))
+    assert error.startswith(what) and "the same command again" in error

@@ -296,3 +296,23 @@ def test_without_a_student_nothing_is_held_out_unless_it_is_said() -> None:
     said = Recipe.model_validate({**asked, "split": {"held_out_prompts": 7}, "mix": {"real_fraction": 0.5}})
     assert (said.split.held_out_prompts, said.mix.real_fraction) == (7, 0.5)
     assert Recipe.model_validate({**asked, "student": {"model": "S"}}).split.held_out_prompts == 128
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("mix.earlier=[run:other/mix, run:quickstart/mix]", "mix.earlier.1"),
+        ("real.chat={data: run:quickstart/filter}", "real.chat.data"),
+    ],
+)
+def test_rows_of_the_very_same_run_are_refused(line: str, place: str) -> None:
+    quickstart = Path(__file__).parents[1] / "recipes" / "quickstart.yaml"
+    with pytest.raises(RecipeError, match=rf"{place}: run:quickstart/\w+ is of this run itself"):
+        load_recipe(quickstart, [line])
+    assert load_recipe(quickstart, [line, "name=next"]).name == "next"
+
+
+def test_a_guard_that_is_switched_off_is_told_how() -> None:
+    quickstart = Path(__file__).parents[1] / "recipes" / "quickstart.yaml"
+    with pytest.raises(RecipeError, match=r"guard: false is no guard: `guard: \{stop: false\}` goes on all the same"):
+        load_recipe(quickstart, ["guard=false"])

@@ -55,6 +55,17 @@ def test_overrides_are_typed_as_yaml_and_reach_into_lists(tmp_path: Path) -> Non
     assert document.place(("train", "epochs")) == "--set train.epochs=0.5"
 
 
+def test_an_entry_is_added_to_the_list_that_is_there_or_meant(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.yaml", "filter: [{kind: length}]\nmix: {}\n")
+    document = read(path, ["filter+={kind: a}", "filter+={kind: b}", "filter.1.x=2", "mix.earlier+=c"], lambda _: ["z"])
+    assert document.value == {
+        "filter": [{"kind": "length"}, {"kind": "a", "x": 2}, {"kind": "b"}],
+        "mix": {"earlier": ["z", "c"]},
+    }
+    assert document.place(("filter", 2, "kind")) == "--set filter+={kind: b}"
+    assert document.place(("filter", 0)) == f"{path}:1"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -81,6 +92,8 @@ def test_a_bad_file_says_what_and_where(tmp_path: Path, text: str, message: str)
         ("filter.5.kind=x", "no place in a list of 1"),
         ("name.deep=1", "nothing lies under it"),
         ("a=[1", "not YAML"),
+        ("name+=y", "no list"),
+        ("mix+={}", "no list"),
     ],
 )
 def test_a_bad_override_says_what(tmp_path: Path, override: str, message: str) -> None:

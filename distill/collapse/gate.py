@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from distill.collapse.panel import KINDS, NORMAL, Number, Panel
 from distill.rows import Frozen
@@ -68,6 +68,17 @@ class Limits(Frozen):
     """As `dispersion`, by embeddings."""
     real_loss: float | None = Field(default=0.05, gt=0)
     """Loss on real held-out text: a rise from base to student, as a share of the base's."""
+
+    @field_validator("*")
+    @classmethod
+    def _a_share(cls, value: float | None, info: ValidationInfo) -> float | None:
+        """Nothing falls by more than all of it, so that such a limit would be none without saying so."""
+        falls = info.field_name in KINDS and KINDS[info.field_name].better == "higher"
+        if falls and value is not None and value > 1:
+            raise ValueError(
+                f"{value:g} is more than all of it; it is a share: {value / 100:g} for {value:g}%, null for none"
+            )
+        return value
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
 
 from distill.collapse.attributes import Attribute
 from distill.collapse.gate import Limits
@@ -28,6 +30,13 @@ class Guard(Frozen):
     corpus: seconds to a minute."""
     attributes: tuple[Attribute, ...] = ()
     """What to follow from people's rows to the teacher's and to the student's answers; it is reported, and stops nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError(f"{str(value).lower()} is no guard: `guard: {{stop: false}}` goes on all the same")
+        return value
 
     @field_validator("attributes")
     @classmethod

@@ -72,7 +72,7 @@ def loss_suite(recipe: Recipe) -> str:
         raise RecipeError(
             "a laboratory follows the loss of students on real held-out text, and this recipe has "
             + ("no student" if recipe.student is None else "no suite that measures it"),
-            hint=f"evaluate.suites: [{' or '.join(PEOPLES)}]",
+            hint="student: {model: …}" if recipe.student is None else f"evaluate.suites: [{' or '.join(PEOPLES)}]",
         )
     return found[0]
 

@@ -10,6 +10,8 @@ from distill.laboratory.curves import Arm, Curves, End, Estimate, over_seeds
 
 HELD = 0.05
 """Share of a measure's first value by which it may change and is said to have held."""
+GUESSED = 11.0
+"""Nats per token of a guess among 60,000 tokens: as many as the vocabularies of small models have."""
 SHOWN = ("coverage", "tail_coverage", "entropy_1", "vendi")
 """Measures that are drawn first: no one of them certifies health."""
 
@@ -25,6 +27,8 @@ def headline(curves: Curves) -> str:
         return f"{first.arm.name}: real loss {said(first.loss)} nats per token after {_generations(first.generation)}."
     low, high = first.ratio.ci95 or (0.0, float("inf"))
     moved = "rose to" if low > 1 else "fell to" if high < 1 else "shows no collapse:"
+    if {f"{one:.2f}" for one in (low, first.ratio.value, high)} == {"1.00"}:
+        moved = "did not move:"
     text = f"Under {first.arm.name}, real loss {moved} {times(first.ratio)} in {_generations(first.generation)}"
     return f"{text}; under {best.arm.name} it is {times(best.ratio)}." if best and best.ratio else f"{text}."
 
@@ -45,11 +49,23 @@ def notes(curves: Curves) -> list[str]:
     if missing := curves.missing():
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         found.append(f"Not there yet: {'; '.join(missing[:5])}{more}.")
+    if (lost := _not_learnt(curves)) is not None:
+        found.append(
+            f"Generation 0 has a loss of {number(lost)} nats per token, more than {GUESSED:g}, a guess among 60,000 tokens: a "
+            "student that has learnt nothing has nothing to lose. Train longer, or take out fewer layers."
+        )
     if not curves.first:
         found.append("Generation 0 was not measured: there is nothing to say how much was lost.")
     if any(end.loss.over == "seeds" for end in curves.ends):
         found.append("Losses by item are not known: intervals are over seeds alone.")
     return found
+
+
+def _not_learnt(curves: Curves) -> float | None:
+    """Mean loss of generation 0 where it is worse than a guess."""
+    found = [cell.loss for cell in curves.first.values()]
+    mean = sum(found) / len(found) if found else 0.0
+    return mean if mean > GUESSED else None
 
 
 def _arm(end: End) -> str:

@@ -42,6 +42,8 @@ def write(sweep: Sweep, folder: Path) -> None:
 
 def headline(found: Fit) -> str:
     """The recommended share, or that there is none to recommend."""
+    if len(found.tried) == 2:
+        return _apart(found)
     low, high = found.tried[0].share, found.tried[-1].share
     if found.ci95 is None:
         return f"Students are best at {percent(found.best)} teacher rows; how sure that is, one seed cannot say."
@@ -53,8 +55,24 @@ def headline(found: Fit) -> str:
     return f"Students are best at {percent(found.best)} {ends} teacher rows."
 
 
+def _apart(found: Fit) -> str:
+    """Of two shares the difference alone: where between them or beyond a student is best they do not say."""
+    lower, higher = sorted(found.tried, key=lambda tried: tried.loss)
+    low, high = sorted(one.share for one in found.tried)
+    size = f"{number(higher.above)}{f' {interval(higher.above_ci95)}' if higher.above_ci95 else ''} nats per token"
+    if found.ci95 is not None and found.flat:
+        return f"{percent(low)} and {percent(high)} teacher rows cannot be told apart: {size}."
+    sure = "" if found.ci95 else "; how sure that is, one seed cannot say"
+    return f"At {percent(lower.share)} teacher rows the real loss is lower than at {percent(higher.share)}, by {size}{sure}."
+
+
 def findings(sweep: Sweep, found: Fit) -> list[str]:
     """What stands behind the headline."""
+    if len(found.tried) == 2:
+        return [
+            "Two shares have a difference and no best: three or more say where students are best.",
+            *_unequal(sweep),
+        ]
     lowest = min(found.tried, key=lambda tried: tried.loss)
     by_curve = min(loss for _, loss, _ in found.curve)
     none, all_of_them = (next((one for one in found.tried if one.share == share), None) for share in (0.0, 1.0))
@@ -73,11 +91,13 @@ def findings(sweep: Sweep, found: Fit) -> list[str]:
     elif found.end and 0 < found.best < 1:
         more = "More" if found.end == "greatest" else "Fewer"
         lines.append(f"{more} teacher rows than were tried may be better still.")
-    if len({point.rows for point in sweep.points}) > 1:
-        lines.append(
-            "Students were not trained on as many rows each: what the share does is not told from what more rows do."
-        )
-    return lines
+    return [*lines, *_unequal(sweep)]
+
+
+def _unequal(sweep: Sweep) -> list[str]:
+    if len({point.rows for point in sweep.points}) == 1:
+        return []
+    return ["Students were not trained on as many rows each: what the share does is not told from what more rows do."]
 
 
 def _curve(found: Fit) -> str:
@@ -161,7 +181,8 @@ def plot(sweep: Sweep, found: Fit) -> str:
         return min(max(TOP + (BOTTOM - TOP) * (1 - down(value) / 100), 0), BOTTOM)
 
     parts = []
-    if found.ci95 and not found.flat:
+    recommended = len(found.tried) > 2 and not found.flat
+    if found.ci95 and recommended:
         low, high = (across(end) for end in found.ci95)
         words = f"best share {percent(found.best)}, 95% interval {percent(found.ci95[0])} to {percent(found.ci95[1])}"
         parts.append(bar(low, TOP, max(high - low, 0.3), BOTTOM - TOP, "best", words))
@@ -173,7 +194,7 @@ def plot(sweep: Sweep, found: Fit) -> str:
         shapes.append(f'<polygon class="fitted" points="{_path(ring)}"/>')
     shapes.append(f'<polyline class="fit" points="{_path([(across(x), y(loss)) for x, loss, _ in found.curve])}"/>')
     parts.append(stretched(BOTTOM, shapes))
-    if not found.flat:
+    if recommended:
         parts.append(line(across(found.best), TOP, across(found.best), BOTTOM, "limit at"))
     for point in sweep.points:
         parts.append(_dot(across(point.share), y(point.loss), 3, "seed", f"seed {point.seed}: {number(point.loss)}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.compare.terminal import Cells, align
-from distill.compare.words import interval, number, seconds, signed
+from distill.compare.words import interval, number, seconds, seeds, signed
 from distill.laboratory.curves import Curves, End
 from distill.laboratory.findings import headline, notes, times
 from distill.laboratory.record import Laboratory
@@ -20,7 +20,7 @@ def table(laboratory: Laboratory) -> str:
         lines.append([end.arm.name, *cells, *_end(end)])
     spent = sum(cell.seconds for cell in laboratory.cells)
     about = (
-        f"Nats per token, mean over {len(curves.seeds)} seeds; {len(laboratory.cells)} students in {seconds(spent)}. "
+        f"Nats per token, mean over {seeds(len(curves.seeds))}; {len(laboratory.cells)} students in {seconds(spent)}. "
         "Brackets are 95% intervals, paired by seed and item."
     )
     return "\n".join([*align(lines), "", about, *(f"! {note}" for note in notes(curves)), "", headline(curves)])

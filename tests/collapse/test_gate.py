@@ -73,3 +73,14 @@ def test_a_limit_is_a_share_above_nothing() -> None:
         Limits(coverage=0)
     with pytest.raises(ValidationError):
         Limits.model_validate({"covrage": 0.2})
+
+
+@pytest.mark.parametrize("measure", [name for name in Limits.model_fields if name in KINDS])
+def test_a_limit_of_a_fall_is_a_share_and_no_percentage(measure: str) -> None:
+    falls = KINDS[measure].better == "higher"
+    assert getattr(Limits(**{measure: 1.0}), measure) == 1
+    if not falls:
+        assert getattr(Limits(**{measure: 60}), measure) == 60
+        return
+    with pytest.raises(ValidationError, match=r"60 is more than all of it; it is a share: 0\.6 for 60%, null for none"):
+        Limits(**{measure: 60})

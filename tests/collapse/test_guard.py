@@ -83,7 +83,7 @@ def test_rows_as_varied_as_peoples_pass_and_the_panel_is_there_to_be_read(tmp_pa
     assert found.synthetic == 0.8
     (share,) = notes
     assert share.startswith("80% of the mix were written by a model, more than guard.max_synthetic 30%")
-    assert "2510.05133" in share and share.endswith("try mix.real_fraction: 0.5")
+    assert "2510.05133" in share and share.endswith("try mix.real_fraction: 0.7")
 
 
 def test_a_share_that_the_evidence_supports_is_no_note(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_filter_that_takes_the_tail_is_named_and_one_that_drops_by_lot_is_not(
     notes = guard(tmp_path, put(tmp_path, REAL, left[40:], left[40:], dropped), max_synthetic=1)
     (note,) = notes
     assert note.startswith("The filter perplexity takes the tail: with 40 of 200 teacher rows it dropped ")
-    assert "as many rows drawn by lot have" in note and "filter + {kind: perplexity" in note
+    assert "as many rows drawn by lot have" in note and "filter+='{kind: perplexity" in note
     lost = {one.filter: one for one in finding.read(tmp_path / "guard").tail["teacher"]}
     assert lost["perplexity"].beyond > 0.05 and lost["repetition"].beyond == 0
     assert guard(tmp_path, put(tmp_path, REAL, left, left, dropped), max_synthetic=1, max_tail_lost=0.9) == []

@@ -140,7 +140,7 @@ def test_the_headline_says_what_was_found_and_no_more(made: Laboratory) -> None:
     )
     at_first = {cell.seed: cell for cell in made.cells if cell.generation == 0}
     still = changed(made, losses=lambda cell: at_first[cell.seed].losses, loss=lambda cell: at_first[cell.seed].loss)
-    assert headline(Curves(still)).startswith("Under replace, real loss shows no collapse: ×1.00 [1.00, 1.00]")
+    assert headline(Curves(still)).startswith("Under replace, real loss did not move: ×1.00 [1.00, 1.00]")
     assert "under accumulate" not in headline(Curves(still))
     assert all("cannot be told apart from replace" in one for one in findings(Curves(still))[1:])
 
@@ -166,6 +166,17 @@ def test_what_limits_it_is_said() -> None:
         update={"cells": tuple(cell for cell in one.cells if (cell.keep, cell.generation) != ("subsample", 1))}
     )
     assert any("subsample, generation 1, seed 4" in note for note in notes(Curves(gone)))
+
+
+def test_students_that_are_worse_than_a_guess_are_named(made: Laboratory) -> None:
+    assert not any("a guess among" in note for note in notes(Curves(made)))
+    lost = notes(Curves(changed(made, loss=lambda cell: cell.loss + 9)))
+    assert any(note.startswith("Generation 0 has a loss of ") and "a guess among" in note for note in lost)
+
+
+def test_one_seed_is_one(made: Laboratory) -> None:
+    assert "mean over one training seed;" in terminal.table(example.laboratory(1, seeds=(4,)))
+    assert "mean over 3 training seeds;" in terminal.table(made)
 
 
 def test_a_terminal_shows_every_generation(made: Laboratory) -> None:

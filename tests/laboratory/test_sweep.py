@@ -10,7 +10,7 @@ import pytest
 from distill.errors import CompareError
 from distill.laboratory.record import Mixed, Sweep
 from distill.laboratory.sweep import Fit, falls_and_rises, fit
-from distill.laboratory.sweep_page import findings, headline
+from distill.laboratory.sweep_page import findings, headline, plot
 from tests.laboratory import example
 
 SHARES = (0.0, 0.2, 0.3, 0.5, 0.8, 1.0)
@@ -121,6 +121,21 @@ def test_two_shares_have_a_line_and_one_has_none() -> None:
     assert found.kind == "line" and found.best == 1.0
     with pytest.raises(CompareError, match="a curve needs two"):
         fit(bare({0.5: [2.0, 2.1]}))
+
+
+def test_two_shares_have_a_difference_and_no_best() -> None:
+    found = fit(bare({0.0: [2.1, 2.11], 1.0: [2.0, 2.01]}))
+    assert headline(found) == (
+        "At 100% teacher rows the real loss is lower than at 0%, by 0.100 [0.100, 0.100] nats per token."
+    )
+    two, three = example.sweep((0.0, 1.0)), example.sweep((0.0, 0.3, 1.0))
+    said = " ".join([headline(fit(two)), *findings(two, fit(two))])
+    assert "best at" not in said and "three or more" in said and "curve" not in said
+    assert "best share" not in plot(two, fit(two)) and "best share" in plot(three, fit(three))
+    alike = example.sweep((0.0, 1.0), depth=0.0)
+    assert "0% and 100% teacher rows cannot be told apart" in headline(fit(alike))
+    alone = headline(fit(bare({0.0: [2.1], 1.0: [2.0]})))
+    assert alone.endswith("by 0.100 nats per token; how sure that is, one seed cannot say.")
 
 
 def test_a_share_without_a_seed_is_no_trouble() -> None:

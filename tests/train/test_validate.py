@@ -10,7 +10,7 @@ import pytest
 
 from distill.engines import models
 from distill.errors import TrainError
-from distill.train import checkpoints, result, stage, validate
+from distill.train import checkpoints, result, validate
 from distill.train.forward import row_losses
 from distill.train.log import read_log
 from scripts.gpu_check import losses_of
@@ -220,4 +220,3 @@ def test_a_row_alone_costs_what_it_costs_among_others(watched: Path) -> None:
 
 def test_the_summary_can_be_written(watched: Path) -> None:
     assert json.dumps(train(watched, spec_of(max_steps=1)), allow_nan=False)
-    assert stage.VERSION == 4
