@@ -54,6 +54,7 @@ BASE: dict[str, Any] = {
         "template": "{{ passage }} {{ question }} In short?",
     },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
+    "mix": {"earlier": [{"rows_of": "run:old/mix", "rows": 3}]},
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
     "evaluate": {
         "checkpoints": [2],
@@ -89,6 +90,8 @@ DEPENDENTS: dict[str, set[str]] = {
     "student.lora": TRAIN,
     "real": {"split"},
     "split": {"split"},
+    "split.without": {"split", "mix"},
+    "split.max_depth": {"split", "mix"},
     "generate.rows": {"generate", "filter"},
     "generate.methods": {"generate"},
     "generate.methods.0.system": {"generate", "heldout"},

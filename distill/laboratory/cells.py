@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distill.errors import RecipeError
-from distill.laboratory.keeping import PEOPLE, Keep, distinct, kept, portions
+from distill.laboratory.keeping import PEOPLE, Keep, distinct, portions
 from distill.recipe import Recipe
 from distill.suites.heldout import PEOPLES
 from distill.train.settings import seed_of
@@ -81,7 +81,9 @@ def cell(recipe: Recipe, place: Place) -> Recipe:
     """The recipe of a cell."""
     parts = portions(place.keep, place.generation, recipe.generate.rows, place.real_fraction)
     before = place.at(place.generation - 1).name
-    earlier = [_rows(place.at(one)) for one in kept(place.keep, place.generation) if one < place.generation]
+    earlier = [
+        {"rows_of": _rows(place.at(one)), "rows": count} for one, count in parts.items() if one < place.generation
+    ]
     changes: dict[str, Any] = {"mix": _mixed(recipe, parts.get(PEOPLE, 0), sum(parts.values()), earlier)}
     if place.generation > PEOPLE:
         engine = recipe.teacher.engine.model_dump(mode="json")
@@ -100,7 +102,7 @@ def _rows(place: Place) -> str:
     return f"run:{place.name}/{'mix' if place.generation == PEOPLE else 'filter'}"
 
 
-def _mixed(recipe: Recipe, real: int, rows: int, earlier: Sequence[str]) -> dict[str, Any]:
+def _mixed(recipe: Recipe, real: int, rows: int, earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
     mix = recipe.mix.model_dump(mode="json")
     return {**mix, "real_fraction": real / rows, "rows": rows, "earlier": list(earlier)}
 
