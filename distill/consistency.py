@@ -138,9 +138,6 @@ def _unmixable(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             ("mix", "rows"),
             f"{mix.rows} rows, {mix.real_fraction:g} of them real, take {made} of the teacher's, and generate.rows makes {taught}",
         )
-    asked = sum(one.rows or 0 for one in mix.earlier)
-    if mix.rows and asked > mix.rows:
-        yield ("mix", "earlier"), f"{asked} rows of other runs are more than mix.rows {mix.rows}"
     if not recipe.teaches and (others := [one.objective for one in recipe.trainings if one.objective == "preference"]):
         yield ("mix", "real_fraction"), f"1 is real rows alone, and {others[0]} learns from what the teacher writes"
 

@@ -37,7 +37,7 @@ class Split(Frozen):
     measured on the same items."""
     without: str | None = None
     """Reference to a text file that names prompts and documents which were withdrawn, by root or by row id, one a line:
-    none of their rows is read, from any data set. `distill withdraw --exclude FILE` writes one."""
+    none of their rows is read, from any data set, nor learnt of `mix.earlier`. `distill withdraw --exclude FILE` writes one."""
 
     max_depth: int | None = Field(None, ge=1)
     """Most generations of models between people's text and a row that is made in this run. Rows of `run:` and `rows:` that

@@ -54,7 +54,6 @@ BASE: dict[str, Any] = {
         "template": "{{ passage }} {{ question }} In short?",
     },
     "filter": [{"kind": "finished"}, {"kind": "length", "max_tokens": 64}, {"kind": "contamination"}],
-    "mix": {"earlier": [{"rows_of": "run:old/mix", "rows": 3}]},
     "train": {"epochs": 1, "max_steps": 4, "checkpoint_every": 2},
     "evaluate": {
         "checkpoints": [2],
@@ -90,8 +89,6 @@ DEPENDENTS: dict[str, set[str]] = {
     "student.lora": TRAIN,
     "real": {"split"},
     "split": {"split"},
-    "split.without": {"split", "mix"},
-    "split.max_depth": {"split", "mix"},
     "generate.rows": {"generate", "filter"},
     "generate.methods": {"generate"},
     "generate.methods.0.system": {"generate", "heldout"},
@@ -247,6 +244,21 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
     after = keyed(full)
     stale = {node for node in before if before[node] != after[node]}
     assert stale == closure(owners, plan(Recipe.model_validate(BASE)))
+
+
+def test_rows_of_earlier_runs_are_in_the_key_of_the_mix_by_number_and_by_what_they_are() -> None:
+    def made(rows: int | None, without: str | None, **revisions: str) -> dict[str, str]:
+        split = {**BASE["split"], "without": without}
+        earlier = [{"rows_of": "OLD", "rows": rows}]
+        recipe = Recipe.model_validate({**BASE, "split": split, "mix": {"earlier": earlier}})
+        found = resolve(recipe) | {ref: Resolved(ref, Path(ref), key) for ref, key in revisions.items()}
+        return {name: planned.key for name, planned in keys(plan(recipe), found).items()}
+
+    first = made(3, "GONE")
+    for other in (made(4, "GONE"), made(None, "GONE"), made(3, "GONE", OLD="sha256:other")):
+        stale = {node for node in first if first[node] != other[node]}
+        assert stale == closure({"mix"}, plan(Recipe.model_validate(BASE)))
+    assert made(3, "GONE", GONE="sha256:other")["mix"] != first["mix"]
 
 
 def with_student(**student: Any) -> dict[str, Any]:

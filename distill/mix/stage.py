@@ -16,8 +16,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distill import card_terms, croissant
 from distill.cards import ASKED, DataCard, data_card, ingredients
@@ -57,6 +58,13 @@ class Mix(Frozen):
     recipe's filters do not judge them."""
     validation_rows: int = Field(64, ge=0)
     """Real rows set aside to watch the training on, at most a tenth of them and never one that the mix needs."""
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        asked = sum(one.rows or 0 for one in self.earlier)
+        if self.rows and asked > self.rows:
+            raise ValueError(f"earlier names {asked} rows, more than rows: {self.rows}")
+        return self
 
     @property
     def references(self) -> tuple[str, ...]:
