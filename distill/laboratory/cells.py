@@ -17,7 +17,7 @@ from distill.errors import RecipeError
 from distill.laboratory.keeping import PEOPLE, Keep, distinct, portions
 from distill.recipe import Recipe
 from distill.suites.heldout import PEOPLES
-from distill.train.settings import seed_of
+from distill.train.settings import Training, seed_of
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,23 @@ def _mixed(recipe: Recipe, real: int, rows: int, earlier: Sequence[dict[str, Any
     return {**mix, "real_fraction": real / rows, "rows": rows, "earlier": list(earlier)}
 
 
+LAST_ALONE = 1_000_000
+"""Steps between checkpoints, so that there is but the one at the end: with all weights trained each is as large as the model."""
+
+
+def _trained(recipe: Recipe) -> Any:
+    """Its trainings with a checkpoint at the end alone, but where the recipe names a number or the best is chosen of several."""
+
+    def one(training: Training) -> dict[str, Any]:
+        chosen = recipe.mix.validation_rows > 0 and (training.checkpoint == "best" or training.patience is not None)
+        named = training.checkpoint_every is not None
+        return {
+            **training.model_dump(mode="json"), **({} if chosen or named else {"checkpoint_every": LAST_ALONE}),
+        }  # fmt: skip
+
+    return [one(training) for training in recipe.train] if isinstance(recipe.train, tuple) else one(recipe.train)
+
+
 def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> Recipe:
     value = recipe.model_dump(mode="json")
     suite = loss_suite(recipe)
@@ -116,6 +133,7 @@ def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> R
         "name": name,
         "seed": seed_of(recipe.seed, seed),
         "benchmark": None,
+        "train": _trained(recipe),
         "guard": {**value["guard"], "stop": False},  # collapse is what is to be seen
         "split": {**value["split"], "seed": recipe.seed if recipe.split.seed is None else recipe.split.seed},
         # Each student is measured by itself: whether it lost against its teacher is for the curves to say.
