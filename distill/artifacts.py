@@ -40,6 +40,8 @@ HANDED = "handed"
 """Property of a spec, where less of it decides what is made from the node than what the node writes: a spec of that."""
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 """What the system says of a place where nothing can be made."""
+NOTHING = 64
+"""MiB: on a disk with less left, an error of no kind is that of the disk."""
 CHECKED_BYTES = 8 * 2**20
 """Files up to this size are checked by hash at each hit; larger ones by size alone."""
 
@@ -298,10 +300,12 @@ def disk(place: Path) -> Iterator[None]:
             reason = f"cannot be written: {error.strerror}"
             raise ArtifactError(reason, where=str(place), hint="choose other folders: --cache, --runs") from error
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and "No space left on device" not in str(error):
-            raise
         present = next(parent for parent in (place, *place.parents) if parent.exists())
         free = shutil.disk_usage(present).free // 2**20
+        # torch.save says of a full disk that a position is unexpected, in a RuntimeError.
+        said = "No space left on device" in str(error) or (type(error) is RuntimeError and free < NOTHING)
+        if not full and not said:
+            raise
         hint = "free some space and run the same command again: what was finished and every answer so far are kept"
         raise ArtifactError(f"the disk is full ({free} MiB free)", where=str(place), hint=hint) from error
 

@@ -113,6 +113,7 @@ def _repeated_names(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
         (("student", "drop_layers"), layers),
         (("evaluate", "suites"), [suite.label for suite in recipe.evaluate.suites]),
         (("evaluate", "checkpoints"), recipe.evaluate.checkpoints),
+        (("mix", "earlier"), recipe.mix.references),
         (
             ("evaluate", "forgetting", "metrics"),
             recipe.evaluate.forgetting.metrics if recipe.evaluate.forgetting else (),

@@ -10,19 +10,25 @@ stopped; processes that make different parts of the grid meet in the cache.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from distill import compatibility, intent
+from distill.compare.words import seconds
 from distill.errors import LaunchError
 from distill.laboratory import gather, page, sweep_page
 from distill.laboratory.cells import Grid, Place, cell, loss_suite, points, shared
 from distill.laboratory.keeping import PEOPLE
 from distill.laboratory.record import Cell, Laboratory, Mixed, Sample, Sweep
 from distill.laboratory.terminal import table
+from distill.laboratory.unfit import check_cells, check_chain
+from distill.passing import die_with_parent
 from distill.recipe import Recipe
 from distill.rows import Row, read_rows
 from distill.steps import step
@@ -39,35 +45,75 @@ class Bench:
     """Of the recipe itself."""
     kind: str
     """`generations` or `sweep`."""
-    made: set[str] = field(default_factory=set)
-    """Cells of which something was made by this process."""
+    cells: int = 0
+    """How many there will be."""
+    begun: int = 0
+    made: dict[str, float] = field(default_factory=dict)
+    """Cells of which something was made by this process, and how many seconds that took."""
 
     @property
     def folder(self) -> Path:
         return self.workspace.runs / f"{self.workspace.recipe.name}.{self.kind}"
 
-    def run(self, recipe: Recipe, *more: str) -> dict[str, Path]:
-        """Make a cell, and more of its nodes; the folder of each, those it needs first."""
-        own = replace(self.workspace, recipe=recipe, runs=self.folder)
-        own.context.say(f"\n{recipe.name}")
+    def of(self, recipe: Recipe) -> Workspace:
+        """Of a cell; what the recipe's lock says holds there too."""
+        own = self.workspace
+        return replace(own, recipe=recipe, runs=self.folder, locked_as=own.recipe.name)
+
+    def run(self, recipe: Recipe) -> dict[str, Path]:
+        """Make the next cell, and say which of how many it is; the folder of each node, those it needs first."""
+        self.begun += 1
+        self.workspace.context.say(f"\n{recipe.name}, {self.begun} of {self.cells}{self._rest()}")
+        started = time.monotonic()
+        found, made = self.make(recipe)
+        if made:
+            self.made[recipe.name] = time.monotonic() - started
+        return found
+
+    def make(self, recipe: Recipe, goal: str = GOAL) -> tuple[dict[str, Path], bool]:
+        """A cell up to a node: the folder of each node, those it needs first, and whether any was made."""
+        own = self.of(recipe)
         own.save_recipe()
-        wanted = {name for goal in (GOAL, *more) for name in own.wanted(goal)}
+        wanted = own.wanted(goal)
         names = [node.name for node in own.nodes if node.name in wanted]
         made = [step(own, name) for name in names]
-        if any(made):
-            self.made.add(recipe.name)
         found = {name: own.find(name) for name in names}
-        return {name: artifact.path for name, artifact in found.items() if artifact}
+        return {name: artifact.path for name, artifact in found.items() if artifact}, any(made)
 
-    def check(self) -> Recipe:
-        """Everything that can be refused before the first cell; the recipe."""
+    def _rest(self) -> str:
+        """What this one and those after it will take, if they take as long as those that were made."""
+        if not self.made:
+            return ""
+        mean = sum(self.made.values()) / len(self.made)
+        return f"; about {seconds(mean * (self.cells - self.begun + 1))} left"
+
+    def check(self, cells: Iterable[Recipe]) -> None:
+        """Everything that can be refused before the first cell.
+
+        Args:
+            cells: the recipe of every one.
+        """
         recipe = self.workspace.recipe
         loss_suite(recipe)
+        check_cells(recipe, cells)
         compatibility.check(recipe, self.workspace.base)
         self.workspace.fetch_missing()
         for line in intent.check(self.workspace):
             print(line, file=sys.stderr)
-        return recipe
+        compatibility.check_tokens(self.workspace)
+
+
+def check(workspace: Workspace, grid: Grid) -> None:
+    """Refuse a recipe of which some cell cannot be made, all of it at once, and bring what it names here.
+
+    Raises:
+        RecipeError: see `distill.laboratory.unfit`.
+    """
+    recipe = workspace.recipe
+    loss_suite(recipe)
+    check_chain(recipe, grid.generations)
+    places = _places(grid.chains(recipe.generate.rows))
+    Bench(workspace, "generations").check(cell(recipe, place) for place in places)
 
 
 def generations(workspace: Workspace, grid: Grid, part: tuple[int, int] | None) -> str:
@@ -76,18 +122,22 @@ def generations(workspace: Workspace, grid: Grid, part: tuple[int, int] | None) 
     Returns:
         what the terminal shows.
     """
-    bench = Bench(workspace, "generations")
-    recipe = bench.check()
+    check(workspace, grid)
+    recipe = workspace.recipe
     chains = grid.chains(recipe.generate.rows)
+    places = _places(chains[part[0] - 1 :: part[1]] if part else chains)
+    bench = Bench(workspace, "generations", len(places))
+    found = {place: bench.run(cell(recipe, place)) for place in places}
     if part:
-        for chain in chains[part[0] - 1 :: part[1]]:
-            for place in chain:
-                bench.run(cell(recipe, place))
         return f"part {part[0]} of {part[1]} is made: the command without --part makes the report"
-    found = {place: bench.run(cell(recipe, place)) for chain in chains for place in _apart(chain)}
     laboratory = _laboratory(bench, grid, found)
     page.write(laboratory, bench.folder)
     return f"\n{table(laboratory)}\n\nreport: {bench.folder / 'report.html'}"
+
+
+def _places(chains: Iterable[Sequence[Place]]) -> list[Place]:
+    """Every cell of the chains once."""
+    return list(dict.fromkeys(place for chain in chains for place in _apart(chain)))
 
 
 def _apart(chain: Sequence[Place]) -> Iterator[Place]:
@@ -100,7 +150,7 @@ def _laboratory(bench: Bench, grid: Grid, found: dict[Place, dict[str, Path]]) -
     recipe = bench.workspace.recipe
     first = next(iter(found))
     measured = gather.items(found[first])
-    base = gather.losses(bench.run(cell(recipe, first), BASE), measured, BASE)
+    base = gather.losses(bench.make(cell(recipe, first), BASE)[0], measured, BASE)
     cells: list[Cell] = []
     for place, folders in found.items():
         people = list(read_rows(folders["filter"] / "real.jsonl"))
@@ -134,13 +184,11 @@ def sweep(workspace: Workspace, shares: Sequence[float], seeds: int) -> str:
     Returns:
         what the terminal shows.
     """
-    bench = Bench(workspace, "sweep")
-    recipe = bench.check()
-    found = [
-        (share, seed, one.name, bench.run(one))
-        for share, seed in points(shares, seeds)
-        for one in (shared(recipe, share, seed),)
-    ]
+    recipe = workspace.recipe
+    cells = [(share, seed, shared(recipe, share, seed)) for share, seed in points(shares, seeds)]
+    bench = Bench(workspace, "sweep", len(cells))
+    bench.check(one for _, _, one in cells)
+    found = [(share, seed, one.name, bench.run(one)) for share, seed, one in cells]
     measured = gather.items(found[0][3])
     tried: tuple[Mixed, ...] = tuple(
         gather.mixed(share, seed, name, folders, measured) for share, seed, name, folders in found
@@ -177,13 +225,19 @@ def side_by_side(arguments: Sequence[str], parts: int) -> None:
         LaunchError: one of them failed; what it said is above.
     """
     command = [sys.executable, "-m", "distill.cli", *arguments]
-    processes = [subprocess.Popen([*command, "--part", f"{number}/{parts}"]) for number in range(1, parts + 1)]
+    dying = partial(die_with_parent, signal.SIGTERM)
+    processes: list[subprocess.Popen[bytes]] = []
     try:
+        for number in range(1, parts + 1):
+            one = subprocess.Popen([*command, "--part", f"{number}/{parts}"], preexec_fn=dying)  # noqa: PLW1509
+            processes.append(one)
         failed = [number for number, process in enumerate(processes, 1) if process.wait()]
     finally:
         for process in processes:
             if process.poll() is None:
                 process.terminate()
+        for process in processes:
+            process.wait()  # a training writes a checkpoint first
     if failed:
         shown = ", ".join(map(str, failed))
         hint = "mend it and run the same command again: finished cells are kept"

@@ -24,7 +24,7 @@ def ingredients(recipe: Recipe) -> tuple[Named, ...]:
         learnt += _teachers(recipe, ("teacher",), "teacher's distributions")
     for real in recipe.real.values():
         learnt.append(Named(role="real data", ref=real.data, stated=real.terms, rows=real.has_rows))
-    learnt += (Named(role="real data", ref=ref, rows=True) for ref in recipe.mix.earlier)
+    learnt += (Named(role="real data", ref=ref, rows=True) for ref in recipe.mix.references)
     held_out = recipe.student is not None and "heldout" in recipe.evaluate.needs
     examiners = (*(("teacher",) if held_out else ()), *recipe.examined)
     aside = [one.model_copy(update={"learnt": False}) for one in _teachers(recipe, examiners, "teacher's answers")]

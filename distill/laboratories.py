@@ -121,9 +121,11 @@ def _generations(options: argparse.Namespace) -> None:
     from distill import generations
 
     grid = Grid(options.generations, options.keep, options.real_fraction, options.seeds)
+    workspace = _workspace(options)
     if options.at_once > 1 and options.part is None:
+        generations.check(workspace, grid)  # once, before it fails in every part
         generations.side_by_side(sys.argv[1:], options.at_once)
-    print(generations.generations(_workspace(options), grid, options.part))
+    print(generations.generations(workspace, grid, options.part))
 
 
 def _sweep(options: argparse.Namespace) -> None:

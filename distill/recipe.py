@@ -157,7 +157,7 @@ class Recipe(Frozen):
         """Every reference to a model or data that must be on this machine, and which of the two it is."""
         data: dict[str, Literal["model", "data"]] = {real.data: "data" for real in self.real.values()}
         data |= {ref: "data" for part in self.filter for ref in part.data}
-        data |= dict.fromkeys((*self.split.references, *self.mix.earlier), "data")
+        data |= dict.fromkeys((*self.split.references, *self.mix.references), "data")
         data |= {self.terms.registry: "data"} if self.terms.registry else {}
         asked = self.evaluate.references if self.student else {}
         data |= {ref: "data" for ref, what in asked.items() if what == "data"}

@@ -37,7 +37,7 @@ class Split(Frozen):
     measured on the same items."""
     without: str | None = None
     """Reference to a text file that names prompts and documents which were withdrawn, by root or by row id, one a line:
-    none of their rows is read, from any data set. `distill withdraw --exclude FILE` writes one."""
+    none of their rows is read, from any data set, nor learnt of `mix.earlier`. `distill withdraw --exclude FILE` writes one."""
 
     max_depth: int | None = Field(None, ge=1)
     """Most generations of models between people's text and a row that is made in this run. Rows of `run:` and `rows:` that
@@ -89,13 +89,13 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     copies: Counter[str] = Counter()
     marks: dict[str, dict[str, list[float]]] = {name: {} for name in spec.real}
     notes: list[str] = []
-    withdrawn = _withdrawn(context.resolved[spec.split.without].path) if spec.split.without else frozenset()
+    gone = withdrawn(context.resolved[spec.split.without].path) if spec.split.without else frozenset()
     with spool.open("w", encoding="utf-8") as file:
         for name, real in spec.real.items():
             reading = read_real(name, real, context.resolved[real.data])
             roots[name], seen = [], set[str]()
             for row in context.progress(reading, total=real.limit or 0, label=f"read {name}", unit="rows"):
-                if reason := _refused(row, spec, withdrawn):
+                if reason := _refused(row, spec, gone):
                     reading.skip(reason, f"row {row.id}")
                     continue
                 if PEOPLE in row.scores:
@@ -122,7 +122,7 @@ def _split(spec: Spec, out: Path, context: Context) -> Summary:
     return _summary(by_data, roots, aside, notes, _what(spec.real))
 
 
-def _withdrawn(path: Path) -> frozenset[str]:
+def withdrawn(path: Path) -> frozenset[str]:
     """Roots and ids of a file, one a line; what follows a `#` is for the reader.
 
     Raises:
@@ -138,9 +138,9 @@ def _withdrawn(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _refused(row: Row, spec: Spec, withdrawn: frozenset[str]) -> str | None:
+def _refused(row: Row, spec: Spec, gone: frozenset[str]) -> str | None:
     """Why a row may not go in, whatever it says."""
-    if row.provenance.root in withdrawn or row.id in withdrawn:
+    if row.provenance.root in gone or row.id in gone:
         return "withdrawn"
     # What is made of it is one deeper.
     return "too_deep" if spec.split.max_depth is not None and row.provenance.depth >= spec.split.max_depth else None

@@ -2,7 +2,7 @@
 
 BASE/NAME.lock.json                commits of hub references, written by fetch
 runs/NAME/recipe.resolved.yaml     every field of the recipe, defaults too
-runs/NAME/run.json                 where the recipe lies
+runs/NAME/run.json                 where the recipe lies, and under which name its lock
 runs/NAME/<n>-<node>               link to the node's folder in the cache
 """
 
@@ -48,6 +48,8 @@ class Workspace:
     runs: Path
     cache: Path
     ranks: Ranks = Ranks()
+    locked_as: str = ""
+    """Name of the recipe whose lock holds, where it is not its own: cells of a laboratory have that of their recipe."""
 
     @property
     def run_folder(self) -> Path:
@@ -108,7 +110,7 @@ class Workspace:
     @property
     def lock(self) -> Path:
         """Commits of hub references that name none themselves; kept beside the recipe, to be committed with it."""
-        return self.base / f"{self.recipe.name}.lock.json"
+        return self.base / f"{self.locked_as or self.recipe.name}.lock.json"
 
     @property
     def locked(self) -> dict[str, str]:
@@ -251,7 +253,8 @@ class Workspace:
 
     def save_recipe(self) -> None:
         """Write the resolved recipe into the run folder, and where its relative paths start from."""
-        files = {RESOLVED: dump(self.recipe), RUN: json.dumps({"base": str(self.base)}, indent=1) + "\n"}
+        place = {"base": str(self.base), **({"locked_as": self.locked_as} if self.locked_as else {})}
+        files = {RESOLVED: dump(self.recipe), RUN: json.dumps(place, indent=1) + "\n"}
         with artifacts.disk(self.run_folder):
             self.run_folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
@@ -267,7 +270,8 @@ class Workspace:
 def reopen(run: Path, cache: Path, ranks: Ranks | None = None) -> Workspace:
     """The workspace of a run folder, as it was when the run began."""
     try:
-        base = Path(json.loads((run / RUN).read_text(encoding="utf-8"))["base"])
+        place = json.loads((run / RUN).read_text(encoding="utf-8"))
+        base, locked_as = Path(place["base"]), place.get("locked_as", "")
     except (OSError, ValueError, KeyError) as error:
         raise DistillError(f"not a run folder: {error}", where=str(run)) from error
-    return Workspace(load_recipe(run / RESOLVED), base, run.parent, cache, ranks or Ranks())
+    return Workspace(load_recipe(run / RESOLVED), base, run.parent, cache, ranks or Ranks(), locked_as)

@@ -4,13 +4,15 @@ import errno
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from distill import artifacts
-from distill.artifacts import build, find, folder, handed_on, identity, key_of, why_stale
+from distill.artifacts import build, disk, find, folder, handed_on, identity, key_of, why_stale
 from distill.context import Ranks, Resolved
 from distill.errors import ArtifactError
 from distill.rows import Frozen
@@ -167,6 +169,31 @@ def test_a_full_disk_says_so_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"disk is full(.|\n)*run the same command again"):
         build(tmp_path, "train", describe(), full, Ranks(), silent)
     assert (tmp_path / ".work" / folder(tmp_path, "train", key_of(describe())).name / "answers").read_text() == "kept"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Of 2 MiB."""
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield small
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)  # torch holds on to the file
+
+
+def test_a_full_disk_is_told_from_what_torch_says_of_it(small_disk: Path, tmp_path: Path) -> None:
+    import torch
+
+    state = {"optimizer": torch.zeros(2**20)}  # 4 MiB
+    with pytest.raises(ArtifactError, match=r"disk is full \(\d MiB free\)") as caught, disk(small_disk):
+        torch.save(state, small_disk / "optimizer.pt")
+    assert type(caught.value.__cause__) is RuntimeError, "torch has an error of its own for it"
+    with pytest.raises(RuntimeError, match="another fault"), disk(tmp_path):
+        raise RuntimeError("another fault")  # where there is room
 
 
 def test_losing_the_race_is_a_hit(tmp_path: Path) -> None:

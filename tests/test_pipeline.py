@@ -249,6 +249,21 @@ def test_fields_that_name_other_things_rerun_what_reads_them(
     assert stale == closure(owners, plan(Recipe.model_validate(BASE)))
 
 
+def test_rows_of_earlier_runs_are_in_the_key_of_the_mix_by_number_and_by_what_they_are() -> None:
+    def made(rows: int | None, without: str | None, **revisions: str) -> dict[str, str]:
+        split = {**BASE["split"], "without": without}
+        earlier = [{"rows_of": "OLD", "rows": rows}]
+        recipe = Recipe.model_validate({**BASE, "split": split, "mix": {"earlier": earlier}})
+        found = resolve(recipe) | {ref: Resolved(ref, Path(ref), key) for ref, key in revisions.items()}
+        return {name: planned.key for name, planned in keys(plan(recipe), found).items()}
+
+    first = made(3, "GONE")
+    for other in (made(4, "GONE"), made(None, "GONE"), made(3, "GONE", OLD="sha256:other")):
+        stale = {node for node in first if first[node] != other[node]}
+        assert stale == closure({"mix"}, plan(Recipe.model_validate(BASE)))
+    assert made(3, "GONE", GONE="sha256:other")["mix"] != first["mix"]
+
+
 def with_student(**student: Any) -> dict[str, Any]:
     return {**BASE, "student": {"model": "S", "terms": ["mit"], **student}}
 

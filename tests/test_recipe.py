@@ -98,6 +98,14 @@ def test_every_problem_at_once_with_line_path_and_nearest_name(tmp_path: Path) -
         ({"evaluate": {"forgetting": {"metrics": ["heldout_real.los"], "margin": 0.1}}}, "did you mean loss?"),
         ({"evaluate": {"forgetting": {"metrics": ["arc.accuracy"], "margin": 0.1}}}, "is not among evaluate.suites"),
         ({"evaluate": {"forgetting": {"metrics": ["heldout_real.loss"] * 2, "margin": 0.1}}}, "named twice"),
+        (
+            {"mix": {"earlier": ["run:a/mix", {"rows_of": "run:a/mix", "rows": 2}]}},
+            "mix.earlier: named twice: run:a/mix",
+        ),
+        (
+            {"mix": {"rows": 5, "earlier": [{"rows_of": "run:a/mix", "rows": 9}]}},
+            "earlier names 9 rows, more than rows: 5",
+        ),
         ({"evaluate": {"forgetting": {"metrics": ["heldout_real.loss"], "margin": 0}}}, "margin"),
         ({"split": {"held_out_prompts": 0}}, "nothing to evaluate on"),
         ({"runtime": {"launch": {"trian": "cpu"}}}, "did you mean train?"),

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distill.errors import RecipeError
-from distill.laboratory.keeping import PEOPLE, Keep, distinct, kept, portions
+from distill.laboratory.keeping import PEOPLE, Keep, distinct, portions
 from distill.recipe import Recipe
 from distill.suites.heldout import PEOPLES
-from distill.train.settings import seed_of
+from distill.train.settings import Training, seed_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ def cell(recipe: Recipe, place: Place) -> Recipe:
     """The recipe of a cell."""
     parts = portions(place.keep, place.generation, recipe.generate.rows, place.real_fraction)
     before = place.at(place.generation - 1).name
-    earlier = [_rows(place.at(one)) for one in kept(place.keep, place.generation) if one < place.generation]
+    earlier = [
+        {"rows_of": _rows(place.at(one)), "rows": count} for one, count in parts.items() if one < place.generation
+    ]
     changes: dict[str, Any] = {"mix": _mixed(recipe, parts.get(PEOPLE, 0), sum(parts.values()), earlier)}
     if place.generation > PEOPLE:
         engine = recipe.teacher.engine.model_dump(mode="json")
@@ -100,9 +102,26 @@ def _rows(place: Place) -> str:
     return f"run:{place.name}/{'mix' if place.generation == PEOPLE else 'filter'}"
 
 
-def _mixed(recipe: Recipe, real: int, rows: int, earlier: Sequence[str]) -> dict[str, Any]:
+def _mixed(recipe: Recipe, real: int, rows: int, earlier: Sequence[dict[str, Any]]) -> dict[str, Any]:
     mix = recipe.mix.model_dump(mode="json")
     return {**mix, "real_fraction": real / rows, "rows": rows, "earlier": list(earlier)}
+
+
+LAST_ALONE = 1_000_000
+"""Steps between checkpoints, so that there is but the one at the end: with all weights trained each is as large as the model."""
+
+
+def _trained(recipe: Recipe) -> Any:
+    """Its trainings with a checkpoint at the end alone, but where the recipe names a number or the best is chosen of several."""
+
+    def one(training: Training) -> dict[str, Any]:
+        chosen = recipe.mix.validation_rows > 0 and (training.checkpoint == "best" or training.patience is not None)
+        named = training.checkpoint_every is not None
+        return {
+            **training.model_dump(mode="json"), **({} if chosen or named else {"checkpoint_every": LAST_ALONE}),
+        }  # fmt: skip
+
+    return [one(training) for training in recipe.train] if isinstance(recipe.train, tuple) else one(recipe.train)
 
 
 def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> Recipe:
@@ -114,6 +133,7 @@ def _changed(recipe: Recipe, name: str, seed: int, changes: dict[str, Any]) -> R
         "name": name,
         "seed": seed_of(recipe.seed, seed),
         "benchmark": None,
+        "train": _trained(recipe),
         "guard": {**value["guard"], "stop": False},  # collapse is what is to be seen
         "split": {**value["split"], "seed": recipe.seed if recipe.split.seed is None else recipe.split.seed},
         # Each student is measured by itself: whether it lost against its teacher is for the curves to say.

@@ -56,14 +56,14 @@ def cell(
     """
     counts = _manifest(folders["mix"])["summary"]["counts"]
     found = losses(folders, measured)
-    varied = _varied(people, written(place, folders), seed)
+    own, beside = varied(place, people, written(place, folders), seed)
     rare = rarest({line["item"]: line["reference"] for line in _lines(folders)}, (words(row.answer) for row in people))
     of_rare = [item for item in measured if item.id in set(rare)]
     return Cell(
         keep=place.keep, real_fraction=place.real_fraction, seed=place.seed, generation=place.generation,
         loss=mean(found, measured), losses=found, rare_loss=mean(losses(folders, of_rare), of_rare) if of_rare else None,
-        train_loss=_train_loss(folders), rows=counts["train_rows"], real_rows=counts["real"],
-        measures=varied["rows"], people=varied["people"], seconds=seconds(folders), resumed=resumed, run=place.name,
+        train_loss=train_loss(folders), rows=counts["train_rows"], real_rows=counts["real"],
+        measures=own, people=beside, seconds=seconds(folders), resumed=resumed, run=place.name,
     )  # fmt: skip
 
 
@@ -105,16 +105,27 @@ def seconds(folders: Folders) -> float:
     return float(sum(_manifest(folder)["cost"]["seconds"] for folder in folders.values()))
 
 
-def _varied(people: Sequence[Row], rows: Sequence[Row], seed: int) -> dict[str, dict[str, float]]:
+def varied(
+    place: Place, people: Sequence[Row], rows: Sequence[Row], seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Measures of a generation's rows, and of people's beside them; none where there are too few rows.
+
+    Of generation 0 they are people's both times: its rows are among people's, so that beside them all their words are there.
+    """
     corpora = {name: draw(one, seed).texts for name, one in (("people", people), ("rows", rows))}
     found = panel(corpora, "people", seed)
     numbers = found.numbers if found else {}
-    return {name: {kind: of[name].value for kind, of in numbers.items()} for name in corpora}
+    own, beside = ({kind: of[name].value for kind, of in numbers.items()} for name in ("rows", "people"))
+    return (beside if place.generation == PEOPLE else own), beside
 
 
-def _train_loss(folders: Folders) -> float | None:
-    """Of the last quarter of its steps."""
+def train_loss(folders: Folders) -> float | None:
+    """Of the last quarter of its steps; None where what was learnt by is another loss than that on real text: pairs, another's
+    distributions, or a part of the tokens."""
     train = next(folder for name, folder in reversed(list(folders.items())) if name.partition("/")[0] == "train")
+    how = _manifest(train)["identity"]["spec"]["train"]
+    if how["objective"] != "sft" or how.get("surest", 1.0) < 1:
+        return None
     lines = [json.loads(line) for line in (train / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [line["loss"] for line in lines if "loss" in line]
     last = steps[-max(1, len(steps) // 4) :]

@@ -58,7 +58,7 @@ class Cell(Value):
     rare_loss: float | None = None
     """On the decile of items with the rarest words."""
     train_loss: float | None = None
-    """Nats per token on what it was trained on, at the end."""
+    """Nats per token on what it was trained on, at the end; None where it did not learn by that loss, on all tokens."""
     rows: int = Field(0, ge=0)
     """That it was trained on; 0 where it was not trained."""
     real_rows: int = Field(0, ge=0)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from distill.context import Context
 from distill.errors import DistillError
-from distill.mix.stage import TAUGHT, prove_apart, shuffled
+from distill.mix.earlier import TAUGHT, shuffled
+from distill.mix.stage import prove_apart
 from distill.names import REAL_ONLY
 from distill.protocols import Summary
 from distill.rows import Frozen, read_rows, write_rows

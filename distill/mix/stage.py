@@ -13,31 +13,37 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distill import card_terms, croissant
 from distill.cards import ASKED, DataCard, data_card, ingredients
 from distill.context import Context
 from distill.errors import DistillError
 from distill.mix.asked import asked
+from distill.mix.earlier import TAUGHT, Earliers, Found, find, refusal, shuffled
+from distill.mix.proportion import of, proportioned
 from distill.protocols import Summary
-from distill.rows import Frozen, Row, digest, read_rows, write_rows
+from distill.rows import Frozen, Row, read_rows, write_rows
 from distill.sources.content import hashed
+from distill.split import withdrawn
 from distill.suites import heldout
 from distill.terms import shipping
 from distill.terms.registry import shipped
 
-VERSION = 6
-TAUGHT = ("chat", "text")
-"""Kinds of rows in train.jsonl."""
+VERSION = 7
 FEW = (
     "{found} real rows of {asked} were set aside to watch the training on: at most a tenth of the real rows, and only "
     "those whose prompt no training row has. More real data makes more (mix.validation_rows)."
 )
+SHORT = (
+    "{missing} of {asked} rows (mix.rows) are missing: runs wrote the same row {doubled} times, and it is learnt once"
+)
+LEFT_OUT = "rows of earlier runs that are not learnt: {reasons}"
 
 
 class Mix(Frozen):
@@ -46,11 +52,23 @@ class Mix(Frozen):
     rows: int | None = Field(None, gt=0)
     """Rows of train.jsonl in all, drawn from what there is in the stated proportion; all of them when not given. With `earlier`
     they are fewer where generations wrote the same row: it is learnt once."""
-    earlier: tuple[str, ...] = ()
-    """References to rows of other runs, `run:NAME/mix`, that are learnt too: kept and added to, not replaced. Real ones
-    among them count as real."""
+    earlier: Earliers = ()
+    """References to rows of other runs that are learnt too: kept and added to, not replaced. `run:NAME/mix` is short for
+    `{rows_of: run:NAME/mix}`. Real ones among them count as real. What was withdrawn or is measured on is left out; this
+    recipe's filters do not judge them."""
     validation_rows: int = Field(64, ge=0)
     """Real rows set aside to watch the training on, at most a tenth of them and never one that the mix needs."""
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        asked = sum(one.rows or 0 for one in self.earlier)
+        if self.rows and asked > self.rows:
+            raise ValueError(f"earlier names {asked} rows, more than rows: {self.rows}")
+        return self
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return tuple(one.rows_of for one in self.earlier)
 
 
 class Spec(Frozen):
@@ -58,6 +76,8 @@ class Spec(Frozen):
     seed: int
     max_depth: int | None = None
     """Most generations of models between people's text and a row of an earlier run."""
+    without: str | None = None
+    """Reference to a file of roots and ids that rows of an earlier run may not have; None where there are no such rows."""
 
 
 def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> Summary:
@@ -70,18 +90,15 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
     kept = list(read_rows(inputs["filter"] / "kept.jsonl"))
     if not kept and spec.mix.real_fraction < 1:
         raise DistillError("no teacher row was kept", where="mix", hint="see the ledger of filter for the reasons")
-    old = earlier(spec, context)
-    learnt = {row.id: row for row in (*old, *kept) if row.kind in TAUGHT}
-    # What the teacher answered word for word as people did is there once.
-    real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in learnt]
-    there = list(learnt.values())
-    train = shuffled(proportioned(there, shuffled(real, spec.seed, "draw"), spec), spec.seed, "train")
-    drawn = [row for row in train if row.provenance.source == "real"]
-    pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
-    watched = validation([*train, *pairs], real, spec)
     split = [row for path in sorted((inputs["split"] / "heldout").glob("*.jsonl")) for row in read_rows(path)]
     wrote = list(heldout.written(inputs))
-    prove_apart([*train, *pairs, *watched], [*split, *wrote, *heldout.loaded(inputs)])
+    measured = [*split, *wrote, *heldout.loaded(inputs)]
+    found = earlier(spec, measured, context)
+    train, real, short = learnt(found, kept, inputs, spec)
+    drawn = of("real", train)
+    pairs = shuffled([row for row in kept if row.kind == "preference"], spec.seed, "train")
+    watched = validation([*train, *pairs], real, spec)
+    prove_apart([*train, *pairs, *watched], measured)
     # People's rows first; a prompt without an answer is there as the teacher answered it.
     aside = [*(row for row in split if row.kind in TAUGHT), *(row for row in wrote if row.kind in TAUGHT)]
     benchmark = [row for row in wrote if row.kind == "benchmark"]
@@ -91,7 +108,7 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         for name, rows in card.files.items():
             write_rows(out / name, rows)
         _write_cards(card, inputs, out, context)
-    before = {row.id for row in old}
+    before = {row.id for row in (*found.fixed, *found.free)}
     counts = {
         "teacher": len(train) - len(drawn), "real": len(drawn), "train_rows": len(train), "heldout_rows": len(aside),
     }  # fmt: skip
@@ -103,10 +120,20 @@ def run(spec: Spec, inputs: Mapping[str, Path], out: Path, context: Context) -> 
         "counts": counts | {name: count for name, count in more.items() if count},
         "kinds": dict(Counter(row.kind for row in (*train, *pairs, *benchmark))),
         "real_fraction": len(drawn) / max(len(train), 1),
-        "notes": [FEW.format(found=len(watched), asked=spec.mix.validation_rows)]
-        if len(watched) < spec.mix.validation_rows
-        else [],
+        **({"left_out": dict(found.left_out)} if found.left_out else {}),
+        "notes": list(_notes(found, len(watched), short, spec)),
     }
+
+
+def _notes(found: Found, watched: int, short: str | None, spec: Spec) -> Iterator[str]:
+    if watched < spec.mix.validation_rows:
+        yield FEW.format(found=watched, asked=spec.mix.validation_rows)
+    if short:
+        yield short
+    if found.left_out:
+        yield LEFT_OUT.format(
+            reasons=", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
+        )
 
 
 def _write_cards(card: DataCard, inputs: Mapping[str, Path], out: Path, context: Context) -> None:
@@ -137,82 +164,45 @@ def validation(train: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Ro
     return shuffled(free, spec.seed, "validation")[: min(spec.mix.validation_rows, len(real) // 10)]
 
 
-def earlier(spec: Spec, context: Context) -> list[Row]:
-    """Rows of earlier runs.
+def earlier(spec: Spec, measured: Sequence[Row], context: Context) -> Found:
+    """Rows of earlier runs, but for what was withdrawn and what is measured on."""
+    gone = withdrawn(context.resolved[spec.without].path) if spec.without else frozenset[str]()
+    aside = {root for row in measured for root in row.roots} if spec.mix.earlier else set[str]()
+    return find(spec.mix.earlier, spec.seed, spec.max_depth, refusal(gone, aside), context)
+
+
+def learnt(
+    found: Found, kept: Sequence[Row], inputs: Mapping[str, Path], spec: Spec
+) -> tuple[list[Row], list[Row], str | None]:
+    """Rows of train.jsonl in their order; the real rows that could be among them; and a note where they are fewer than asked
+    for, as some came more than once.
 
     Raises:
-        DistillError: one is deeper than `split.max_depth` allows.
+        DistillError: there are too few, each counted as often as it came.
     """
-    found = []
-    for ref in spec.mix.earlier:
-        for row in read_rows(context.resolved[ref].path):
-            if spec.max_depth is not None and row.provenance.depth > spec.max_depth:
-                raise DistillError(
-                    f"row {row.id} is {row.provenance.depth} generations of models away from people's text, and split.max_depth "
-                    f"is {spec.max_depth}",
-                    where=ref,
-                    hint="take rows of an earlier generation, or raise split.max_depth",
-                )
-            found.append(row)
-    return found
-
-
-def proportioned(there: Sequence[Row], real: Sequence[Row], spec: Spec) -> list[Row]:
-    """Rows that are learnt: what is there, with real rows to make up the fraction; `mix.rows` of them where it is given.
-
-    Args:
-        there: the teacher's rows and those of earlier runs, real ones too.
-        real: other real rows, in the order that they are taken in.
-
-    Raises:
-        DistillError: too few real rows for the fraction, or too few rows in all.
-    """
+    taken = {row.id for row in found.fixed}
+    taught = [row for row in kept if row.kind in TAUGHT]
+    there = {row.id: row for row in (*found.free, *taught) if row.id not in taken}
+    # What the teacher answered word for word as people did is there once.
+    real = [row for row in read_rows(inputs["filter"] / "real.jsonl") if row.id not in there and row.id not in taken]
     fraction, rows = spec.mix.real_fraction, spec.mix.rows
-    made = [row for row in there if row.provenance.source == "teacher"] if fraction < 1 else []
-    own = [row for row in there if row.provenance.source == "real"]
-    if rows is None:
-        if fraction == 1:
-            return [*own, *real]
-        needed = real_rows(fraction, len(made), len(own) + len(real))
-        return [*made, *own, *real[: max(0, needed - len(own))]]
-    drawn = shuffled([*made, *own], spec.seed, "draw")[:rows]
-    wanted = round(fraction * rows)
-    anew = max(0, wanted - sum(row.provenance.source == "real" for row in drawn))
-    # Real rows take the place of the teacher's that were drawn last.
-    spared = [row for row in drawn if row.provenance.source == "teacher"]
-    out = {row.id for row in spared[len(spared) - max(0, len(drawn) + anew - rows) :]}
-    chosen = [row for row in drawn if row.id not in out] + list(real[:anew])
-    if len(chosen) < rows and not spec.mix.earlier:
+    chosen = proportioned(
+        found.fixed, list(there.values()), shuffled(real, spec.seed, "draw"), fraction, rows, spec.seed
+    )
+    train = shuffled(chosen, spec.seed, "train")
+    missing = max(0, rows - len(train)) if rows else 0
+    doubled = found.doubled + len(found.free) + len(taught) - len(there) if spec.mix.earlier else 0
+    if rows and missing > doubled:
+        wanted, brought = round(fraction * rows), len(found.fixed)
+        own = sum(row.provenance.source == "real" for row in (*found.fixed, *there.values()))
+        made = brought + len(there) - own if fraction < 1 else 0
         raise DistillError(
             f"mix.rows {rows} with real_fraction {fraction:g} takes {rows - wanted} of the teacher's and {wanted} real rows; there "
-            f"are {len(made)} and {len(own) + len(real)}",
+            f"are {made} and {own + len(real)}",
             where="mix",
             hint="lower mix.rows, ask for more generate.rows, or give more real data",
         )
-    return chosen
-
-
-def real_rows(fraction: float, teacher: int, there: int) -> int:
-    """How many real rows make up a fraction of the mix beside so many of the teacher's.
-
-    Raises:
-        DistillError: there are fewer; says which fraction they would make.
-    """
-    needed = round(fraction / (1 - fraction) * teacher)
-    if needed > there:
-        # Rounded down, so that what is suggested fits.
-        fits = int(1000 * there / (there + teacher)) / 1000
-        raise DistillError(
-            f"real_fraction {fraction:g} beside {teacher} teacher rows needs {needed} real rows, not {there}",
-            where="mix",
-            hint=f"set mix.real_fraction to {fits:g} or less, give more real data, or ask for fewer generate.rows",
-        )
-    return needed
-
-
-def shuffled(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
-    """The rows in an order that depends on seed and content alone, not on the order they came in or on their number."""
-    return sorted(rows, key=lambda row: digest([seed, purpose, row.id]))
+    return train, real, SHORT.format(missing=missing, asked=rows, doubled=doubled) if missing else None
 
 
 def prove_apart(train: Iterable[Row], heldout: Iterable[Row]) -> None:

@@ -38,6 +38,7 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
     names = tuple(node.name for node in measured)
     told = named.spec(recipe.evaluate.suites, recipe.evaluate.named) if recipe.student else None
     written = ("generate",) if recipe.teaches else ()
+    without = recipe.split.without if recipe.mix.earlier else None
     nodes = [
         Node(
             "split", 0, (), split.spec(recipe.real, recipe.split, seed),
@@ -59,7 +60,8 @@ def data_nodes(recipe: Recipe) -> tuple[Node, ...]:
         ),
         Node(
             "mix", 3, ("split", *names, "filter"),
-            mix.Spec(mix=recipe.mix, seed=seed, max_depth=recipe.split.max_depth), mix.run, mix.VERSION, recipe.mix.earlier,
+            mix.Spec(mix=recipe.mix, seed=seed, max_depth=recipe.split.max_depth, without=without), mix.run, mix.VERSION,
+            (*recipe.mix.references, *((without,) if without else ())),
         ),
         Node(
             "panel", 3, ("filter", "mix"), measuring.Spec(embedder=recipe.guard.embedder, seed=seed), measuring.run,

@@ -107,12 +107,12 @@ class Run:
         found = {
             real.data: str(data.get(name, {}).get("data", "")) for name, real in recipe.real.items() if real.has_rows
         }
-        earlier = specs.get("mix", {}).get("mix", {}).get("earlier", ())
-        return {
-            **found,
-            **dict.fromkeys(recipe.mix.earlier, ""),
-            **dict(zip(recipe.mix.earlier, earlier, strict=False)),
-        }
+        named = specs.get("mix", {}).get("mix", {}).get("earlier", ())
+        earlier = [
+            one["rows_of"] if isinstance(one, dict) else one for one in named
+        ]  # before version 7 it was a list of text
+        refs = recipe.mix.references
+        return {**found, **dict.fromkeys(refs, ""), **dict(zip(refs, earlier, strict=False))}
 
 
 def open_run(folder: Path, cache: Path) -> Run:

@@ -137,7 +137,7 @@ def _touched(run: Run, source: str, root: bool, found: Offspring, students: Sequ
 def _earlier(run: Run, by_step: Sequence[tuple[Step, Mask]]) -> list[str]:
     """References under `mix.earlier` to rows of which some stand on it."""
     holding = {step.path.resolve() for step, hit in by_step if hit.any()}
-    found = [(ref, taken(run, ref)) for ref in run.recipe.mix.earlier]
+    found = [(ref, taken(run, ref)) for ref in run.recipe.mix.references]
     return [ref for ref, place in found if place is not None and place.resolve() in holding]
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from panel_data import DEGRADED, Corpus, Texts, chatterbot, lines, one_topic, wikitext
+from panel_data import DEGRADED, Corpus, Texts, chatterbot, lines, one_topic, wikitext  # type: ignore[import-not-found]  # beside this script
 
 from distill.collapse.gate import Limits, alarms
 from distill.collapse.panel import Panel, panel

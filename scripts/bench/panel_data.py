@@ -70,16 +70,16 @@ def sharpened(_: Corpus, half: Texts, strength: float, rng: np.random.Generator)
     """Texts of a bigram model of the set, drawn at temperature 1 - strength."""
     follow: dict[str, Counter[str]] = defaultdict(Counter)
     for text in half:
-        for before, word in zip(["", *text], text, strict=False):
-            follow[before][word] += 1
+        for last, word in zip(["", *text], text, strict=False):
+            follow[last][word] += 1
     tables = {}
-    for before, after in follow.items():
-        weights = np.array(list(after.values()), float) ** (1 / (1 - strength))
-        tables[before] = list(after), np.cumsum(weights / weights.sum())
+    for last, counts in follow.items():
+        weights = np.array(list(counts.values()), float) ** (1 / (1 - strength))
+        tables[last] = list(counts), np.cumsum(weights / weights.sum())
     made = []
     for text in half:
-        last, said = "", []
-        for _ in text:
+        last, said = "", list[str]()
+        for _word in text:
             after, shares = tables[last if last in tables else ""]
             last = after[min(len(after) - 1, int(np.searchsorted(shares, rng.random())))]
             said.append(last)

@@ -131,14 +131,13 @@ def test_a_set_beside_itself_is_no_richer_and_no_poorer_than_it_is() -> None:
 
 def test_peoples_rows_in_a_mix_are_not_held_against_themselves() -> None:
     """A poor teacher beside half of people's rows covers what half of those would cover, and not the very rows that it has."""
-    poor = texts(400, 30, 100, seed=4)
-    mixed = [*REAL[:200], *poor[:200]]
+    people, fresh, poor = texts(400, 30, 20_000), texts(200, 30, 20_000, seed=9), texts(200, 30, 100, seed=4)
+    mixed = [*people[:200], *poor]
     random.Random(0).shuffle(mixed)
-    found = panel({"real": REAL, "mix": mixed}, "real")
-    other = panel({"real": REAL, "mix": [*texts(200, 30, 1500, seed=9), *poor[:200]]}, "real")
-    assert found is not None and other is not None
-    own, fresh = (one.numbers["coverage"]["mix"].value for one in (found, other))
-    assert own < found.numbers["coverage"]["real"].value and own == pytest.approx(fresh, abs=0.03)
+    own, other = (panel({"real": people, "mix": mix}, "real", halves=8) for mix in (mixed, [*fresh, *poor]))
+    assert own is not None and other is not None
+    values = own.numbers["coverage"]["mix"].value, other.numbers["coverage"]["mix"].value
+    assert values[0] == pytest.approx(values[1], abs=0.02) and values[0] < own.numbers["coverage"]["real"].value
 
 
 def test_copies_of_a_text_go_with_one_of_peoples_each() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as some
 
 from distill.context import Context, Resolved
 from distill.errors import DistillError
-from distill.mix.stage import Mix, Spec, real_rows, run
+from distill.mix.proportion import real_rows
+from distill.mix.stage import Mix, Spec, run
 from distill.rows import Message, Provenance, Row, read_rows, root_of, write_rows
 
 
