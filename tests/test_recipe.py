@@ -309,7 +309,7 @@ def test_without_a_student_nothing_is_held_out_unless_it_is_said() -> None:
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("mix.earlier=[run:other/mix, run:quickstart/mix]", "mix.earlier.1"),
+        ("mix.earlier=[run:other/mix, run:quickstart/mix]", "mix.earlier.1.rows_of"),
         ("real.chat={data: run:quickstart/filter}", "real.chat.data"),
     ],
 )
