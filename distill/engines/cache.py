@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from transformers import DynamicCache, PretrainedConfig
 
 
+JOINED = ("DynamicLayer", "DynamicSlidingWindowLayer", "LinearAttentionLayer", "DummyLayer")
+"""Layers of transformers' caches, by name: older versions do not have all of them (no DummyLayer in 5.17)."""
+
+
 def new_cache(config: PretrainedConfig) -> DynamicCache:
     """An empty cache for prompts that are read together. Of a model that is not `joinable` it is transformers' own."""
     from transformers import DynamicCache
@@ -33,10 +37,8 @@ def new_cache(config: PretrainedConfig) -> DynamicCache:
 def joinable(config: PretrainedConfig) -> bool:
     """Whether rows can join: every layer of the model holds columns, or states without columns, or nothing."""
     from transformers import DynamicCache
-    from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer
 
-    known = (DummyLayer, DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer)
-    return all(type(layer) in known for layer in DynamicCache(config=config).layers)
+    return all(type(layer).__name__ in JOINED for layer in DynamicCache(config=config).layers)
 
 
 def joined(

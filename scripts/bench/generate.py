@@ -2,6 +2,8 @@
 
     .venv/bin/python scripts/bench/generate.py            about twenty minutes on two quiet cores
     .venv/bin/python scripts/bench/generate.py --prompts 64 --new-tokens 32     a look
+    python scripts/bench/generate.py --prompts 768 --new-tokens 128 --batches 64 256 768 --batch-tokens 262144 --every 48 \
+        --skip servers distilabel own                                           on a GPU
 
 The same model (SmolLM2-135M), real prompts of mixed length, sampling and token budget for all. A token counts up to the
 stop token and no further. Our engines run before and after the others, so that a machine whose speed drifts favours nobody.
@@ -38,6 +40,7 @@ from distill.context import Context, Resolved, Runtime
 from distill.endpoint import Endpoint
 from distill.engines.models import load_tokenizer, weights_folder
 from distill.engines.open import open_engine
+from distill.engines.placement import device
 from distill.engines.server import Server
 from distill.engines.serving.fleet import Fleet, Served
 from distill.engines.transformers import Transformers
@@ -57,8 +60,6 @@ BATCHES = (16, 32, 64)
 LIMITS = (4, 8, 16, 32, 64)
 LONG_SHARE = 3
 """Every third prompt is one of HumanEval's: some hundred tokens; the others are small talk."""
-EVERY = 8
-"""One of so many prompts is asked by those that ask one at a time."""
 OWN_REQUESTS = 4000
 DISTILABEL = ["distilabel==1.5.3", "requests"]
 
@@ -72,9 +73,8 @@ class Work:
     temperature: float = 0.7
     top_p: float = 0.95
 
-    @property
-    def few(self) -> Work:
-        return Work(self.prompts[::EVERY], self.new_tokens)
+    def few(self, every: int) -> Work:
+        return Work(self.prompts[::every], self.new_tokens)
 
     def requests(self, seed: int) -> list[Request]:
         sampling = Sampling(temperature=self.temperature, top_p=self.top_p, max_new_tokens=self.new_tokens)
@@ -129,7 +129,7 @@ class Loop:
         self.tokenizer.padding_side = "left"
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
         folder = str(weights_folder(source, cache))
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval().to(device())
 
     def run(self, work: Work, batch: int, name: str) -> Rate:
         import torch
@@ -140,7 +140,7 @@ class Loop:
             chats = [[{"role": "user", "content": text}] for text in work.prompts[place : place + batch]]
             inputs = self.tokenizer.apply_chat_template(
                 chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
-            )
+            ).to(self.model.device)
             with torch.inference_mode():
                 output = self.model.generate(
                     **inputs, do_sample=True, temperature=work.temperature, top_p=work.top_p, top_k=0,
@@ -271,39 +271,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Engines against loops of one's own, and against distilabel.")
     parser.add_argument("--prompts", type=int, default=256)
     parser.add_argument("--new-tokens", type=int, default=64)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="runtime.batch_tokens of the engine")
+    parser.add_argument("--every", type=int, default=8, help="one of so many prompts for those that ask one at a time")
+    parser.add_argument("--skip", nargs="*", default=[], choices=["distilabel", "servers", "own"])
     options = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     kept = Path(os.environ.get("DISTILL_CACHE", "cache")).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(options.prompts, options.new_tokens, kept, Path(folder))
+        figures = measure(options, kept, Path(folder))
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 
-def measure(count: int, new_tokens: int, kept: Path, folder: Path) -> dict[str, float]:
+def measure(options: argparse.Namespace, kept: Path, folder: Path) -> dict[str, float]:
     source = resolve(MODEL, "model", Path(), Path(), kept)
-    work = Work(real_prompts(count, kept), new_tokens)
-    print(f"{count} prompts, {new_tokens} new tokens at most, bfloat16; {_machine()}\n")
+    work = Work(real_prompts(options.prompts, kept), options.new_tokens)
+    print(f"{options.prompts} prompts, {options.new_tokens} new tokens at most, bfloat16; {_machine()}\n")
     weights_folder(source, kept)
-    context = Context(folder, {MODEL: source})
+    context = Context(folder, {MODEL: source}, Runtime(batch_tokens=options.batch_tokens))
     (folder / "models").symlink_to(kept / "models")  # converted once
     loop = Loop(source, kept)
     loop.run(Work(("Hello.",), 4), 1, "")
+    few = work.few(options.every)
     mine, fixed = around(
         lambda seed: engine(Transformers(), source, context, work, seed, f"engine transformers, run {seed}"),
-        [lambda size=size: loop.run(work, size, f"model.generate, batches of {size}") for size in BATCHES],  # type: ignore[misc]
+        [lambda size=size: loop.run(work, size, f"model.generate, batches of {size}") for size in options.batches],  # type: ignore[misc]
     )
-    alone = say(loop.run(work.few, 1, f"model.generate, one at a time ({len(work.few.prompts)})"))
-    other = say(with_distilabel(work.few, source, kept, kept / "bench" / "distilabel"))
-    ours, loops = servers(work, source, context)
-    own = own_time(folder)
-    print(f"  {'our code, for one request':44} {own:.3f} ms of processor time\n")
-    return {
+    alone = say(loop.run(few, 1, f"model.generate, one at a time ({len(few.prompts)})"))
+    figures = {
         "over_sequential": mean(mine) / alone.per_second,
         "over_best_fixed_batch": mean(mine) / max(rate.per_second for rate in fixed),
-        "server_over_tuned_loop": mean(ours) / max(rate.per_second for rate in loops),
-        "own_ms_per_request": own,
-        "over_distilabel": mean(mine) / other.per_second,
     }
+    if "servers" not in options.skip:
+        ours, loops = servers(work, source, context)
+        figures["server_over_tuned_loop"] = mean(ours) / max(rate.per_second for rate in loops)
+    if "own" not in options.skip:
+        figures["own_ms_per_request"] = own_time(folder)
+        print(f"  {'our code, for one request':44} {figures['own_ms_per_request']:.3f} ms of processor time\n")
+    if "distilabel" not in options.skip:
+        other = say(with_distilabel(few, source, kept, kept / "bench" / "distilabel"))
+        figures["over_distilabel"] = mean(mine) / other.per_second
+    return figures
 
 
 def servers(work: Work, source: Resolved, context: Context) -> tuple[list[Rate], list[Rate]]:
@@ -323,11 +331,14 @@ def servers(work: Work, source: Resolved, context: Context) -> tuple[list[Rate],
 def _machine() -> str:
     from importlib.metadata import version
 
+    import torch
+
     from distill.compare.cost import read_environment
 
     environment = read_environment()
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "xllamacpp"))
-    return f"{environment.processor}, {environment.cores} cores, Python {platform.python_version()}, {libraries}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers"))
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
+    return f"{gpu}{environment.processor}, {environment.cores} cores, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":
