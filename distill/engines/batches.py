@@ -40,7 +40,8 @@ def lanes(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     """Requests dealt into lanes of like work, each with its longest first.
 
     Long lanes keep batches full, many lanes keep many processes busy: their number is a power of two that grows with
-    the root of the number of requests, or with their tokens where few requests fit into a batch.
+    the root of the number of requests, or with their tokens where few requests fit into a batch. What one batch holds is
+    one lane.
 
     Args:
         lengths: most tokens of each request, new ones included.
@@ -49,7 +50,8 @@ def lanes(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     Returns:
         Places in `lengths`, each in exactly one lane.
     """
-    wanted = max(math.sqrt(len(lengths)) / 8, sum(lengths) / (LANE_BATCHES * batch_tokens), 1)
+    batches = sum(lengths) / batch_tokens
+    wanted = max(min(math.sqrt(len(lengths)) / 8, batches), batches / LANE_BATCHES, 1)
     count = min(1 << round(math.log2(wanted)), len(lengths))
     order = _longest_first(lengths)
     return [order[first::count] for first in range(count)]

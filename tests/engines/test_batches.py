@@ -36,6 +36,7 @@ def test_many_requests_make_many_lanes_and_so_do_long_ones() -> None:
     counts = [len(lanes([200] * count, 32768)) for count in (1, 64, 256, 1024, 16384)]
     assert counts == [1, 1, 2, 4, 32]
     assert len(lanes([4000] * 256, 8192)) == 32
+    assert len(lanes([200] * 640, 262144)) == 1, "what one batch holds"
     assert lanes([], 100) == []
 
 
