@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field
@@ -47,7 +48,7 @@ class Request:
     to: str = ""
     """Which of a recipe's teachers is asked, by name. Each has a store of its own, so that this is not in the key."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Hash of everything on this side of the engine that changes the answer; 24 hex digits."""
         # A greedy answer has no noise, so that neither seed nor sample belongs to its key.

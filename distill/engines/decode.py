@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import DynamicCache, PreTrainedModel
 
-READ_TOKENS = 2048
-"""Most tokens of prompts that are read at once: enough to keep a processor busy, and little padding."""
+READ_TOKENS, READ_TOKENS_GPU = 2048, 32768
+"""Most tokens of prompts that are read at once: enough to keep a processor busy, and little padding; a GPU waits for the host
+until it has more."""
 
 
 def decode(model: PreTrainedModel, lane: Lane, ends: Callable[[Row], bool], vocabulary: int) -> Iterator[Row]:
@@ -106,7 +107,8 @@ def _changed(
 
     with torch.inference_mode():
         fresh, tokens = [], []
-        for group in plan([len(row.prompt) for row in change.entering], sys.maxsize if lane.rigid else READ_TOKENS):
+        most = READ_TOKENS if model.device.type == "cpu" else READ_TOKENS_GPU
+        for group in plan([len(row.prompt) for row in change.entering], sys.maxsize if lane.rigid else most):
             read = [change.entering[place] for place in group]
             cache, logits = _read(model, [row.prompt for row in read])
             fresh.append(cache)

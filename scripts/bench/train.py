@@ -262,9 +262,10 @@ def call(
         "--dtypes",
         dtype,
     ]
+    places = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     environment = {
         **os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
-        "DISTILL_QUIET": "1", "PYTHONPATH": str(ROOT), "DISTILL_CACHE": str(cache), **more,
+        "DISTILL_QUIET": "1", "PYTHONPATH": places, "DISTILL_CACHE": str(cache), **more,
     }  # fmt: skip
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"way"')]
