@@ -114,7 +114,8 @@ def asked(corpus: Corpus, texts: int, seed: int, embedder: Embedder, more: bool)
     real, other = parts(corpus, texts, np.random.default_rng([seed, 7]))
     yield AS_IT_IS, 0.0, made(real, other, embedder)
     if len(set(corpus.topics)) >= SUBJECTS:
-        yield BY_SUBJECT, 0.0, made(*parts(corpus, texts, np.random.default_rng([seed, 13]), by_subject=True), embedder)
+        one, another = parts(corpus, texts, np.random.default_rng([seed, 13]), by_subject=True)
+        yield BY_SUBJECT, 0.0, made(one, another, embedder)
     for name, (degrade, strengths) in DEGRADED.items() if more else ():
         for strength in strengths if degrade is not one_topic or subjects(corpus) else ():
             poorer = degrade(corpus, other, strength, np.random.default_rng([seed, 11]))
