@@ -156,7 +156,7 @@ def _evaluate(workspace: Workspace, step: int) -> bool:
         own = checkpoints.folder_of(Path(held) / "checkpoints", step)
         own.parent.mkdir()
         try:
-            checkpoints.hold(checkpoints.folder_of(folder / "checkpoints", step), own)
+            checkpoints.take(checkpoints.folder_of(folder / "checkpoints", step), own)
         except OSError:
             return False
         result.so_far(spec, inputs, workspace.context, Path(held))

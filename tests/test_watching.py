@@ -127,12 +127,12 @@ def test_what_is_held_stays_when_the_training_takes_its_own_away(tmp_path: Path)
     for name in ("adapter_model.safetensors", "optimizer.pt", "trainer_state.json"):
         (own / name).write_text(name)
     checkpoints.seal(own, {"planned": True})
-    checkpoints.hold(own, tmp_path / "held")
+    checkpoints.take(own, tmp_path / "held")
     (own / "adapter_model.safetensors").unlink()
     assert [path.name for path in (tmp_path / "held").iterdir()] == ["adapter_model.safetensors"]
     assert (tmp_path / "held" / "adapter_model.safetensors").read_text() == "adapter_model.safetensors"
     with pytest.raises(FileNotFoundError):
-        checkpoints.hold(tmp_path / "gone", tmp_path / "other")
+        checkpoints.take(tmp_path / "gone", tmp_path / "other")
 
 
 def test_a_run_without_a_student_has_no_checkpoints(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> None:

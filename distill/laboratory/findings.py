@@ -26,7 +26,7 @@ def headline(curves: Curves) -> str:
     if first.ratio is None:
         return f"{first.arm.name}: real loss {said(first.loss)} nats per token after {_generations(first.generation)}."
     low, high = first.ratio.ci95 or (0.0, float("inf"))
-    moved = "rose to" if low > 1 else "fell to" if high < 1 else "shows no collapse:"
+    moved = "rose to" if low > 1 else "fell to" if high < 1 else "cannot be told from what it was:"
     if {f"{one:.2f}" for one in (low, first.ratio.value, high)} == {"1.00"}:
         moved = "did not move:"
     text = f"Under {first.arm.name}, real loss {moved} {times(first.ratio)} in {_generations(first.generation)}"

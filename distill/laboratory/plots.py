@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from distill.compare.plots import slug
 from distill.compare.svg import MARKS, Scale, colour, figure, line, marker, stretched, text
 from distill.compare.words import minus
-from distill.laboratory.curves import Arm, Curve
+from distill.laboratory.curves import Arm, Curve, Estimate
 from distill.laboratory.findings import amount, told
 
 TOP = 14.0
 LEFT, RIGHT = 9, 2
+REACH = 1.0
+"""Of the means' spread: intervals that reach further are cut at the plot's edge, which is said, so that curves are seen."""
 FAR = 0.5
 """Of the curves' spread: what lies further from them is named and not drawn, so that they are seen."""
 
@@ -37,20 +39,23 @@ def generations(
     """
     every = [place for curve in curves.values() for place in curve]
     last = max(place.generation for place in every)
-    values = [end for place in every for end in (place.found.value, *(place.found.ci95 or ()))]
+    values, cut = _drawn([place.found for place in every])
     room = FAR * (max(values) - min(values))
     near = beside and min(values) - room <= beside[1] <= max(values) + room
     across = Scale([0, last], left=LEFT, right=RIGHT, pad=0)
-    down = Scale([*values, beside[1]] if beside and near else values, 0, 0)
+    above = beside is not None and beside[1] > max(values)
+    if beside and near:
+        values.append(beside[1])
+    down = Scale(values, 0, 0)
 
     def y(value: float) -> float:
-        return TOP + (height - TOP) * (1 - down(value) / 100)
+        return TOP + (height - TOP) * (1 - down(min(max(value, min(values)), max(values))) / 100)
 
-    parts = []
+    parts = [text(LEFT, TOP - 2, "intervals are cut at the edge", "tick")] if cut else []
     for tick in down.ticks(max(3, round(height / 50))):
         parts += [line(LEFT, y(tick), 100, y(tick), "grid"), text(0, y(tick) + 4, minus(f"{tick:.6g}"), "tick")]
     if beside:
-        parts += _beside(*beside, y(beside[1]) if near else None, beside[1] > max(values), height)
+        parts += _beside(*beside, y(beside[1]) if near else None, above, height)
     shapes = []
     for arm, curve in curves.items():
         places = [(across(place.generation), place.found) for place in curve]
@@ -74,6 +79,17 @@ def generations(
         for arm, curve in curves.items()
     )
     return figure(f"curve-{slug(title)}", height + 40, title, f"By generation: {words}.", parts)
+
+
+def _drawn(every: Sequence[Estimate]) -> tuple[list[float], bool]:
+    """Means and the ends of their intervals, these no further out than `REACH`, and whether one was."""
+    means = [found.value for found in every]
+    ends = [end for found in every for end in found.ci95 or ()]
+    spread = max(means) - min(means)
+    low, high = min(means) - REACH * spread, max(means) + REACH * spread
+    if not spread:
+        return [*means, *ends], False
+    return [*means, *(min(max(end, low), high) for end in ends)], any(not low <= end <= high for end in ends)
 
 
 def _beside(name: str, value: float, y: float | None, above: bool, height: float) -> list[str]:

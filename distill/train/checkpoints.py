@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,34 +92,34 @@ def drop_unplanned(folder: Path) -> bool:
     return unplanned
 
 
-def take(folder: Path, to: Path, copy: Callable[[Path, Path], object] = shutil.copyfile) -> None:
-    """The weights of a checkpoint as a folder of their own, whole or not at all; what was there before is replaced."""
+def take(folder: Path, to: Path) -> None:
+    """The weights of a checkpoint as a folder of their own, whole or not at all; what was there before is replaced.
+
+    The files are the same ones, since with all weights trained a copy would be as large again, and stay when the training
+    takes its own away. Nothing is ever written into them: a new file takes the place of an old one.
+
+    Raises:
+        OSError: they went away meanwhile.
+    """
     half = to.with_name(f".{to.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
     for path in folder.iterdir():
         if _kept(path.name) and path.name not in (MARKER, STUDENT):
-            copy(path, half / path.name)
+            _link(path, half / path.name)
     shutil.rmtree(to, ignore_errors=True)
     half.rename(to)
 
 
-def hold(folder: Path, to: Path) -> None:
-    """`take`, for a while: the files are the same ones and stay when the training takes its own away.
-
-    Raises:
-        OSError: they went away meanwhile.
-    """
-
-    def link(path: Path, copy: Path) -> None:
-        try:
-            copy.hardlink_to(path)
-        except FileNotFoundError:
-            raise
-        except OSError:  # a file system without links
-            shutil.copyfile(path, copy)
-
-    take(folder, to, link)
+def _link(path: Path, copy: Path) -> None:
+    try:
+        copy.hardlink_to(path)
+        with suppress(PermissionError):  # another user's: safetensors writes for its user alone
+            copy.chmod(copy.parent.stat().st_mode & 0o666)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copyfile(path, copy)
 
 
 def strip(folder: Path) -> None:
