@@ -34,7 +34,7 @@ split: {{held_out_prompts: 8}}
 generate: {{rows: 8, methods: [{{kind: answer, prompts: chat}}], sampling: {{max_new_tokens: 64}}}}
 evaluate: {{primary: heldout_teacher.chrf}}
 filter: [{{kind: contamination}}]
-train: {{max_steps: 40, batch_size: 4, dtype: float32, checkpoint_every: 15}}
+train: {{max_steps: 90, batch_size: 4, dtype: float32, checkpoint_every: 40}}
 runtime: {{launch: {{generate: cpu, train: {launch}, evaluate: cpu}}, per_device_batch: 2}}
 """
 
@@ -84,7 +84,7 @@ def assert_the_rest_is_as_undisturbed(prepared: Path) -> None:
 
 def test_a_signal_writes_a_checkpoint_of_the_step_and_the_rest_is_as_undisturbed(prepared: Path) -> None:
     """At any moment, from outside."""
-    status = signal_at(start(prepared), prepared / "out" / "log.jsonl", 10, signal.SIGTERM)
+    status = signal_at(start(prepared), prepared / "out" / "log.jsonl", 5, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert_the_rest_is_as_undisturbed(prepared)
 
@@ -123,14 +123,14 @@ def test_a_signal_to_the_run_reaches_the_training(tmp_path: Path, tiny_model: Pa
     prepare(tmp_path, tiny_model, launch)
     process = run(tmp_path)
     (work,) = [path for path in wait_for(tmp_path / "cache" / ".work", "train-*") if path.is_dir()]
-    assert signal_at(process, work / "log.jsonl", 17, number) == 128 + number
+    assert signal_at(process, work / "log.jsonl", 42, number) == 128 + number
     last = checkpoints.last_whole(work / "checkpoints")
-    assert last is not None and last.name not in ("checkpoint-15", "checkpoint-30")
+    assert last is not None and last.name not in ("checkpoint-40", "checkpoint-80")
     assert (checkpoints.marker(last) or {})["processes"] == (2 if launch == "multi_cpu" else 1), "they know each other"
     assert not subprocess.run(["pgrep", "-f", str(work.parents[1])], capture_output=True, check=False).stdout
     assert run(tmp_path).wait(timeout=240) == 0
     logs = [read_log(folder / "log.jsonl") for folder in (tmp_path / "undisturbed", tmp_path / "runs/small/4-train")]
-    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == list(range(41))
+    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == list(range(91))
     for name in ("loss", "real_loss"):
         values = [[line.get(name) for line in log] for log in logs]
         assert [value is None for value in values[0]] == [value is None for value in values[1]]
