@@ -8,6 +8,7 @@ export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS="${OMP_NUM_
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-# All of them run two at a time, a file's tests in one process; what is asked for by name runs as it is asked.
-[ $# -gt 0 ] || set -- -n 2 --dist loadfile
+# All of them run two at a time, a file's tests in one process, in the order of tests/conftest.py; what is asked for by name
+# runs as it is asked.
+[ $# -gt 0 ] || set -- -n 2 --dist loadfile --no-loadscope-reorder
 .venv/bin/python -m pytest "$@"

@@ -106,11 +106,11 @@ def test_precision_is_left_to_the_recipe(path: Path) -> None:
 
 
 @pytest.mark.distributed
-@pytest.mark.parametrize(("name", "processes"), [("cpu", 1), ("multi_cpu", 2)])
-def test_as_many_processes_start_as_the_file_says(name: str, processes: int, tmp_path: Path) -> None:
+def test_one_process_starts_for_one_of_the_cpu(tmp_path: Path) -> None:
+    """That two start for multi_cpu, and know each other, is in tests/test_launch.py."""
     script = tmp_path / "roll_call.py"
     script.write_text(ROLL_CALL)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(FOLDER / f"{name}.yaml")]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(FOLDER / "cpu.yaml")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    out = subprocess.run([*command, str(script)], check=True, capture_output=True, text=True, env=environment).stdout
-    assert sorted(out.splitlines()) == [f"process {rank} of {processes}" for rank in range(processes)]
+    done = subprocess.run([*command, str(script)], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout == "process 0 of 1\n"

@@ -24,13 +24,18 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DISTILL_QUIET": "1"}
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "PAUSE", 0.5)
+
+
 @pytest.fixture
 def prepared(tmp_path: Path, tiny_model: Path, sharp_model: Path) -> Workspace:
-    """All but the training, which takes its time: 60 steps, a checkpoint every twenty."""
+    """All but the training, which takes its time: 60 steps of 32 rows, a checkpoint every twenty."""
     import torch
 
     torch.set_num_threads(1)  # as the processes: sums in the same order
-    steps = {"max_steps": 60, "checkpoint_every": 20}
+    steps = {"max_steps": 60, "checkpoint_every": 20, "batch_size": 32}
     workspace = open_run(tmp_path, write_recipe(tmp_path, tiny_model, sharp_model, train=steps))
     make(workspace, "tokenise")
     make(workspace, "evaluate/teacher")

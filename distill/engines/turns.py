@@ -82,8 +82,8 @@ def _words(tokenizer: Tokenizer, row: Row) -> tuple[str, str | None, bool]:
     text = tokenizer.decode(row.answer, skip_special_tokens=True)
     if row.request.turn == "user":
         return _cut(text, row.endings)[0].strip(), None, True
-    # Some templates open the thinking in the prompt already.
-    opened = tokenizer.decode(row.prompt[-4:]).rstrip().endswith(THINK)
+    # Some templates open the thinking in the prompt already: where no token is made of it, in one a letter at most.
+    opened = tokenizer.decode(row.prompt[-2 * len(THINK) :]).rstrip().endswith(THINK)
     return split_reasoning(THINK + text if opened else text)
 
 

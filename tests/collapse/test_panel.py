@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from distill.collapse.panel import KINDS, apart, panel
+from distill.collapse.panel import KINDS, Panel, apart, panel
 from distill.collapse.sample import FEWEST, draw, matched, shared
 from tests.collapse.texts import texts
 from tests.evaluate.fakes import row
@@ -17,32 +17,46 @@ REAL = texts(400, 30, 1500)
 BY_WORDS = [name for name in KINDS if not name.endswith("_embedded")]
 
 
-def beside(name: str, other: list[list[str]], real: list[list[str]] = REAL) -> tuple[float, float, float]:
-    found = panel({"real": real, "other": other}, "real")
+def against(other: list[list[str]]) -> Panel:
+    found = panel({"real": REAL, "other": other}, "real")
     assert found is not None
+    return found
+
+
+def beside(name: str, found: Panel) -> tuple[float, float, float]:
     number = found.beside[name]["other"]
     return number.value, number.low, number.high
 
 
+@pytest.fixture(scope="module")
+def fewer_words() -> Panel:
+    return against(texts(400, 30, 300, seed=1))
+
+
+@pytest.fixture(scope="module")
+def fourfold() -> Panel:
+    return against(texts(100, 30, 1500, seed=1) * 4)
+
+
 @pytest.mark.parametrize("name", sorted(set(BY_WORDS) - {"distinct_3", "hapax", "self_repetition", "self_bleu"}))
-def test_a_smaller_vocabulary_is_seen(name: str) -> None:
-    _, low, high = beside(name, texts(400, 30, 300, seed=1))
+def test_a_smaller_vocabulary_is_seen(name: str, fewer_words: Panel) -> None:
+    _, low, high = beside(name, fewer_words)
     assert high < 0 if KINDS[name].better == "higher" else low > 0
 
 
 @pytest.mark.parametrize("name", ["distinct_3", "compression", "self_repetition", "self_bleu", "vendi"])
-def test_texts_that_are_there_four_times_are_seen(name: str) -> None:
-    _, low, high = beside(name, texts(100, 30, 1500, seed=1) * 4)
+def test_texts_that_are_there_four_times_are_seen(name: str, fourfold: Panel) -> None:
+    _, low, high = beside(name, fourfold)
     assert high < 0 if KINDS[name].better == "higher" else low > 0
 
 
 def test_length_alone_makes_no_difference() -> None:
-    value, low, high = beside("distinct_1", texts(400, 120, 1500, seed=2))
+    value, low, high = beside("distinct_1", against(texts(400, 120, 1500, seed=2)))
     assert low < 0 < high and abs(value) < 0.02
 
 
 def test_how_many_there_are_makes_no_difference() -> None:
-    few, many = (beside("entropy_1", texts(count, 30, 300, seed=3))[0] for count in (400, 1600))
+    few, many = (beside("entropy_1", against(texts(count, 30, 300, seed=3)))[0] for count in (400, 1600))
     assert few == pytest.approx(many, abs=0.1)
 
 

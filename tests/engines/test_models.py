@@ -15,6 +15,7 @@ import torch
 from distill.context import Resolved
 from distill.engines import adapters, models
 from distill.errors import ArtifactError, DistillError, SourceError
+from tests.conftest import TOKENS
 
 
 def source(path: Path) -> Resolved:
@@ -146,7 +147,7 @@ def test_a_tokenizer_that_is_too_big_is_refused_and_a_missing_padding_token_is_t
     assert models.load(source(folder), tmp_path, "float32").tokenizer.pad_token == tokenizer.eos_token
     tokenizer.add_tokens(["onemore"])
     tokenizer.save_pretrained(folder)
-    with pytest.raises(SourceError, match="tokenizer has 49153 tokens, the model only 49152"):
+    with pytest.raises(SourceError, match=f"tokenizer has {TOKENS + 1} tokens, the model only {TOKENS}"):
         models.load(source(folder), tmp_path, "float32")
 
 

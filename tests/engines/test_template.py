@@ -168,9 +168,9 @@ def test_the_hash_goes_with_the_template(tokenizer: Tokenizer) -> None:
 
 def test_preview_marks_what_is_learnt_and_lets_no_control_through(tokenizer: Tokenizer) -> None:
     tokenizer.chat_template = CHATML
-    encoded = encode(tokenizer, (Message(role="user", content="a\x1b[31m"), Message(role="assistant", content="Yes.")))
+    encoded = encode(tokenizer, (Message(role="user", content="a\x1b[31m"), Message(role="assistant", content="The.")))
     plain = preview(tokenizer, encoded, colour=False)
-    assert plain.splitlines()[-1] == "[Yes][.][<|im_end|>]⏎"
+    assert plain.splitlines()[-1] == "[The][.][<|im_end|>]⏎"
     assert "\x1b" not in plain and "\\x1b" in plain
     assert preview(tokenizer, encoded, colour=True).count("\x1b[42;30m") == 3
 

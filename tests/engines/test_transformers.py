@@ -20,6 +20,7 @@ from distill.engines.transformers import Transformers, TransformersEngine
 from distill.errors import EngineError
 from distill.protocols import Request, Sampling, ScoreRequest
 from distill.rows import Message
+from tests.conftest import TOKENS
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "runs", "away"]
 
@@ -93,7 +94,7 @@ def test_each_request_ends_by_its_own_limit_or_at_a_stop_token(
     assert {done[r.key].new_tokens for r in requests} == {r.sampling.max_new_tokens for r in requests}
     assert {c.finish for c in done.values()} == {"length"}
     # Let every token stop: all answers are one token long and finished.
-    monkeypatch.setattr(models, "stop_ids", lambda *_: set(range(49152)))
+    monkeypatch.setattr(models, "stop_ids", lambda *_: set(range(TOKENS)))
     done = {c.request: c for c in engine(tiny_model, context).generate(requests)}
     assert {(c.finish, c.new_tokens) for c in done.values()} == {("stop", 1)}
 
@@ -104,7 +105,7 @@ def test_a_row_that_stops_early_leaves_the_others_as_they_were(tiny_model: Path,
 
     def written(stops: set[int]) -> list[Row]:
         rows = [Row(request, prompt_ids(loaded.tokenizer, request.messages)) for request in requests]
-        done = decode_module.decode(loaded.model, Lane(rows, 5000), lambda row: row.answer[-1] in stops, 49152)
+        done = decode_module.decode(loaded.model, Lane(rows, 5000), lambda row: row.answer[-1] in stops, TOKENS)
         assert {id(row) for row in done} == set(map(id, rows))
         return rows
 

@@ -17,6 +17,7 @@ from distill.engines.turns import completion, ends, row_of, split_reasoning
 from distill.errors import EngineError, TemplateError
 from distill.protocols import Request, Sampling
 from distill.rows import Message
+from tests.conftest import TOKENS
 
 ASKED = Message(role="user", content="What is the time?")
 ANSWERED = Message(role="assistant", content="Ten o'clock.")
@@ -164,6 +165,6 @@ def test_an_unclosed_reasoning_is_cut_off_even_where_it_stopped(
     shutil.copytree(tiny_model, folder)
     opens = "{% if add_generation_prompt %}<think>\n{% endif %}"
     (folder / "chat_template.jinja").write_text((folder / "chat_template.jinja").read_text() + opens)
-    monkeypatch.setattr(models, "stop_ids", lambda *_: set(range(49152)))
+    monkeypatch.setattr(models, "stop_ids", lambda *_: set(range(TOKENS)))
     (done,) = engine(folder, context).generate([request(ASKED)])
     assert (done.text, done.finish) == ("", "length")

@@ -9,6 +9,7 @@ import pytest
 
 from distill.engines.vocabulary import align, check_same
 from distill.errors import TrainError
+from tests.conftest import TOKENS
 
 
 def tokenizer_of(folder: Path) -> Any:
@@ -27,8 +28,8 @@ def test_a_token_more_is_named_with_the_way_out(tiny_model: Path) -> None:
     with pytest.raises(TrainError) as error:
         check_same(tokenizer_of(tiny_model), other, "S", "T")
     text = str(error.value)
-    assert "49152 in S and 49153 in T, 1 of them not the same" in text
-    assert "'<one>' is none and 49152" in text
+    assert f"{TOKENS} in S and {TOKENS + 1} in T, 1 of them not the same" in text
+    assert f"'<one>' is none and {TOKENS}" in text
     assert "sft" in text and "answer" in text and "GOLD" in text
 
 

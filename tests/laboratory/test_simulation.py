@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ TRUTH = zipf(12, 1.0)
 SQUARES = float(TRUTH @ TRUTH)
 
 
-def _runs(keep: Keep, fraction: float, runs: int = RUNS) -> list[list[Student]]:
+@cache
+def _runs(keep: Keep, fraction: float) -> list[list[Student]]:
     return [
-        simulate(TRUTH, ROWS, keep, GENERATIONS, real_fraction=fraction, seed=1000 * run + 7) for run in range(runs)
+        simulate(TRUTH, ROWS, keep, GENERATIONS, real_fraction=fraction, seed=1000 * run + 7) for run in range(RUNS)
     ]
 
 

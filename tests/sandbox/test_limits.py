@@ -20,6 +20,8 @@ from distill.sandbox.outcome import Limits
 from distill.sandbox.run import check, run
 
 SMALL = Limits(seconds=1, memory_mb=256, written_mb=4)
+BRIEF = Limits(seconds=0.4, memory_mb=256, written_mb=4)
+"""For what always takes as long as it may."""
 UNENDING = {
     "loop": "while True: pass",
     "deaf loop": "import signal\nfor n in (signal.SIGXCPU, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
@@ -82,10 +84,10 @@ def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
 
 @pytest.mark.parametrize("name", UNENDING)
 def test_processor_time_is_bounded(name: str) -> None:
-    outcome = run(UNENDING[name], SMALL)
+    outcome = run(UNENDING[name], BRIEF)
     assert outcome.status == "timeout"
-    assert outcome.seconds >= 1
-    assert outcome.detail == "used 1 s of processor time"
+    assert outcome.seconds >= 0.4
+    assert outcome.detail == "used 0.4 s of processor time"
 
 
 def test_code_that_took_too_long_is_late_even_when_it_ended_before_anyone_looked(
@@ -100,7 +102,7 @@ def test_code_that_took_too_long_is_late_even_when_it_ended_before_anyone_looked
 @pytest.mark.parametrize("name", WAITING)
 def test_waiting_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "PATIENCE", 1)
-    outcome = run(WAITING[name], SMALL)
+    outcome = run(WAITING[name], BRIEF)
     assert (outcome.status, outcome.detail) == ("timeout", "waited for too long")
 
 
@@ -108,9 +110,9 @@ def test_a_busy_machine_changes_no_verdict() -> None:
     """Code that gets a fraction of a processor has all of its processor time: many at once on few."""
     from concurrent.futures import ThreadPoolExecutor
 
-    code = "import time\nwhile time.process_time() < 0.5: pass\nassert {}"
+    code = "import time\nwhile time.process_time() < 0.25: pass\nassert {}"
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda n: run(code.format(n % 3 > 0), Limits(seconds=2)), range(24)))
+        outcomes = list(pool.map(lambda n: run(code.format(n % 3 > 0), Limits(seconds=1)), range(24)))
     assert [each.status == "passed" for each in outcomes] == [n % 3 > 0 for n in range(24)]
 
 

@@ -21,6 +21,7 @@ from distill.score import stage
 from distill.score.stage import Spec
 from distill.soft_targets import Cache, Sampled, TopK
 from distill.tokenise import stage as tokenise
+from tests.conftest import TOKENS
 from tests.train.small import MODEL, OTHER, context_of, inputs_of, make_row
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,7 @@ def test_settings_and_size_are_stated(folder: Path) -> None:
         "format": 1,
         "keep": {"kind": "top_k", "k": 8, "dtype": "float16"},
         "temperature": 1.0,
-        "vocabulary": 49152,
+        "vocabulary": TOKENS,
         "teacher": "teacher@sha256:1",
         "notes": [],
     }
@@ -174,7 +175,7 @@ def test_another_tokenizer_is_refused_and_padding_is_not(folder: Path, tmp_path:
 
     tokenizer = AutoTokenizer.from_pretrained(sharp_model)
     model = AutoModelForCausalLM.from_pretrained(sharp_model)
-    model.resize_token_embeddings(49152 + 128)
+    model.resize_token_embeddings(TOKENS + 128)
     for name in ("padded", "other"):
         model.save_pretrained(tmp_path / name)
         tokenizer.save_pretrained(tmp_path / name)
@@ -186,11 +187,11 @@ def test_another_tokenizer_is_refused_and_padding_is_not(folder: Path, tmp_path:
         return Context(plain.cache, found)
 
     (folder / "score").mkdir()
-    with pytest.raises(TrainError, match="is none and 49152") as error:
+    with pytest.raises(TrainError, match=f"is none and {TOKENS}") as error:
         stage.run(spec_of(), inputs_of(folder), folder / "score", with_teacher("other"))
     assert "train by `sft`" in str(error.value)
     summary = stage.run(spec_of(), inputs_of(folder), folder / "score", with_teacher("padded"))
-    assert summary["vocabulary"] == 49152
+    assert summary["vocabulary"] == TOKENS
 
 
 def test_another_template_of_the_teacher_is_noted(folder: Path, tmp_path: Path, sharp_model: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -124,19 +124,29 @@ def train(folder: Path, spec: settings.Spec, out: str = "out", after: str | None
 
 
 @contextmanager
-def interrupted_at(step: int) -> Iterator[None]:
-    """A training inside is stopped as this step is to be logged."""
+def as_it_is_logged(step: int, do: Callable[[], None]) -> Iterator[None]:
+    """Something happens inside a training as this step is to be logged."""
     entry = Watched.entry
 
-    def interrupted(self: Watched, at: int, logs: dict[str, Any]) -> dict[str, Any]:
+    def after(self: Watched, at: int, logs: dict[str, Any]) -> dict[str, Any]:
         if at == step:
-            raise KeyboardInterrupt
+            do()
         return entry(self, at, logs)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Watched, "entry", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            yield
+        patched.setattr(Watched, "entry", after)
+        yield
+
+
+@contextmanager
+def interrupted_at(step: int) -> Iterator[None]:
+    """A training inside is stopped as this step is to be logged."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with as_it_is_logged(step, interrupt), pytest.raises(KeyboardInterrupt):
+        yield
 
 
 def main(folder: Path, *asked: str) -> int:

@@ -24,7 +24,7 @@ from distill.train.watch import read_log
 from tests.train.small import MODEL, context_of, inputs_of, make_pair, make_row, put, spec_of
 
 FEW: dict[str, Any] = {"batch_size": 4, "learning_rate": 1e-3}
-"""The layer of the vocabulary is most of the tiny model, and dear to train."""
+"""The layer of the vocabulary is most of the tiny model: all weights are trained in few rows a step."""
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 11]])
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from distill.errors import StoppedError
+from distill.launch import guarded
 from distill.load import load_recipe
 from distill.train import checkpoints, watch
 from distill.train.log import read_log
 from distill.workspace import Workspace
 from tests.small_run import make
-from tests.train.small import spec_of, train
+from tests.train.small import as_it_is_logged, spec_of, train
 from tests.train.test_resume import ROOT, SPEC, assert_same, start
 from tests.train.test_resume import prepared as prepared
 
@@ -33,7 +34,7 @@ split: {{held_out_prompts: 8}}
 generate: {{rows: 8, methods: [{{kind: answer, prompts: chat}}], sampling: {{max_new_tokens: 64}}}}
 evaluate: {{primary: heldout_teacher.chrf}}
 filter: [{{kind: contamination}}]
-train: {{max_steps: 40, batch_size: 4, dtype: float32, checkpoint_every: 15}}
+train: {{max_steps: 90, batch_size: 4, dtype: float32, checkpoint_every: 40}}
 runtime: {{launch: {{generate: cpu, train: {launch}, evaluate: cpu}}, per_device_batch: 2}}
 """
 
@@ -70,10 +71,7 @@ def test_a_signal_while_the_gradients_are_looked_at_is_heard(folder: Path, monke
     assert checkpoints.last_whole(folder / "out" / "checkpoints") is not None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_writes_a_checkpoint_of_the_step_and_the_rest_is_as_undisturbed(prepared: Path, number: int) -> None:
-    status = signal_at(start(prepared), prepared / "out" / "log.jsonl", 10, number)
-    assert status == 128 + number
+def assert_the_rest_is_as_undisturbed(prepared: Path) -> None:
     last = checkpoints.last_whole(prepared / "out" / "checkpoints")
     steps = [line["step"] for line in read_log(prepared / "out" / "log.jsonl")]
     assert checkpoints.step_of(last) == steps[-1], "nothing that was learnt is lost"
@@ -82,6 +80,19 @@ def test_a_signal_writes_a_checkpoint_of_the_step_and_the_rest_is_as_undisturbed
     ledger = read_log(prepared / "out" / "checkpoints.jsonl")
     assert [line["step"] for line in ledger if line["planned"]] == [4, 8, 12, 16, 20, 24, 28, 30]
     assert not list((prepared / "out").rglob("optimizer.pt"))
+
+
+def test_a_signal_writes_a_checkpoint_of_the_step_and_the_rest_is_as_undisturbed(prepared: Path) -> None:
+    """At any moment, from outside."""
+    status = signal_at(start(prepared), prepared / "out" / "log.jsonl", 5, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM
+    assert_the_rest_is_as_undisturbed(prepared)
+
+
+def test_ctrl_c_does_so_too(prepared: Path) -> None:
+    with as_it_is_logged(10, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        assert guarded(lambda: train(prepared, SPEC)) == 128 + signal.SIGINT
+    assert_the_rest_is_as_undisturbed(prepared)
 
 
 def run(folder: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -112,14 +123,14 @@ def test_a_signal_to_the_run_reaches_the_training(tmp_path: Path, tiny_model: Pa
     prepare(tmp_path, tiny_model, launch)
     process = run(tmp_path)
     (work,) = [path for path in wait_for(tmp_path / "cache" / ".work", "train-*") if path.is_dir()]
-    assert signal_at(process, work / "log.jsonl", 17, number) == 128 + number
+    assert signal_at(process, work / "log.jsonl", 42, number) == 128 + number
     last = checkpoints.last_whole(work / "checkpoints")
-    assert last is not None and last.name not in ("checkpoint-15", "checkpoint-30")
+    assert last is not None and last.name not in ("checkpoint-40", "checkpoint-80")
     assert (checkpoints.marker(last) or {})["processes"] == (2 if launch == "multi_cpu" else 1), "they know each other"
     assert not subprocess.run(["pgrep", "-f", str(work.parents[1])], capture_output=True, check=False).stdout
     assert run(tmp_path).wait(timeout=240) == 0
     logs = [read_log(folder / "log.jsonl") for folder in (tmp_path / "undisturbed", tmp_path / "runs/small/4-train")]
-    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == list(range(41))
+    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == list(range(91))
     for name in ("loss", "real_loss"):
         values = [[line.get(name) for line in log] for log in logs]
         assert [value is None for value in values[0]] == [value is None for value in values[1]]
