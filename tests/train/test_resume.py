@@ -166,7 +166,8 @@ def test_a_process_that_dies_is_named_and_other_numbers_go_on_with_the_same_trai
     assert "runtime.per_device_batch" in said
     left = checkpoints.step_of(checkpoints.last_whole(folder / "out" / "checkpoints"))
     assert left >= 8 and left % 4 == 0
-    told_to_stop = pytest.raises(StoppedError, match=f"SIGTERM after step {left + 1} of")
+    # A step is logged when it is over, so that the next one is the last.
+    told_to_stop = pytest.raises(StoppedError, match=f"SIGTERM after step {left + 2} of")
     with told_to_stop, as_it_is_logged(left + 1, lambda: os.kill(os.getpid(), signal.SIGTERM)):
         train(folder, spec_of(max_steps=STEPS, checkpoint_every=4))
     assert start(folder, *TWO).wait(timeout=300) == 0
@@ -178,7 +179,7 @@ def test_a_process_that_dies_is_named_and_other_numbers_go_on_with_the_same_trai
     assert (checkpoints.marker(last) or {})["processes"] == 2
     ledger = read_log(folder / "out" / "checkpoints.jsonl")
     stopped = [(line["step"], line["processes"]) for line in ledger if not line["planned"]]
-    assert stopped == [(left + 1, 1)]
+    assert stopped == [(left + 2, 1)]
     assert [line["step"] for line in ledger] == sorted({line["step"] for line in ledger})
 
 
