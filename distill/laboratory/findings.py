@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distill.collapse.panel import KINDS
-from distill.compare.words import minus, number, percent
+from distill.compare.words import VERDICTS, minus, number, percent
 from distill.laboratory.curves import Arm, Curves, End, Estimate, over_seeds
 
 HELD = 0.05
@@ -83,7 +83,15 @@ def _arm(end: End) -> str:
         return f"{text}, {size} lower than under replace{part}."
     if end.verdict == "worse":
         return f"{text}, {size} higher than under replace."
-    return f"{text}; it cannot be told apart from replace ({said(end.beside)})."
+    return f"{text}; {verdict(end)} ({said(end.beside)} beside replace)."
+
+
+def verdict(end: End) -> str:
+    """In words. A difference that chance hardly makes, and smaller than so few seeds are sure to find, is likely to be
+    exaggerated: it is not claimed."""
+    low, high = (end.beside and end.beside.ci95) or (0.0, 0.0)
+    clear = end.verdict == "cannot tell" and not low <= 0 <= high
+    return "too few seeds to claim it" if clear else VERDICTS[end.verdict or "cannot tell"]
 
 
 def _kept_and_fell(curves: Curves, arm: Arm) -> str:

@@ -16,7 +16,7 @@ from distill.compare import html, svg, words
 from distill.compare.flow import cut
 from distill.laboratory import markdown, plots
 from distill.laboratory.curves import Arm, Curve, Curves
-from distill.laboratory.findings import SHOWN, findings, headline, measures, notes
+from distill.laboratory.findings import SHOWN, findings, headline, measures, notes, verdict
 from distill.laboratory.record import LABORATORY, Cell, Laboratory, Recorded
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -65,6 +65,7 @@ def render(laboratory: Laboratory) -> str:
         notes=notes(curves),
         laboratory=laboratory,
         curves=curves,
+        verdict=verdict,
         found=[unbroken(text) for text in findings(curves)],
         keys={arm: Markup(svg.key(mark)) for arm, mark in marks.items()},
         loss=_loss(curves, marks),

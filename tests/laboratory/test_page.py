@@ -10,7 +10,7 @@ import pytest
 
 from distill.laboratory import markdown, page, sweep_page, terminal
 from distill.laboratory.curves import Curves
-from distill.laboratory.findings import findings, headline, measures, notes
+from distill.laboratory.findings import findings, headline, measures, notes, verdict
 from distill.laboratory.record import LABORATORY, SWEEP, Laboratory, Sample, Sweep, read
 from distill.laboratory.sweep import fit
 from tests.compare.test_files import EVIL, Page, poison
@@ -142,7 +142,26 @@ def test_the_headline_says_what_was_found_and_no_more(made: Laboratory) -> None:
     still = changed(made, losses=lambda cell: at_first[cell.seed].losses, loss=lambda cell: at_first[cell.seed].loss)
     assert headline(Curves(still)).startswith("Under replace, real loss did not move: ×1.00 [1.00, 1.00]")
     assert "under accumulate" not in headline(Curves(still))
-    assert all("cannot be told apart from replace" in one for one in findings(Curves(still))[1:])
+    assert all("cannot be told apart (" in one for one in findings(Curves(still))[1:])
+
+
+@pytest.mark.parametrize("name", ["wikitext", "chat"])
+def test_the_grids_that_are_shipped_say_what_their_pages_say(name: str) -> None:
+    shipped = Path(__file__).parents[2] / "docs" / "laboratory"
+    curves = Curves(Laboratory.model_validate_json((shipped / f"{name}.json").read_text(encoding="utf-8")))
+    said = (shipped / f"{name}.md").read_text(encoding="utf-8")
+    assert not curves.missing()
+    assert all(text in said for text in (headline(curves), *findings(curves)))
+
+
+def test_a_difference_that_so_few_seeds_are_not_sure_to_find_is_not_claimed() -> None:
+    path = Path(__file__).parents[2] / "docs" / "laboratory" / "wikitext.json"
+    ends = {end.arm.name: end for end in Curves(Laboratory.model_validate_json(path.read_text(encoding="utf-8"))).ends}
+    quarter = ends["replace + 25% real"]
+    assert quarter.beside and quarter.beside.ci95 and quarter.beside.ci95[1] < 0
+    assert verdict(quarter) == "too few seeds to claim it"
+    assert verdict(ends["replace + 10% real"]) == "cannot be told apart"
+    assert verdict(ends["accumulate"]) == "better"
 
 
 def test_words_that_stay_while_their_entropy_falls_are_no_health(made: Laboratory) -> None:
