@@ -6,12 +6,19 @@ from collections.abc import Sequence
 
 from distill.collapse.panel import KINDS
 from distill.compare.words import VERDICTS, minus, number, percent
-from distill.laboratory.curves import Arm, Curves, End, Estimate, over_seeds
+from distill.laboratory.curves import Arm, Curves, End, Estimate, Over, over_seeds
 
 HELD = 0.05
 """Share of a measure's first value by which it may change and is said to have held."""
 GUESSED = 11.0
 """Nats per token of a guess among 60,000 tokens: as many as the vocabularies of small models have."""
+UNCLAIMED: dict[Over, str] = {
+    "seeds and items": "too few seeds to claim it",
+    "items": "too few items to claim it",
+    "seeds": "not claimed without losses by item",
+    "nothing": "not claimed",
+}
+"""Of a difference that chance hardly makes, by what its interval is over."""
 SHOWN = ("coverage", "tail_coverage", "entropy_1", "vendi")
 """Measures that are drawn first: no one of them certifies health."""
 
@@ -87,11 +94,12 @@ def _arm(end: End) -> str:
 
 
 def verdict(end: End) -> str:
-    """In words. A difference that chance hardly makes, and smaller than so few seeds are sure to find, is likely to be
-    exaggerated: it is not claimed."""
+    """In words. A difference that chance hardly makes, and smaller than so few seeds and items are sure to find, is likely to
+    be exaggerated: it is not claimed."""
     low, high = (end.beside and end.beside.ci95) or (0.0, 0.0)
-    clear = end.verdict == "cannot tell" and not low <= 0 <= high
-    return "too few seeds to claim it" if clear else VERDICTS[end.verdict or "cannot tell"]
+    if end.beside is None or end.verdict != "cannot tell" or low <= 0 <= high:
+        return VERDICTS[end.verdict or "cannot tell"]
+    return UNCLAIMED[end.beside.over]
 
 
 def _kept_and_fell(curves: Curves, arm: Arm) -> str:

@@ -109,7 +109,9 @@ def _together(
 
     # torch 2.11 knows no `enable_gqa`, hence keys and values for every head.
     heads = query.shape[1] // key.shape[1]
-    q, k, v = (one[0].transpose(0, 1) for one in (query, *(some.repeat_interleave(heads, 1) for some in (key, value))))
+    if heads > 1:
+        key, value = (one.repeat_interleave(heads, 1) for one in (key, value))
+    q, k, v = (one[0].transpose(0, 1) for one in (query, key, value))
     back = (-1 if window is None else window - 1, 0)
     seen = varlen_attn(q, k, v, ends, ends, longest, longest, scale=scaling, window_size=back)
     assert not isinstance(seen, tuple)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +113,6 @@ def take(folder: Path, to: Path) -> None:
 def _link(path: Path, copy: Path) -> None:
     try:
         copy.hardlink_to(path)
-        with suppress(PermissionError):  # another user's: safetensors writes for its user alone
-            copy.chmod(copy.parent.stat().st_mode & 0o666)
     except FileNotFoundError:
         raise
     except OSError:  # a file system without links

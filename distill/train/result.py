@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,7 @@ def write(
     """
     out, student = watched.out, spec.student
     checkpoints.take(checkpoints.folder_of(watched.checkpoints, kept.step), out / kind(student))
+    _open_up(out / kind(student))
     base = Ingredient("base", source.origin, _terms(student, source))
     worn = [Ingredient("adapter", adapter.origin, adapter.terms)] if adapter else []
     parts = (*ingredients(rows), *asked, *([Ingredient("teacher", taught.origin, taught.terms)] if taught else ()))
@@ -100,6 +102,13 @@ def write(
     went_in = [Input(one["role"], one["origin"], tuple(one["terms"])) for one in record["made_from"]]
     _write_card(card, went_in, out, {one.origin: one.path for one in watched.context.resolved.values()})
     _write_json(out / "summary.json", summary)
+
+
+def _open_up(folder: Path) -> None:
+    """What safetensors wrote for this user alone may be read by whom the folder is for: a cache may be shared."""
+    for path in folder.iterdir():
+        with suppress(OSError):  # a file system without modes
+            path.chmod(path.stat().st_mode | folder.stat().st_mode & 0o666)
 
 
 def _write_card(card: ModelCard, went_in: Sequence[Input], out: Path, places: dict[str, Path]) -> None:

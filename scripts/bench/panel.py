@@ -6,9 +6,9 @@ Time: a run whose mix has so many rows, a quarter of them people's; rows are rea
 each set two random parts that have no text in common, one of them made poorer in four ways at three strengths each, or left as
 it is (a false alarm); two parts without a subject in common are told apart. The limits are the shipped ones, which were set on
 `english` and `wikitext`; `tldr` and `gsm8k` were looked at too, the sets by default were not. FOLDER has gsm8k_train.jsonl,
-tldr_commands.jsonl and wikitext2_valid.txt (docs/benchmarks.md says from where); WHERE is as in `panel_data.KNOWN`. Rows of one
-subject, and sets as they are, are held together by an embedder too, all else by words alone. Prints tables and, as its last line,
-one JSON object.
+tldr_commands.jsonl and wikitext2_valid.txt (filters_contamination.py says from where); WHERE is as in `panel_data.KNOWN`. Rows of
+one subject, and sets as they are, are held together by an embedder too, all else by words alone. Prints tables and, as its last
+line, one JSON object.
 """
 
 from __future__ import annotations

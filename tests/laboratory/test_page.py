@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,9 @@ def test_the_grids_that_are_shipped_say_what_their_pages_say(name: str) -> None:
     curves = Curves(Laboratory.model_validate_json((shipped / f"{name}.json").read_text(encoding="utf-8")))
     said = (shipped / f"{name}.md").read_text(encoding="utf-8")
     assert not curves.missing()
-    assert all(text in said for text in (headline(curves), *findings(curves)))
+    known = set(said.splitlines())
+    # Only samples are not in the record that is shipped.
+    assert [line for line in markdown.report(curves.laboratory).splitlines() if line not in known] == []
 
 
 def test_a_difference_that_so_few_seeds_are_not_sure_to_find_is_not_claimed() -> None:
@@ -162,6 +165,8 @@ def test_a_difference_that_so_few_seeds_are_not_sure_to_find_is_not_claimed() ->
     assert verdict(quarter) == "too few seeds to claim it"
     assert verdict(ends["replace + 10% real"]) == "cannot be told apart"
     assert verdict(ends["accumulate"]) == "better"
+    without_items = replace(quarter, beside=replace(quarter.beside, over="seeds"))
+    assert verdict(without_items) == "not claimed without losses by item"
 
 
 def test_words_that_stay_while_their_entropy_falls_are_no_health(made: Laboratory) -> None:
