@@ -92,7 +92,9 @@ def test_all_weights_are_trained_in_float32_and_are_a_model_that_needs_no_base(f
     weights = out / "weights" / "model.safetensors"
     assert weights.samefile(kept[-1] / "model.safetensors"), "twice the disk"
     readable = out.stat().st_mode & 0o444
-    assert weights.stat().st_mode & readable == readable, "as private as safetensors writes: nobody could share the cache"
+    assert weights.stat().st_mode & readable == readable, (
+        "as private as safetensors writes: nobody could share the cache"
+    )
     assert not list(out.rglob("*.pt")) and not list(out.rglob("trainer_state.json"))
     four, last = arms.student(out, 4), arms.student(out, None)
     assert (four.adapter, four.drop_layers) == (None, ()) and four.source.revision != last.source.revision
